@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The image: link, read the symbols, link them in, and again until no address moves.
+
+LDS := arch/$(ARCH)/kernel.lds.S
+LDFLAGS := $(ARCH_LDFLAGS) -static --build-id=none -z noexecstack --no-warn-rwx-segments \
+	$(if $(CONFIG_GC_SECTIONS),--gc-sections) 
+
+$(O)/kernel.lds: $(LDS) $(O)/.flags | $(PREPARE)
+	$(call say,LDS,$@)$(CC) -E -P -undef -D__LDS__ $(filter-out -D__ASSEMBLY__,$(KAFLAGS)) -D__ASSEMBLY__ \
+		-MMD -MP -MF $(O)/kernel.lds.d -MT $@ -x c -o $@ $<
+-include $(wildcard $(O)/kernel.lds.d)
+
+$(O)/corbel.debug: $(O)/kernel.lds $(KERNEL_OBJS) $(THIRDPARTY_OBJS) $(O)/.objs tools/gen-symbols.py tools/link-kernel
+	$(call say,LINK,$@)CC='$(CC)' LD='$(LD)' NM='$(NM)' PYTHON='$(PYTHON)' AFLAGS='$(ARCH_FLAGS)' \
+		tools/link-kernel $(O) $(O)/kernel.lds $@ '$(LDFLAGS)' $(O)/.objs $(THIRDPARTY_OBJS)
+
+$(O)/corbel: $(O)/corbel.debug
+	$(call say,STRIP,$@)$(OBJCOPY) --strip-all $< $@
+	$(Q)$(SIZE) $@ | tail -n 1 | awk '{ printf "  %-7s text %d KiB, data %d KiB, bss %d KiB\n", "SIZE", $$1/1024, $$2/1024, $$3/1024 }'
