@@ -1,0 +1,187 @@
+/*
+ * Address spaces: VMAs, page tables, faults, and the calls that change them.
+ *
+ * VMAs live in a B-tree that fault handling walks without the mm lock; each VMA has its own read lock for
+ * faults.  mm->lock (LK_MM) is taken for writing by every change of the tree.
+ */
+#pragma once
+
+#include <kern/types.h>
+#include <kern/compiler.h>
+#include <kernel/lock/lock.h>
+#include <kernel/rcu/rcu.h>
+#include <lib/btree/btree.h>
+#include <asm/mm_arch.h>
+#include <linux/mman.h>
+
+struct file;
+struct frame;
+struct mm;
+struct pagecache;
+struct regs;
+struct seq;
+struct task;
+struct vma;
+
+#define VM_READ 0x1ul
+#define VM_WRITE 0x2ul
+#define VM_EXEC 0x4ul
+#define VM_SHARED 0x8ul
+#define VM_MAYREAD 0x10ul
+#define VM_MAYWRITE 0x20ul
+#define VM_MAYEXEC 0x40ul
+#define VM_MAYSHARE 0x80ul
+#define VM_GROWSDOWN 0x100ul
+#define VM_LOCKED 0x2000ul
+#define VM_IO 0x4000ul
+#define VM_SEQ_READ 0x8000ul
+#define VM_RAND_READ 0x10000ul
+#define VM_DONTCOPY 0x20000ul
+#define VM_DONTEXPAND 0x40000ul
+#define VM_LOCKONFAULT 0x80000ul
+#define VM_ACCOUNT 0x100000ul
+#define VM_NORESERVE 0x200000ul
+#define VM_PFNMAP 0x400000ul	/* frames without references: vDSO data, devices */
+#define VM_WIPEONFORK 0x2000000ul
+#define VM_DONTDUMP 0x4000000ul
+#define VM_HUGEPAGE 0x20000000ul
+#define VM_NOHUGEPAGE 0x40000000ul
+#define VM_MERGEABLE 0x80000000ul
+#define VM_STACK 0x100000000ul
+
+/* What a fault wants from the owner of a mapping. */
+struct vma_fault {
+	struct vma *vma;
+	u64 addr;		/* page aligned */
+	u64 index;		/* page of the file */
+	u32 flags;		/* FAULT_* */
+	struct frame *frame;	/* out: +1 reference */
+	u64 pfn;		/* out, for VM_PFNMAP */
+};
+#define FAULT_WRITE 1u
+#define FAULT_USER 2u
+#define FAULT_EXEC 4u
+#define FAULT_REMOTE 8u
+#define FAULT_NOWAIT 16u
+
+struct vma_ops {
+	/* Returns 0, or -errno: -EFAULT SIGSEGV, -EIO/-ENXIO SIGBUS, -ENOMEM OOM. May sleep. */
+	int (*fault)(struct vma_fault *vf);
+	/* A shared page becomes writable. */
+	int (*page_mkwrite)(struct vma_fault *vf);
+	void (*open)(struct vma *vma);		/* a copy was made: fork, split */
+	void (*close)(struct vma *vma);
+	int (*mremap)(struct vma *vma);
+	const char *(*name)(struct vma *vma);	/* for /proc/PID/maps: "[vdso]" */
+};
+
+struct vma {
+	u64 start, end;			/* LK_MM write + vma write lock */
+	struct mm *mm;
+	u64 flags;			/* VM_* */
+	u64 pgoff;			/* in pages; anonymous: start >> PAGE_SHIFT at creation */
+	struct file *file;		/* +1 or NULL */
+	struct pagecache *cache;	/* set for file and shared anonymous mappings */
+	const struct vma_ops *ops;
+	void *private_data;
+	struct list_head rmap_link;	/* pagecache->vmas */
+	s32 readers;			/* atomic: per-VMA lock; negative: writer */
+	u32 lock_seq;
+	u32 anon_name;
+	struct rcu_head rcu;
+};
+
+struct mm {
+	struct btree vmas;		/* LK_MM for change, RCU for lookup */
+	struct rwsem lock;		/* LK_MM */
+	struct arch_mm arch;		/* page-table root, CPUs that have it loaded, vdso */
+	u32 users;			/* atomic: tasks */
+	u32 refs;			/* atomic: the struct itself (lazy TLB, /proc) */
+	u64 seq;			/* bumped by each change of the tree: per-thread caches */
+	u64 mmap_base, task_size;
+	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
+	u64 arg_start, arg_end, env_start, env_end;
+	u64 saved_auxv[2 * 28];
+	unsigned int auxv_len;		/* u64s used */
+	u64 total_vm, locked_vm, data_vm, exec_vm, stack_vm;	/* pages; LK_MM */
+	s64 rss_anon, rss_file, rss_shmem;	/* pages; atomic */
+	u64 hiwater_rss, hiwater_vm;
+	u64 pgtable_bytes;			/* atomic */
+	u32 vma_count;
+	u32 def_flags;
+	struct file *exe_file;		/* +1; LK_MM */
+	bool dumpable;
+};
+
+/* Four slots in front of the tree, in struct task; valid while seq equals mm->seq. */
+#define VMA_CACHE_SLOTS 4
+struct vma_cache {
+	u64 seq;
+	struct vma *slot[VMA_CACHE_SLOTS];
+};
+
+void mm_system_init(void);
+/* An empty address space with one user. -ENOMEM. */
+int mm_create(struct mm **out) __must_check;
+int mm_fork(struct mm *from, struct mm **out) __must_check;	/* copy-on-write copy; may sleep */
+struct mm *mm_get(struct mm *mm);		/* a user: keeps the mappings */
+bool mm_tryget(struct mm *mm) __must_check;
+void mm_put(struct mm *mm);			/* the last one unmaps everything; may sleep */
+void mm_ref(struct mm *mm);			/* keeps the struct only */
+void mm_unref(struct mm *mm);
+/* Makes @mm current's (exec, kthread use); arch switch included. Consumes the caller's user reference. */
+void mm_replace_current(struct mm *mm);
+/* kernel/sched: switch address spaces between tasks (lazy for kernel threads). Interrupts off. */
+void mm_switch(struct mm *prev, struct mm *next, struct task *next_task);
+
+/* mmap(2) inside the kernel: same rules and errors.  @addr is a hint unless MAP_FIXED.  Takes mm->lock. */
+int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *file, u64 pgoff,
+	   u64 *out) __must_check;
+int mm_unmap(struct mm *mm, u64 addr, u64 len) __must_check;
+int mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot) __must_check;
+/* A mapping whose pages come from @ops only (vDSO, devices). */
+int mm_map_special(struct mm *mm, u64 addr, u64 len, u64 vm_flags, const struct vma_ops *ops,
+		   void *private_data, u64 *out) __must_check;
+int mm_set_brk(struct mm *mm, u64 start, u64 brk) __must_check;	/* exec */
+/* The initial stack VMA below @top; grows down to RLIMIT_STACK. */
+int mm_map_stack(struct mm *mm, u64 top, bool exec, u64 *out_start) __must_check;
+
+/* Caller holds mm->lock or RCU (peek). find: first VMA with end > addr. */
+struct vma *vma_find(struct mm *mm, u64 addr);
+struct vma *vma_at(struct mm *mm, u64 addr);		/* contains addr, or NULL */
+struct vma *vma_next(struct mm *mm, const struct vma *vma);
+
+/* arch up-call: handles a user-address fault.  0, or a signal to raise in *sig, *code. */
+int mm_fault(struct mm *mm, u64 addr, u32 fault_flags, int *sig, int *code) __must_check;
+/* Other processes' memory (ptrace, /proc/PID/mem, cmdline): bytes copied. FOLL-like @write. */
+size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write, bool force);
+/* Pins the frames behind user memory of current: +1 each.  Returns pages or -EFAULT. */
+ssize_t mm_pin(struct mm *mm, u64 addr, size_t pages, bool write, struct frame **out) __must_check;
+/*
+ * For futexes: identity of the memory at @uaddr.  Private memory: (mm, addr); shared: (inode seq, page index).
+ */
+struct mm_key {
+	u64 object, index;
+	u32 offset;
+	bool shared;
+};
+int mm_futex_key(struct mm *mm, u64 uaddr, bool shared, bool write, struct mm_key *out) __must_check;
+
+/* Sets rlimit-aware totals, may_expand checks live inside; figures for /proc: */
+struct mm_usage {
+	u64 size, resident, shared, text, data;	/* pages, as statm */
+};
+void mm_usage(struct mm *mm, struct mm_usage *out);
+/* One line per VMA as /proc/PID/maps; smaps form with figures. */
+void mm_show_maps(struct mm *mm, struct seq *s);
+void mm_show_smaps(struct mm *mm, struct seq *s, bool rollup);
+
+/* Overcommit: /proc/sys/vm/overcommit_memory, CommitLimit, Committed_AS. */
+extern int mm_overcommit_mode, mm_overcommit_ratio;
+extern unsigned int mm_max_map_count;
+u64 mm_committed_pages(void);
+u64 mm_commit_limit_pages(void);
+struct mm_events {
+	u64 pgfault, pgmajfault, pgalloc, pgfree, vmacache_calls, vmacache_hits, oom_kill;
+};
+void mm_events(struct mm_events *out);	/* /proc/vmstat */

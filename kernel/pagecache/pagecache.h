@@ -1,0 +1,97 @@
+/*
+ * Page cache: the memory of a file's contents, in folios of 2^order frames.
+ *
+ * One cache for tmpfs, memfd, shared anonymous memory and disk files.  Lookups take no lock (RCU radix tree).
+ * A folio in the cache holds one reference of its own; each user mapping holds one.
+ */
+#pragma once
+
+#include <kern/types.h>
+#include <kern/compiler.h>
+#include <kernel/lock/lock.h>
+#include <kernel/frame/frame.h>
+#include <lib/radix/radix.h>
+
+struct inode;
+struct pagecache;
+struct uio;
+struct vma;
+struct mm;
+
+#define FOLIO_UPTODATE 1u
+#define FOLIO_DIRTY 2u
+#define FOLIO_LOCKED 4u
+#define FOLIO_WRITEBACK 8u
+#define FOLIO_REFERENCED 16u
+#define FOLIO_ACTIVE 32u
+#define FOLIO_UNEVICTABLE 64u		/* memory is its only home: tmpfs */
+
+/* Typed descriptor of page-cache frames; the head frame's owner points here. */
+struct folio {
+	struct frame *frame;		/* head */
+	struct pagecache *cache;	/* NULL once truncated; LK_FOLIO bit lock */
+	u64 index;			/* in pages */
+	u32 flags;			/* atomic FOLIO_* */
+	u32 mapcount;			/* atomic: user page-table entries */
+	u8 order;
+	struct list_head lru;
+	void *private_data;		/* file system's */
+	struct rcu_head *rcu_unused;	/* reserved */
+};
+
+struct pagecache_ops {
+	/* Fills a locked, not uptodate folio; NULL: holes are zeroes (memory file systems).  May sleep. */
+	int (*read_folio)(struct pagecache *pc, struct folio *f);
+	int (*write_folio)(struct pagecache *pc, struct folio *f);
+	/* Space for a new folio may be used (tmpfs size limit): -ENOSPC; and given back. */
+	int (*charge)(struct pagecache *pc, u64 pages);
+	void (*uncharge)(struct pagecache *pc, u64 pages);
+};
+
+struct pagecache {
+	struct radix_tree tree;		/* index -> folio; LK_PAGECACHE for change */
+	struct spinlock lock;
+	u64 nr_pages;			/* LK_PAGECACHE */
+	struct rwsem invalidate;	/* LK_PAGECACHE_INVALIDATE: truncate (write) against fault (read) */
+	struct rwsem rmap_lock;		/* LK_RMAP */
+	struct list_head vmas;		/* that map it; LK_RMAP (interval tree when it matters) */
+	s32 writable_maps;		/* atomic: shared writable VMAs; negative: denied (seals) */
+	const struct pagecache_ops *ops;
+	struct inode *inode;		/* host */
+	u32 flags;
+};
+
+#define PAGECACHE_MEMORY 1u		/* contents live here only */
+
+void pagecache_system_init(void);
+void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagecache_ops *ops, u32 flags);
+/* Drops all folios; no users may be left. */
+void pagecache_destroy(struct pagecache *pc);
+
+/* +1 reference or NULL.  No lock, no sleep. */
+struct folio *pagecache_find(struct pagecache *pc, u64 index) __must_check;
+/* Finds or makes, reads it in if needed; +1 reference.  -ENOMEM, -ENOSPC, -EIO. */
+int pagecache_get(struct pagecache *pc, u64 index, bool for_write, struct folio **out) __must_check;
+/* Adopts frames that already hold the contents (boot archive); consumes the reference on @frame. */
+int pagecache_adopt(struct pagecache *pc, u64 index, struct frame *frame) __must_check;
+struct folio *folio_get(struct folio *f);
+void folio_put(struct folio *f);
+void folio_lock(struct folio *f);
+void folio_unlock(struct folio *f);
+static inline struct frame *folio_frame(const struct folio *f, u64 index)
+{
+	return f->frame + (index - f->index);
+}
+
+/* File I/O over the cache.  The caller holds the inode lock for writes.  Return bytes or -errno. */
+ssize_t pagecache_read(struct pagecache *pc, loff_t size, struct uio *u, loff_t *pos) __must_check;
+ssize_t pagecache_write(struct pagecache *pc, struct uio *u, loff_t *pos) __must_check;
+/* Removes [first, last] pages from mappings and the cache; partial edges are zeroed by *_range. */
+void pagecache_truncate(struct pagecache *pc, loff_t new_size);
+void pagecache_punch(struct pagecache *pc, loff_t start, loff_t end);
+/* SEEK_DATA / SEEK_HOLE below @size: -ENXIO. */
+int pagecache_seek(struct pagecache *pc, loff_t from, loff_t size, bool data, loff_t *out) __must_check;
+/* Unmaps pages of the file from all address spaces (even_cow: private copies too). */
+void pagecache_unmap_range(struct pagecache *pc, u64 first, u64 last, bool even_cow);
+u64 pagecache_total_pages(void);	/* in all caches: Cached */
+u64 pagecache_memory_pages(void);	/* of memory file systems: Shmem */

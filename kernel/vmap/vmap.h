@@ -1,0 +1,24 @@
+/* Kernel virtual memory: vmalloc, kernel stacks with guard pages, device mappings. */
+#pragma once
+
+#include <kern/types.h>
+#include <kern/compiler.h>
+
+void vmap_init(void);
+/* Page-granular, zeroed, with an unmapped guard page behind.  May sleep. */
+void *vmalloc(size_t size) __must_check;
+void vfree(const void *p);
+bool vmap_contains(const void *p);
+/* Maps device memory; cache: uncached unless said. */
+enum vmap_cache { VMAP_UC, VMAP_WC, VMAP_WB };
+void *ioremap(u64 phys, size_t size, enum vmap_cache cache) __must_check;
+void iounmap(const void *p);
+/* A kernel stack of THREAD_SIZE with guard pages on both sides; cached per CPU. */
+void *vmap_stack_alloc(void) __must_check;
+void vmap_stack_free(void *stack);
+/* Is @addr in a guard page?  For the double-fault report. */
+bool vmap_is_guard(unsigned long addr);
+struct vmap_stats {
+	u64 total, used, largest;	/* bytes */
+};
+void vmap_stats(struct vmap_stats *out);
