@@ -31,10 +31,13 @@ struct lock_debug {
 	void *owner;		/* task that holds it exclusively */
 	unsigned long ip;	/* where it was taken */
 };
+extern bool lock_debug_on;	/* cleared by the first report, so that it is readable */
 void lock_debug_init(struct lock_debug *d, enum lock_class class);
 void lock_debug_acquire(struct lock_debug *d, void *lock, unsigned int sub, bool shared,
 			bool try_only);
 void lock_debug_release(struct lock_debug *d, void *lock);
+/* Reports a lock that the caller should hold and does not. */
+void lock_debug_assert(const struct lock_debug *d, const void *lock, bool locked);
 #else
 struct lock_debug {
 };
@@ -71,22 +74,17 @@ struct spinlock {
 #define SPINLOCK_INIT(class_) { 0 }
 #endif
 
-void spin_init(struct spinlock *l, enum lock_class class);
-void spin_lock(struct spinlock *l);
-void spin_lock_nested(struct spinlock *l, unsigned int sub);
-bool spin_trylock(struct spinlock *l) __must_check;
-void spin_unlock(struct spinlock *l);
-/* Interrupts are known to be on: off while held. */
-void spin_lock_irq(struct spinlock *l);
-void spin_unlock_irq(struct spinlock *l);
-unsigned long spin_lock_irqsave(struct spinlock *l);
-void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags);
-bool spin_is_locked(const struct spinlock *l);
-void spin_assert_held(const struct spinlock *l);
+/*
+ * void spin_init(l, class)          spin_lock(l)      spin_lock_nested(l, sub)   spin_unlock(l)
+ * bool spin_trylock(l)              spin_lock_irq(l)  spin_unlock_irq(l): interrupts are known on
+ * unsigned long spin_lock_irqsave(l)                  spin_unlock_irqrestore(l, flags)
+ * bool spin_is_locked(l)            spin_assert_held(l)
+ */
+#include <kernel/lock/spin_inline.h>
 
 /* Sleeping mutual exclusion with optimistic spinning; only the owner unlocks. */
 struct mutex {
-	struct task *owner;	/* atomic; bit 0: there are waiters */
+	unsigned long owner;	/* atomic: struct task *, low bits MUTEX_* of mutex.c */
 	struct spinlock wait_lock;
 	struct list_head waiters;
 	struct lock_debug debug;
@@ -104,7 +102,7 @@ void mutex_assert_held(const struct mutex *m);
 
 /* Sleeping readers/writer lock; writers are not starved. */
 struct rwsem {
-	s64 count;		/* atomic: >0 readers, -1 writer */
+	u64 count;		/* atomic: bit 0 writer, bit 1 waiters, readers from bit 2 */
 	struct spinlock wait_lock;
 	struct list_head waiters;
 	struct lock_debug debug;
@@ -154,8 +152,9 @@ static inline void seq_write_end(struct seqcount *s)
 	__atomic_store_n(&s->seq, s->seq + 1, __ATOMIC_RELEASE);
 }
 
-DEFINE_GUARD(spin, struct spinlock *, spin_lock, spin_unlock)
-DEFINE_GUARD(spin_irq, struct spinlock *, spin_lock_irq, spin_unlock_irq)
-DEFINE_GUARD(mutex, struct mutex *, mutex_lock, mutex_unlock)
-DEFINE_GUARD(read, struct rwsem *, rwsem_read_lock, rwsem_read_unlock)
-DEFINE_GUARD(write, struct rwsem *, rwsem_write_lock, rwsem_write_unlock)
+DEFINE_GUARD(spin, struct spinlock, spin_lock, spin_unlock)
+DEFINE_GUARD(spin_irq, struct spinlock, spin_lock_irq, spin_unlock_irq)
+DEFINE_GUARD_FLAGS(spin_irqsave, struct spinlock, spin_lock_irqsave, spin_unlock_irqrestore)
+DEFINE_GUARD(mutex, struct mutex, mutex_lock, mutex_unlock)
+DEFINE_GUARD(read, struct rwsem, rwsem_read_lock, rwsem_read_unlock)
+DEFINE_GUARD(write, struct rwsem, rwsem_write_lock, rwsem_write_unlock)

@@ -9,12 +9,8 @@
 
 #include <kern/types.h>
 #include <kern/compiler.h>
+#include <kern/rcuhead.h>
 #include <asm/preempt.h>
-
-struct rcu_head {
-	struct rcu_head *next;
-	void (*fn)(struct rcu_head *head);
-};
 
 static inline void rcu_read_lock(void)
 {
@@ -26,8 +22,8 @@ static inline void rcu_read_unlock(void)
 	preempt_enable();
 }
 
-#define rcu_dereference(p) __atomic_load_n(&(p), __ATOMIC_CONSUME)
-#define rcu_assign(p, v) __atomic_store_n(&(p), (v), __ATOMIC_RELEASE)
+#define rcu_assign(p, v) rcu_assign_pointer(p, v)
+DEFINE_GUARD_VOID(rcu, rcu_read_lock, rcu_read_unlock)
 
 void rcu_init(void);
 /* Calls fn(head) after a grace period, in a kernel thread (may not sleep long).  Any context. */

@@ -7,20 +7,12 @@
 #pragma once
 
 #include <kern/types.h>
+#include <kern/time64.h>
 #include <lib/rbtree/rbtree.h>
 #include <linux/time.h>
 #include <linux/time_types.h>
 
-#define NSEC_PER_SEC 1000000000ull
-#define NSEC_PER_MSEC 1000000ull
-#define NSEC_PER_USEC 1000ull
 #define USER_HZ 100
-
-/* In-kernel broken-down time: always 64 bit. */
-struct timespec64 {
-	s64 tv_sec;
-	s64 tv_nsec;
-};
 
 void time_init(void);
 void time_init_cpu(void);
@@ -36,11 +28,9 @@ int clock_read(int clockid, u64 *out_ns) __must_check;
 
 static inline struct timespec64 timespec64_from_ns(u64 ns)
 {
-	return (struct timespec64){ (s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC) };
+	return (struct timespec64){ (s64)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC) };
 }
 
-/* false if not a valid non-negative time; saturates. */
-bool timespec64_to_ns(const struct timespec64 *ts, u64 *out_ns);
 /* User forms. -EFAULT, -EINVAL. */
 int timespec_from_user(const struct __kernel_timespec __user *uts, u64 *out_ns) __must_check;
 int timespec_to_user(u64 ns, struct __kernel_timespec __user *uts) __must_check;
