@@ -31,7 +31,7 @@ KASAN_FLAGS := -fsanitize=kernel-address -fasan-shadow-offset=$(CONFIG_KASAN_SHA
 UBSAN_FLAGS := -fsanitize=bounds-strict,shift,integer-divide-by-zero,bool,enum,unreachable,vla-bound,object-size,alignment,null
 
 OPT := -O2
-KCOMMON := -D__KERNEL__ -g -ffile-prefix-map=$(CURDIR)/= $(ARCH_FLAGS)
+KCOMMON := -g -ffile-prefix-map=$(CURDIR)/= $(ARCH_FLAGS)
 KCFLAGS := -std=gnu11 $(OPT) -ffreestanding $(KINCLUDE) $(KCOMMON) $(WARN_KERNEL) $(ARCH_CFLAGS) \
 	-fwrapv -fno-strict-aliasing -fno-delete-null-pointer-checks -fno-common -fno-pie \
 	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables \

@@ -28,7 +28,7 @@ SYSCALL_GEN := $(if $(wildcard tools/gen-syscalls.py),$(GEN)/syscalls.h)
 $(GEN)/syscalls.h: $(O)/.syscalls ;
 $(O)/.syscalls: abi/syscalls.tbl tools/gen-syscalls.py
 	$(Q)mkdir -p $(GEN)
-	$(call say,GEN,$(GEN)/syscalls.h)$(PYTHON) tools/gen-syscalls.py $(ARCH) abi/syscalls.tbl $(GEN) && touch $@
+	$(call say,GEN,$(GEN)/syscalls.h)$(PYTHON) tools/gen-syscalls.py gen $(ARCH) abi/syscalls.tbl $(GEN) && touch $@
 
 # arch/$(ARCH)/offsets.c prints structure offsets for assembly as "->NAME value" lines in its .s.
 OFFSETS := $(if $(wildcard arch/$(ARCH)/offsets.c),$(GEN)/offsets.h)
