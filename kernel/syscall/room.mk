@@ -1,0 +1,3 @@
+room := kernel/syscall
+deps :=
+objs := table.o
