@@ -1,0 +1,64 @@
+/* What a thread keeps beside its user registers: kernel stack pointer, bases, FPU state. */
+#pragma once
+
+#include <asm/regs.h>
+#include <kern/compiler.h>
+#include <kern/types.h>
+
+struct task;
+
+struct fpu_state;
+
+/* Embedded in struct task as `arch`. */
+struct arch_thread {
+	u64 sp; /* kernel stack pointer while not running */
+	u64 fs_base, gs_base; /* while not running, or when set by arch_prctl */
+	struct fpu_state *fpu; /* NULL for a thread that never was in user mode */
+	u32 fpu_cpu; /* CPU whose registers hold @fpu, if its fpu_owner is this thread */
+	u32 trap_nr; /* of the last exception, for the signal frame */
+	u64 trap_err;
+	u64 trap_addr; /* cr2 */
+	u64 debug_status;
+};
+
+/* Switches stacks; returns, on the new stack, the task that ran before. Interrupts off. */
+struct task *arch_switch(struct task *prev, struct task *next);
+
+/*
+ * Prepares @task (stack and arch zeroed or copied) to run fn(arg) in the kernel. When fn returns the
+ * thread goes to user mode with task_regs(), which exec has filled by then.
+ */
+int arch_thread_init_kernel(struct task *task, void (*fn)(void *arg), void *arg) __must_check;
+
+/*
+ * Prepares @child to return to user mode as the copy of the caller whose registers are @regs, with 0
+ * as return value. @newsp 0 keeps the stack; @tls is used with @set_tls.
+ */
+int arch_thread_fork_user(struct task *child, const struct regs *regs, unsigned long newsp,
+			  bool set_tls, unsigned long tls) __must_check;
+
+/* Frees what arch_thread_*() allocated. The task does not run any more. */
+void arch_thread_free(struct task *task);
+
+/* arch_prctl(2) on the calling thread. */
+long arch_prctl_call(int op, unsigned long arg);
+
+/* Bases of a stopped thread, for ptrace; -EPERM/-EIO for a non-canonical one. */
+int arch_thread_set_base(struct task *task, bool gs, unsigned long base) __must_check;
+unsigned long arch_thread_get_base(const struct task *task, bool gs);
+
+/* --- floating point and vector state --- */
+
+/* Bytes of the standard (non-compacted) XSAVE image of user space. */
+unsigned int fpu_user_size(void);
+
+/* The kernel may use vector registers between the two; preemption is off meanwhile. */
+void fpu_begin(void);
+void fpu_end(void);
+
+/* Forgets the registers: a new program starts with the initial state. */
+void fpu_reset_current(void);
+
+/* Copies the standard-format image of a stopped thread (or current) for ptrace and core dumps. */
+int fpu_copy_out(struct task *task, void *buf, size_t size) __must_check;
+int fpu_copy_in(struct task *task, const void *buf, size_t size) __must_check;
