@@ -1,4 +1,4 @@
-/* Functions that must not be used, at all. Included by <kern/string.h> in the kernel. */
+/* Functions that must not be used, at all. The build forces this header into every kernel file. */
 #pragma once
 
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf alloca gets strtok atoi

@@ -8,7 +8,7 @@
 
 struct rcu_head {
 	struct rcu_head *next;
-	void (*func)(struct rcu_head *head);
+	void (*fn)(struct rcu_head *head);
 };
 
 /* Publishes @v in @p: who reads it through rcu_dereference sees *@v initialised. */

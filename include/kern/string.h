@@ -93,5 +93,4 @@ int vscnprintf(char *buf, size_t size, const char *fmt, va_list args) __printf(3
 #define memset(d, c, n) __builtin_memset(d, c, n)
 #define memcmp(a, b, n) __builtin_memcmp(a, b, n)
 #define strlen(s) __builtin_strlen(s)
-#include <kern/banned.h>
 #endif

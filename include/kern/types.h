@@ -47,3 +47,5 @@ typedef unsigned long pfn_t;
 
 static_assert(sizeof(void *) == 8, "64-bit kernels only");
 static_assert(sizeof(u64) == 8, "u64");
+
+#include <kern/limits.h>
