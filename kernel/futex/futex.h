@@ -1,0 +1,13 @@
+/* Fast user-space locks: futex(2), robust lists.  See futex.c for the ordering argument. */
+#pragma once
+
+#include <kern/types.h>
+#include <linux/futex.h>
+
+struct task;
+
+void futex_init(void);
+/* exit and exec: owner-died marks, clear_child_tid wake. */
+void futex_exit_robust(struct task *t);
+/* Kernel-side wake of a word of user memory of current's mm (CLONE_CHILD_CLEARTID). */
+int futex_wake_user(u32 __user *uaddr, int count);

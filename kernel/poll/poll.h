@@ -1,0 +1,31 @@
+/*
+ * Readiness: poll(2), select(2), epoll(7).
+ *
+ * A file's poll op registers its wait queues with poll_wait() and returns the ready mask (EPOLL*).
+ */
+#pragma once
+
+#include <kern/types.h>
+#include <kernel/wait/wait.h>
+#include <linux/eventpoll.h>
+#include <asm/poll.h>
+
+struct file;
+
+struct poll_table {
+	/* Adds a waiter for @f on @q; NULL: only the mask is wanted. */
+	void (*queue)(struct poll_table *pt, struct file *f, struct wait_queue *q);
+	u32 wanted;
+};
+
+static inline void poll_wait(struct poll_table *pt, struct file *f, struct wait_queue *q)
+{
+	if (pt && pt->queue)
+		pt->queue(pt, f, q);
+}
+
+#define POLL_DEFAULT (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
+/* Mask of a file, with regular files always ready. */
+u32 poll_file(struct file *f, struct poll_table *pt);
+/* kernel/file calls this when an open file dies that is in an epoll set. */
+void poll_file_release(struct file *f);

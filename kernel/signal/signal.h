@@ -1,0 +1,74 @@
+/*
+ * Signals: handlers, queues, delivery, stops.  POSIX.1 and signal(7) as Linux has it.
+ */
+#pragma once
+
+#include <kern/types.h>
+#include <kern/compiler.h>
+#include <kernel/lock/lock.h>
+#include <linux/signal.h>
+#include <asm/siginfo.h>
+
+struct task;
+struct process;
+struct regs;
+struct file;
+
+#define SIGNAL_COUNT 64
+typedef u64 sigmask;			/* bit n-1: signal n */
+#define SIGMASK(sig) (1ull << ((sig) - 1))
+#define SIGMASK_STOP (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
+#define SIGMASK_UNBLOCKABLE (SIGMASK(SIGKILL) | SIGMASK(SIGSTOP))
+
+struct ksigaction {			/* the kernel ABI's struct sigaction */
+	u64 handler, flags, restorer, mask;
+};
+
+struct sighand {
+	u32 refs;			/* atomic; shared by CLONE_SIGHAND */
+	struct spinlock lock;		/* LK_SIGHAND: also both pending sets and the stop state */
+	struct ksigaction action[SIGNAL_COUNT];
+	struct wait_queue *signalfd_wait_unused;
+};
+
+struct sigpending {
+	sigmask mask;
+	struct list_head queue;		/* struct sigqueue */
+};
+
+void signal_system_init(void);
+/* Sends to one thread / a whole process.  Any context; no permission check.
+ * info NULL: kernel (SI_KERNEL).  -EAGAIN: no memory for a queued real-time signal. */
+int signal_send_task(struct task *t, int sig, const struct siginfo *info);
+int signal_send_process(struct process *p, int sig, const struct siginfo *info);
+/* A fault of current: cannot be ignored or blocked. */
+void signal_force(int sig, int code, u64 addr, int trapno);
+struct pid;
+/* To a process group (terminal ^C, SIGHUP). Takes LK_TASKLIST read side (RCU). */
+int signal_send_pgrp(struct pid *pgrp, int sig, bool from_kernel);
+/* kill(2) permission of current over @t. */
+int signal_may_send(struct task *t, int sig) __must_check;
+/* Wakes @t to look at its signals. */
+static inline bool signal_pending_mask(sigmask pending, sigmask blocked)
+{
+	return (pending & ~blocked) != 0;
+}
+bool signal_pending(struct task *t);		/* one that is not blocked, or a stop, or group exit */
+bool signal_fatal_pending(struct task *t);	/* SIGKILL */
+/* On the way to user space: delivers, stops, restarts the system call, or does not return. */
+void signal_deliver(struct regs *regs);
+/* sigsuspend, ppoll, pselect, epoll_pwait: mask for the time of the call. */
+void signal_set_mask(sigmask mask);
+int signal_set_user_mask(const void __user *umask, size_t sigsetsize) __must_check;
+void signal_restore_saved_mask_unless(bool interrupted);
+/* fork, exec, exit. */
+int sighand_copy(struct task *child, u64 clone_flags) __must_check;
+void sighand_put(struct sighand *s);
+void signal_exec(void);				/* handlers back to default, altstack off */
+void signal_flush_queue(struct sigpending *p);
+/* Parent notification: SIGCHLD with CLD_* and a wake-up of its waiters. */
+void signal_notify_parent(struct process *p, int why);
+/* signalfd: takes a pending signal of current within @mask; 0 when none, else its number. */
+int signal_dequeue(sigmask mask, struct siginfo *info);
+/* Poll support for signalfd: woken whenever a signal arrives for the process. */
+struct wait_queue *signal_wait_queue(struct task *t);

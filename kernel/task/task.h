@@ -1,0 +1,257 @@
+/*
+ * Tasks (threads), processes (thread groups), process identifiers.
+ *
+ * A task is what the scheduler runs.  A process is what the user sees: threads that share signals, limits and an
+ * exit status.  The family tree joins processes and is guarded by LK_TASKLIST for change; readers use RCU.
+ */
+#pragma once
+
+#include <kern/types.h>
+#include <kern/compiler.h>
+#include <kern/list.h>
+#include <kernel/lock/lock.h>
+#include <kernel/mm/mm.h>
+#include <kernel/rcu/rcu.h>
+#include <kernel/sched/sched.h>
+#include <kernel/signal/signal.h>
+#include <kernel/wait/wait.h>
+#include <asm/context.h>
+#include <asm/current.h>
+#include <linux/resource.h>
+
+struct cred;
+struct files;
+struct fs_ctx;
+struct pid;
+struct process;
+struct regs;
+struct rseq;
+struct seccomp;
+struct tty;
+
+/* task->work: tested once on the way into and once on the way out of the kernel. */
+#define WORK_SIGNAL 0x1u		/* exit: signal_deliver() */
+#define WORK_RESCHED 0x2u		/* exit: sched_schedule() */
+#define WORK_NOTIFY 0x4u		/* exit: run task->callbacks */
+#define WORK_RESTORE_MASK 0x8u		/* exit: saved_mask goes back if no handler ran */
+#define WORK_RSEQ 0x10u			/* exit: fix up a restartable sequence */
+#define WORK_FPU_LOAD 0x20u		/* exit: arch loads the FPU state */
+#define WORK_TRACE 0x100u		/* entry and exit: ptrace syscall stops */
+#define WORK_LOG 0x200u			/* entry and exit: system-call log */
+#define WORK_SECCOMP 0x400u		/* entry */
+#define WORK_AUDIT 0x800u		/* entry and exit */
+#define WORK_ENTRY_MASK (WORK_TRACE | WORK_LOG | WORK_SECCOMP | WORK_AUDIT)
+#define WORK_EXIT_MASK 0xfffu & ~WORK_SECCOMP
+
+#define TASK_COMM_LEN 16
+
+enum pid_type { PID_TASK, PID_PROCESS, PID_PGRP, PID_SESSION, PID_TYPES };
+
+/* A number and everything that bears it.  Freed by RCU. */
+struct pid {
+	u32 refs;			/* atomic */
+	int nr;
+	struct list_head members[PID_TYPES];	/* LK_TASKLIST, RCU readers */
+	struct wait_queue exit_wait;		/* pidfd poll */
+	struct rcu_head rcu;
+};
+
+/* Work to be done by the task itself on its way to user mode. */
+struct task_callback {
+	struct task_callback *next;
+	void (*fn)(struct task_callback *cb);
+};
+
+struct task {
+	/* hot: entry, exit, switch */
+	u32 work;			/* atomic WORK_* */
+	u32 state;			/* TASK_*; see sched.h */
+	u32 flags;			/* TF_*; current only */
+	u32 refs;			/* atomic */
+	void *stack;			/* lowest address */
+	struct arch_thread arch;
+	struct mm *mm;			/* NULL: kernel thread; changed by current under alloc lock */
+	struct mm *active_mm;		/* loaded page tables: borrowed by kernel threads */
+	struct vma_cache vma_cache;
+	struct spinlock pi_lock;	/* LK_TASK_PI: state changes by wakers */
+	struct sched_entity se;
+
+	struct process *process;	/* +0: outlives its threads */
+	struct list_head thread_link;	/* process->threads; LK_TASKLIST, RCU readers */
+	struct list_head all_link;	/* all leaders; LK_TASKLIST, RCU */
+	struct pid *pid;		/* +1 */
+	struct list_head pid_link;	/* pid->members[PID_TASK] */
+	const struct cred *cred;	/* +1; replaced by current; RCU */
+	struct files *files;		/* +1; alloc_lock for others */
+	struct fs_ctx *fs;		/* +1; alloc_lock for others */
+	struct spinlock alloc_lock;	/* LK_SPIN_LEAF: comm, files, fs, mm against other tasks */
+	char comm[TASK_COMM_LEN];
+
+	/* signals */
+	struct sighand *sighand;	/* +1; NULL once exited (checked under RCU) */
+	struct sigpending pending;	/* LK_SIGHAND */
+	sigmask blocked;		/* changed by current under LK_SIGHAND */
+	sigmask saved_mask;		/* for WORK_RESTORE_MASK */
+	u64 altstack_sp, altstack_size;
+	u32 altstack_flags;
+	struct {
+		long (*fn)(struct task *t);	/* restart_syscall(2) */
+		u64 arg[6];
+	} restart;
+
+	/* thread */
+	u32 __user *set_child_tid, *clear_child_tid;
+	void __user *robust_list;
+	size_t robust_list_len;
+	struct rseq __user *rseq;
+	u32 rseq_len, rseq_sig;
+	struct completion *vfork_done;
+	int exit_code;			/* wait status form */
+	int exit_signal;		/* to the parent; -1: a thread, none */
+	u8 exit_state;			/* EXIT_*; LK_TASKLIST */
+	u8 pdeath_signal;
+	bool in_exec, in_iowait;
+	struct task_callback *callbacks;	/* atomic list */
+	u64 start_ns, start_boot_ns;
+	u64 utime_ns, stime_ns;
+	u64 min_flt, maj_flt;
+	u64 timer_slack_ns;
+	u64 io_rchar, io_wchar, io_syscr, io_syscw;
+	const char *wchan;
+
+	/* tracing */
+	struct task *tracer;		/* LK_TASKLIST */
+	struct list_head traced_link;
+	struct list_head tracees;
+	u32 ptrace_flags;
+	u64 ptrace_message;
+	struct siginfo *ptrace_info;
+	struct seccomp *seccomp;
+
+#ifdef CONFIG_DEBUG_LOCKS
+	struct {
+		void *lock;
+		u8 class, sub, shared;
+		unsigned long ip;
+	} held[32];
+	u32 held_count;
+#endif
+#ifdef CONFIG_DEBUG_FAIL
+	u64 fail_after, fail_interval, fail_times;
+#endif
+	int symlink_depth;
+	u32 stack_low_water;		/* bytes never used, as last measured */
+	int (*kthread_fn)(void *ctx);
+	void *kthread_ctx;
+	struct rcu_head rcu;
+};
+
+#define TF_KTHREAD 1u
+#define TF_EXITING 2u
+#define TF_FORKNOEXEC 4u
+#define TF_IDLE 8u
+#define TF_SIGNALED 16u
+#define TF_SUPERPRIV 32u
+#define TF_VFORK 64u
+
+#define EXIT_NONE 0
+#define EXIT_ZOMBIE 1
+#define EXIT_DEAD 2
+
+struct process {
+	u32 refs;			/* atomic: threads, and who looks */
+	u32 live;			/* atomic: threads that have not begun to exit */
+	struct task *leader;		/* first thread, or the one that did exec; LK_TASKLIST */
+	struct list_head threads;	/* LK_TASKLIST */
+	u32 thread_count;
+	struct pid *pid;		/* +1; PID_PROCESS */
+	struct list_head pid_link;
+	struct pid *pgrp, *session;	/* +1; LK_TASKLIST */
+	struct list_head pgrp_link, session_link;
+	struct process *parent;		/* LK_TASKLIST */
+	struct list_head children, sibling;	/* LK_TASKLIST */
+	bool is_reaper, has_child_reaper;	/* PR_SET_CHILD_SUBREAPER */
+	bool did_exec;
+	struct wait_queue child_wait;	/* wait4() of any thread */
+
+	/* signals: LK_SIGHAND of its sighand */
+	struct sigpending pending;
+	struct wait_queue signal_wait;	/* signalfd */
+	int group_exit_code;
+	u32 group_flags;		/* PROC_* */
+	u32 stop_count;			/* threads still to stop */
+	struct task *group_exec;	/* thread that waits to be alone */
+
+	struct tty *tty;		/* controlling terminal; LK_TASKLIST + tty */
+	struct rlimit64 rlim[RLIM_NLIMITS];	/* alloc_lock of the leader */
+	s32 oom_score_adj;
+	/* usage of threads that are gone, and of waited-for children */
+	u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, max_rss_kb, sum_exec_ns;
+	u64 cutime_ns, cstime_ns, cmin_flt, cmaj_flt, cnvcsw, cnivcsw, cmax_rss_kb;
+	void *posix_timers;		/* struct timers_process *; kernel/timers */
+	struct rcu_head rcu;
+};
+
+#define PROC_STOPPED 1u
+#define PROC_CONTINUED 2u
+#define PROC_GROUP_EXIT 4u
+#define PROC_STOP_NOTIFIED 8u
+#define PROC_UNKILLABLE 16u		/* init: ignores signals without a handler */
+
+extern struct spinlock tasklist_lock;	/* LK_TASKLIST */
+extern struct list_head tasklist;	/* all leaders by all_link */
+extern struct task *init_task;		/* pid 1 */
+
+void task_system_init(void);		/* makes the boot task: current */
+/* A new idle task for @cpu. */
+int task_create_idle(unsigned int cpu, struct task **out) __must_check;
+int kthread_start(int (*fn)(void *ctx), void *ctx, const char *name, struct task **out) __must_check;
+/* As kthread_start but bound to one CPU. */
+int kthread_start_on(unsigned int cpu, int (*fn)(void *ctx), void *ctx, const char *name,
+		     struct task **out) __must_check;
+
+struct task *task_get(struct task *t);
+bool task_tryget(struct task *t) __must_check;
+void task_put(struct task *t);
+struct process *process_get(struct process *p);
+void process_put(struct process *p);
+
+struct pid *pid_get(struct pid *p);
+void pid_put(struct pid *p);
+/* +1 or NULL. */
+struct pid *pid_find(int nr) __must_check;
+struct task *task_find(int tid) __must_check;		/* +1 or NULL: any thread */
+struct process *process_find(int pid) __must_check;	/* +1 or NULL: by the leader's number */
+/* The process with the smallest number >= nr; +1 or NULL.  For /proc. */
+struct process *process_next(int nr) __must_check;
+int task_tid(const struct task *t);
+int task_tgid(const struct task *t);
+int process_ppid(struct process *p);
+int pid_count_max(void);
+extern int pid_max;
+
+/* +1 on another task's objects, NULL once it is gone. */
+struct mm *task_mm(struct task *t) __must_check;
+struct files *task_files(struct task *t) __must_check;
+struct fs_ctx *task_fs(struct task *t) __must_check;
+void task_set_comm(struct task *t, const char *name);
+void task_comm(struct task *t, char out[TASK_COMM_LEN]);
+u64 task_rlimit(unsigned int what);			/* soft limit of current */
+void task_callback_add(struct task *t, struct task_callback *cb);
+
+void task_work_set(struct task *t, u32 bits);		/* and kicks it if it runs elsewhere */
+void task_work_clear(struct task *t, u32 bits);
+/* Ends current (one thread) / the whole process.  @code in wait status form. */
+void task_exit(int code) __attribute__((noreturn));
+void process_exit_group(int code) __attribute__((noreturn));
+/* exec: kills the other threads and becomes leader.  -EAGAIN if being killed. */
+int process_make_single(void) __must_check;
+/* Figures for getrusage, times, /proc. */
+struct process_times {
+	u64 utime_ns, stime_ns, cutime_ns, cstime_ns;
+};
+void process_times(struct process *p, struct process_times *out);
+void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
+char task_state_char(const struct task *t);	/* R S D T t Z X I */
+
+/* CPUs' user-mode entry/exit slow paths call these (kernel/arch_up.h). */
