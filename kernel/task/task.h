@@ -41,7 +41,7 @@ struct tty;
 #define WORK_SECCOMP 0x400u		/* entry */
 #define WORK_AUDIT 0x800u		/* entry and exit */
 #define WORK_ENTRY_MASK (WORK_TRACE | WORK_LOG | WORK_SECCOMP | WORK_AUDIT)
-#define WORK_EXIT_MASK 0xfffu & ~WORK_SECCOMP
+#define WORK_EXIT_MASK (0xfffu & ~WORK_SECCOMP)
 
 #define TASK_COMM_LEN 16
 

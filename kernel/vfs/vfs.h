@@ -1,0 +1,383 @@
+/*
+ * Virtual file system: names, inodes, mounts, path walks.
+ *
+ * A file system fills fs_type, super_ops, inode_ops and file_ops.  To add one: (1) a folder under fs/,
+ * (2) FS_TYPE(name), (3) a get_root that fills a struct super, (4) inode_ops for its kinds of inodes.
+ *
+ * Path walks run lock-free under RCU with sequence checks on dentries and fall back to references.
+ * Ownership: a dentry holds its inode, its parent and (while positive and cached) stays for reuse; an open file
+ * holds path.{mnt,dentry}; a mount holds its root dentry and its super.
+ */
+#pragma once
+
+#include <kern/types.h>
+#include <kern/compiler.h>
+#include <kern/list.h>
+#include <kernel/file/file.h>
+#include <kernel/lock/lock.h>
+#include <kernel/pagecache/pagecache.h>
+#include <kernel/rcu/rcu.h>
+#include <kernel/time/time.h>
+#include <kernel/vfs/path.h>
+#include <kernel/wait/wait.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+struct cred;
+struct file_lock;
+struct fs_context;
+struct inode;
+struct nameidata;
+struct seq;
+struct super;
+struct task;
+
+#define NAME_MAX_LEN 255
+#define PATH_MAX_LEN 4096
+
+struct qstr {
+	const char *name;
+	u32 len, hash;
+};
+
+struct dentry {
+	/* hot: RCU walk */
+	struct hlist_node hash;		/* in the name table by (parent, name) */
+	struct seqcount seq;		/* name, parent, inode change under lock */
+	u32 flags;			/* DENTRY_* */
+	struct dentry *parent;		/* itself: root */
+	struct qstr name;
+	struct inode *inode;		/* NULL: negative */
+	char inline_name[32];
+	u32 refs;			/* atomic; the cache itself holds none */
+	struct spinlock lock;		/* LK_DENTRY */
+	struct super *super;
+	const struct dentry_ops *ops;
+	void *fs_data;
+	struct list_head children, sibling;	/* parent's lock */
+	struct list_head alias;		/* inode->dentries */
+	struct list_head lru;
+	struct rcu_head rcu;
+};
+
+#define DENTRY_MOUNTED 1u		/* something is mounted here in some namespace */
+#define DENTRY_CACHED 2u		/* in the hash */
+#define DENTRY_PERSISTENT 4u		/* a memory file system pins it: the dentry is the directory entry */
+#define DENTRY_REVALIDATE 8u		/* ops->revalidate must be asked */
+#define DENTRY_KIND_SHIFT 8		/* DT_* of the inode, for the walk */
+
+struct dentry_ops {
+	/* 1 still good, 0 drop it, -ECHILD cannot tell without sleeping (in RCU walk). */
+	int (*revalidate)(struct dentry *d, bool rcu);
+	int (*delete_on_last_put)(const struct dentry *d);
+	/* /proc/PID/fd names: "pipe:[7]" */
+	int (*name)(struct dentry *d, char *buf, size_t size);
+	void (*release)(struct dentry *d);
+};
+
+struct inode {
+	u16 mode;			/* S_IF* and permissions; attributes: LK_INODE or seq */
+	u16 flags;			/* INODE_* */
+	u32 uid, gid, nlink;
+	u32 refs;			/* atomic */
+	u32 rdev;			/* new_encode_dev form as in stat: see vfs_makedev */
+	u64 ino;
+	loff_t size;			/* read by inode_size() */
+	u64 blocks;			/* 512-byte units */
+	struct timespec64 atime, mtime, ctime, btime;
+	u64 version;			/* changes with contents */
+	u32 blkbits;
+	u32 generation;
+	s32 writers;			/* atomic: open for writing; negative: execution denies it */
+	const struct inode_ops *ops;
+	const struct file_ops *fops;	/* of a regular file, directory; devices through kernel/device */
+	struct super *super;
+	struct pagecache *cache;	/* &own_cache, or shared */
+	struct pagecache own_cache;
+	struct rwsem lock;		/* LK_INODE_DIR for directories, else LK_INODE */
+	struct spinlock spin;		/* LK_SPIN_LEAF */
+	char *link;			/* symlink target in memory, or NULL */
+	void *fs_data;
+	struct list_head dentries;	/* spin */
+	struct list_head super_link;
+	struct hlist_node hash;
+	struct list_head posix_locks, flock_locks;	/* kernel/vfs locks.c: LK_FILE_LOCKS */
+	struct pipe *pipe;		/* FIFO */
+	void *watches;			/* inotify */
+	void *socket;			/* AF_UNIX bound here: net/unix */
+	struct xattr_list *xattrs;
+	struct rcu_head rcu;
+};
+
+#define INODE_IMMUTABLE 1u
+#define INODE_APPEND 2u
+#define INODE_NOATIME 4u
+#define INODE_DEAD 8u			/* a removed directory */
+#define INODE_PRIVATE 16u
+
+struct name_iter;
+struct kstat;
+struct iattr;
+
+/* All called with the locks Linux has them with: directory LK_INODE_DIR for changes, none for lookup results. */
+struct inode_ops {
+	/* Fills the (negative, locked) @d by dentry_set_inode(); leaves it negative when there is no such name. */
+	int (*lookup)(struct inode *dir, struct dentry *d);
+	int (*create)(struct inode *dir, struct dentry *d, umode_t mode, bool excl);
+	int (*link)(struct inode *dir, struct dentry *d, struct inode *target);
+	int (*unlink)(struct inode *dir, struct dentry *d);
+	int (*symlink)(struct inode *dir, struct dentry *d, const char *target);
+	int (*mkdir)(struct inode *dir, struct dentry *d, umode_t mode);
+	int (*rmdir)(struct inode *dir, struct dentry *d);
+	int (*mknod)(struct inode *dir, struct dentry *d, umode_t mode, u32 dev);
+	int (*rename)(struct inode *olddir, struct dentry *old, struct inode *newdir,
+		      struct dentry *new, u32 flags);
+	int (*tmpfile)(struct inode *dir, struct inode **out, umode_t mode);
+	/* Target text of a symlink into @buf; returns its length.  Used when inode->link is NULL. */
+	ssize_t (*readlink)(struct inode *inode, struct dentry *d, char *buf, size_t size);
+	/* Magic links (/proc/self/exe): jumps to a place; +1 references in @out. */
+	int (*get_path)(struct dentry *d, struct path *out);
+	int (*permission)(struct inode *inode, int mask);	/* NULL: mode bits */
+	int (*setattr)(struct dentry *d, struct iattr *attr);
+	int (*getattr)(const struct path *path, struct kstat *st, u32 mask);
+	ssize_t (*listxattr)(struct dentry *d, char *buf, size_t size);
+	ssize_t (*getxattr)(struct dentry *d, const char *name, void *buf, size_t size);
+	int (*setxattr)(struct dentry *d, const char *name, const void *v, size_t size, int flags);
+};
+
+#define MAY_EXEC 1
+#define MAY_WRITE 2
+#define MAY_READ 4
+#define MAY_APPEND 8
+#define MAY_ACCESS 16
+#define MAY_OPEN 32
+#define MAY_CHDIR 64
+#define MAY_NOT_BLOCK 128		/* RCU walk: -ECHILD when it would sleep */
+
+#define ATTR_MODE 1u
+#define ATTR_UID 2u
+#define ATTR_GID 4u
+#define ATTR_SIZE 8u
+#define ATTR_ATIME 16u
+#define ATTR_MTIME 32u
+#define ATTR_CTIME 64u
+#define ATTR_ATIME_SET 128u
+#define ATTR_MTIME_SET 256u
+#define ATTR_FORCE 512u
+#define ATTR_KILL_SUID 1024u
+#define ATTR_KILL_SGID 2048u
+struct iattr {
+	u32 valid;
+	umode_t mode;
+	u32 uid, gid;
+	loff_t size;
+	struct timespec64 atime, mtime, ctime;
+	struct file *file;
+};
+
+struct kstat {
+	u32 mask, mode, nlink, uid, gid, blksize;
+	u64 attributes, attributes_mask, ino, dev, rdev, mnt_id;
+	loff_t size;
+	u64 blocks;
+	struct timespec64 atime, mtime, ctime, btime;
+};
+
+struct kstatfs {
+	u64 type, bsize, blocks, bfree, bavail, files, ffree, fsid, namelen, frsize, flags;
+};
+
+struct super_ops {
+	void (*put_super)(struct super *sb);
+	/* The last reference on an inode without links or cache. Frees fs_data. */
+	void (*evict)(struct inode *inode);
+	int (*statfs)(struct dentry *d, struct kstatfs *st);
+	int (*remount)(struct super *sb, u32 *flags, const char *options);
+	void (*show_options)(struct super *sb, struct seq *s);
+	int (*sync)(struct super *sb, bool wait);
+};
+
+struct fs_type {
+	const char *name;
+	u32 flags;			/* FS_* */
+	/* Finds or makes the super for this mount; sb->root set.  @options: comma-separated text or NULL. */
+	int (*mount)(const struct fs_type *t, u32 ms_flags, const char *source, const char *options,
+		     struct super **out);
+};
+#define FS_NODEV 1u			/* "nodev" in /proc/filesystems */
+#define FS_USERNS 2u
+#define FS_TYPE(sym)                                                                             \
+	static const struct fs_type *const fs_type_##sym                                         \
+		__attribute__((section(".tab.fs_type"), used)) = &sym
+
+struct super {
+	u32 refs;			/* atomic: mounts */
+	u32 dev;			/* st_dev */
+	u64 flags;			/* SB_/MS_* */
+	u64 magic;
+	u32 blksize;
+	loff_t max_bytes;
+	const struct fs_type *type;
+	const struct super_ops *ops;
+	const struct dentry_ops *dentry_ops;
+	struct dentry *root;
+	struct mutex rename_lock;	/* LK_RENAME */
+	struct spinlock lock;		/* LK_INODE_HASH */
+	struct list_head inodes;
+	struct list_head link;
+	u32 time_gran_ns;
+	char id[32];
+	void *fs_data;
+};
+
+struct mount {
+	struct hlist_node hash;		/* by (parent, mountpoint) */
+	struct mount *parent;		/* itself: root of the namespace */
+	struct dentry *mountpoint;	/* in parent */
+	struct dentry *root;
+	struct super *super;
+	u32 flags;			/* MNT_* */
+	s64 refs;			/* atomic; per-CPU later */
+	int id, group_id;
+	struct mount *master;
+	struct list_head children, child_link, ns_link;
+	struct mount_ns *ns;
+	char *source;			/* device name for /proc/mounts */
+	struct rcu_head rcu;
+};
+#define MNT_NOSUID 1u
+#define MNT_NODEV 2u
+#define MNT_NOEXEC 4u
+#define MNT_NOATIME 8u
+#define MNT_NODIRATIME 16u
+#define MNT_RELATIME 32u
+#define MNT_READONLY 64u
+#define MNT_DETACHED 128u
+
+/* ---- names ---- */
+#define LOOKUP_FOLLOW 1u		/* a trailing symlink */
+#define LOOKUP_DIRECTORY 2u
+#define LOOKUP_EMPTY 4u			/* AT_EMPTY_PATH */
+#define LOOKUP_NO_SYMLINKS 8u
+#define LOOKUP_NO_MAGICLINKS 16u
+#define LOOKUP_NO_XDEV 32u
+#define LOOKUP_BENEATH 64u
+#define LOOKUP_IN_ROOT 128u
+#define LOOKUP_CACHED 256u
+
+/* @dfd: AT_FDCWD or a descriptor of current.  +1 on the result. */
+int path_lookup_user(int dfd, const char __user *name, u32 flags, struct path *out) __must_check;
+int path_lookup(int dfd, const char *name, u32 flags, struct path *out) __must_check;
+/* From a place, inside @root (NULL: current's). */
+int path_lookup_at(const struct path *base, const char *name, u32 flags, struct path *out) __must_check;
+struct path path_get(const struct path *p);
+void path_put(const struct path *p);
+/* Text of a place as seen from current's root, at the end of @buf; "(unreachable)" and " (deleted)" as Linux.
+ * Returns the start in *out. -ENAMETOOLONG. */
+int path_format(const struct path *p, char *buf, size_t size, char **out) __must_check;
+int vfs_getname(const char __user *name, char **out) __must_check;	/* PATH_MAX copy; free with vfs_putname */
+void vfs_putname(char *name);
+
+/* ---- open and whole-file helpers for the kernel ---- */
+int vfs_open(const char *path, int flags, umode_t mode, struct file **out) __must_check;
+int vfs_open_path(const struct path *p, int flags, struct file **out) __must_check;
+int vfs_open_exec(int dfd, const char *path, int at_flags, struct file **out) __must_check;	/* denies writers */
+void vfs_allow_write(struct file *f);
+ssize_t vfs_read(struct file *f, struct uio *u, loff_t *pos);	/* checks modes */
+ssize_t vfs_write(struct file *f, struct uio *u, loff_t *pos);
+ssize_t vfs_read_kernel(struct file *f, void *buf, size_t len, loff_t pos);
+ssize_t vfs_write_kernel(struct file *f, const void *buf, size_t len, loff_t pos);
+int vfs_mkdir(const char *path, umode_t mode) __must_check;
+int vfs_mknod(const char *path, umode_t mode, u32 dev) __must_check;
+int vfs_symlink(const char *target, const char *path) __must_check;
+int vfs_link(const char *old, const char *new_path) __must_check;
+int vfs_unlink(const char *path) __must_check;
+int vfs_mount(const char *source, const char *dir, const char *type, u32 flags, const char *options)
+	__must_check;
+int vfs_getattr(const struct path *p, struct kstat *st, u32 mask) __must_check;
+int vfs_setattr(struct dentry *d, struct iattr *attr) __must_check;
+int vfs_permission(struct inode *inode, int mask) __must_check;
+int vfs_truncate(struct file *f_or_null, const struct path *p, loff_t size) __must_check;
+
+/* ---- for file systems ---- */
+int inode_alloc(struct super *sb, struct inode **out) __must_check;	/* zeroed, refs 1, ino not set */
+struct inode *inode_get(struct inode *i);
+void inode_put(struct inode *i);
+loff_t inode_size(const struct inode *i);
+void inode_set_size(struct inode *i, loff_t size);
+u64 inode_next_ino(void);
+void inode_init_owner(struct inode *i, const struct inode *dir, umode_t mode);	/* fsuid, setgid dirs */
+void inode_init_special(struct inode *i, umode_t mode, u32 dev);	/* device, FIFO, socket: sets fops */
+void inode_touch(struct inode *i, bool mtime, bool ctime);
+void inode_access(const struct path *p);		/* relatime rules */
+int dentry_alloc(struct dentry *parent, const struct qstr *name, struct dentry **out) __must_check;
+int dentry_alloc_root(struct super *sb, struct inode *root, struct dentry **out) __must_check; /* consumes */
+/* Positive from now on; consumes the inode reference. */
+void dentry_set_inode(struct dentry *d, struct inode *i);
+struct dentry *dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+void dentry_drop(struct dentry *d);			/* out of the hash */
+/* Child of @dir by name in the cache; +1 or NULL. */
+struct dentry *dentry_find(struct dentry *dir, const struct qstr *name) __must_check;
+u32 qstr_hash(const struct dentry *parent, const char *name, u32 len);
+int super_alloc(const struct fs_type *t, u32 ms_flags, struct super **out) __must_check;
+void super_put(struct super *sb);
+/* Memory file systems whose dentries are the directory (tmpfs, devpts, sysfs): ready-made ops. */
+extern const struct inode_ops simple_dir_inode_ops;
+extern const struct file_ops simple_dir_ops;		/* readdir over cached children */
+int simple_lookup(struct inode *dir, struct dentry *d);
+
+/* getdents: emit returns false when the buffer is full. */
+struct dir_context {
+	bool (*emit)(struct dir_context *ctx, const char *name, u32 len, u64 off, u64 ino, u8 type);
+	loff_t pos;
+};
+static inline bool dir_emit(struct dir_context *ctx, const char *name, u32 len, u64 ino, u8 type)
+{
+	return ctx->emit(ctx, name, len, (u64)ctx->pos, ino, type);
+}
+bool dir_emit_dots(struct file *f, struct dir_context *ctx);	/* "." and ".." at pos 0, 1 */
+
+int generic_lseek(struct file *f, loff_t off, int whence, loff_t *out);
+int no_lseek(struct file *f, loff_t off, int whence, loff_t *out);	/* -ESPIPE */
+ssize_t generic_read(struct file *f, struct uio *u, loff_t *pos);	/* over f->cache */
+ssize_t generic_write(struct file *f, struct uio *u, loff_t *pos);
+int generic_mmap(struct file *f, struct vma *vma);
+
+static inline u32 vfs_makedev(u32 major, u32 minor)	/* as in struct stat */
+{
+	return (minor & 0xffu) | (major << 8) | ((minor & ~0xffu) << 12);
+}
+static inline u32 vfs_major(u32 dev)
+{
+	return (dev >> 8) & 0xfffu;
+}
+static inline u32 vfs_minor(u32 dev)
+{
+	return (dev & 0xffu) | ((dev >> 12) & ~0xffu);
+}
+
+/* ---- process context ---- */
+struct fs_ctx {
+	u32 refs;			/* atomic */
+	struct spinlock lock;		/* LK_FS_CTX */
+	struct seqcount seq;
+	struct path root, pwd;
+	u32 umask;
+};
+int fs_ctx_copy(struct task *child, u64 clone_flags) __must_check;
+void fs_ctx_put(struct fs_ctx *fs);
+struct path fs_ctx_root(struct fs_ctx *fs);	/* +1 */
+struct path fs_ctx_pwd(struct fs_ctx *fs);	/* +1 */
+u32 current_umask(void);
+
+/* ---- mounts, boot ---- */
+void vfs_init(void);
+/* Mounts tmpfs as the root of the first namespace and makes it current's root and cwd. */
+void vfs_mount_root(void);
+/* /proc/mounts, /proc/self/mountinfo, mountstats */
+void mounts_show(struct seq *s, struct task *t, bool info);
+void filesystems_show(struct seq *s);
+/* Record locks: exit and close hooks, /proc/locks. */
+void locks_close(struct file *f, struct files *owner);
+void locks_show(struct seq *s);
