@@ -16,8 +16,4 @@ void oops(struct regs *regs, const char *what, unsigned long error) __attribute_
 /* Prints a back trace of the running code. */
 void backtrace_print(struct regs *regs);
 extern unsigned int panic_taint;		/* /proc/sys/kernel/tainted */
-/* Address to "name+0x12/0x34" from the linked-in symbol table; returns length. */
-size_t symbol_format(unsigned long addr, char *buf, size_t size);
-/* Symbol that contains @addr: name and offset; false when there is none. */
-bool symbol_find(unsigned long addr, const char **name, unsigned long *offset, unsigned long *size);
-unsigned long symbol_address(const char *name);	/* 0: none */
+/* Names of addresses: <kernel/symbol/symbol.h>. */

@@ -1,0 +1,4 @@
+room := kernel/symbol
+deps :=
+objs := symbol.o
+tests := symbol_test.o
