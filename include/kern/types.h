@@ -37,7 +37,6 @@ typedef unsigned long nlink_t;
 typedef u16 umode_t;
 typedef s64 time64_t;
 typedef u64 sector_t; /* of 512 bytes */
-typedef u64 blkcnt64_t;
 typedef u64 phys_addr_t;
 typedef u64 dma_addr_t;
 typedef unsigned long pgoff_t; /* index of a page in a file */
