@@ -38,6 +38,10 @@ void lock_debug_acquire(struct lock_debug *d, void *lock, unsigned int sub, bool
 void lock_debug_release(struct lock_debug *d, void *lock);
 /* Reports a lock that the caller should hold and does not. */
 void lock_debug_assert(const struct lock_debug *d, const void *lock, bool locked);
+/* The scheduler works: from now on sleeping in atomic context is an error. */
+void lock_debug_scheduler_up(void);
+/* A task ends: it must hold nothing. */
+void lock_debug_exit_check(void);
 #else
 struct lock_debug {
 };
@@ -59,6 +63,18 @@ static inline void lock_debug_release(struct lock_debug *d, void *lock)
 {
 	(void)d;
 	(void)lock;
+}
+static inline void lock_debug_scheduler_up(void)
+{
+}
+static inline void lock_debug_exit_check(void)
+{
+}
+static inline void lock_debug_scheduler_up(void)
+{
+}
+static inline void lock_debug_exit_check(void)
+{
 }
 #endif
 

@@ -15,5 +15,22 @@ void panic(const char *fmt, ...) __printf(1, 2) __attribute__((noreturn));
 void oops(struct regs *regs, const char *what, unsigned long error) __attribute__((noreturn));
 /* Prints a back trace of the running code. */
 void backtrace_print(struct regs *regs);
-extern unsigned int panic_taint;		/* /proc/sys/kernel/tainted */
+extern unsigned long panic_taint;	/* /proc/sys/kernel/tainted */
 /* Names of addresses: <kernel/symbol/symbol.h>. */
+
+enum panic_taint_bit {		/* as Linux numbers them */
+	TAINT_DIE = 7,
+	TAINT_WARN = 9,
+};
+void panic_add_taint(enum panic_taint_bit bit);
+
+/* Called once when the kernel gives up, with the message, in any context; must not take locks. */
+struct panic_notifier {
+	void (*fn)(struct panic_notifier *n, const char *message);
+	struct panic_notifier *next;
+};
+void panic_register_notifier(struct panic_notifier *n);
+extern bool panic_in_progress;	/* consoles and drivers: do not wait for locks any more */
+
+/* /proc/sys/kernel/{panic,panic_on_oops,panic_on_warn} */
+extern int panic_timeout_s, panic_on_oops, panic_on_warn;

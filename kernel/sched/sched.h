@@ -10,7 +10,7 @@
 #include <kern/compiler.h>
 #include <kern/list.h>
 #include <lib/rbtree/rbtree.h>
-#include <kernel/percpu/percpu.h>
+#include <asm/cpumask.h>
 
 struct task;
 struct regs;
