@@ -9,6 +9,7 @@
 #include <kern/types.h>
 #include <kern/compiler.h>
 #include <kern/list.h>
+#include <kernel/arch_up.h>
 #include <kernel/lock/lock.h>
 #include <kernel/mm/mm.h>
 #include <kernel/rcu/rcu.h>
@@ -30,18 +31,18 @@ struct seccomp;
 struct tty;
 
 /* task->work: tested once on the way into and once on the way out of the kernel. */
-#define WORK_SIGNAL 0x1u		/* exit: signal_deliver() */
-#define WORK_RESCHED 0x2u		/* exit: sched_schedule() */
-#define WORK_NOTIFY 0x4u		/* exit: run task->callbacks */
-#define WORK_RESTORE_MASK 0x8u		/* exit: saved_mask goes back if no handler ran */
-#define WORK_RSEQ 0x10u			/* exit: fix up a restartable sequence */
-#define WORK_FPU_LOAD 0x20u		/* exit: arch loads the FPU state */
-#define WORK_TRACE 0x100u		/* entry and exit: ptrace syscall stops */
-#define WORK_LOG 0x200u			/* entry and exit: system-call log */
-#define WORK_SECCOMP 0x400u		/* entry */
-#define WORK_AUDIT 0x800u		/* entry and exit */
-#define WORK_ENTRY_MASK (WORK_TRACE | WORK_LOG | WORK_SECCOMP | WORK_AUDIT)
-#define WORK_EXIT_MASK (0xfffu & ~WORK_SECCOMP)
+#define WORK_SIGNAL TASK_WORK_SIGNAL		/* exit: signal_deliver() */
+#define WORK_RESCHED TASK_WORK_RESCHED		/* exit: sched_schedule() */
+#define WORK_NOTIFY TASK_WORK_NOTIFY		/* exit: run task->callbacks */
+#define WORK_RESTORE_MASK TASK_WORK_RESTORE_MASK /* exit: saved_mask goes back if no handler ran */
+#define WORK_RSEQ TASK_WORK_RSEQ		/* exit: fix up a restartable sequence */
+#define WORK_FPU_LOAD TASK_WORK_FPU_LOAD	/* exit: arch loads the FPU state */
+#define WORK_TRACE TASK_WORK_TRACE		/* entry and exit: ptrace syscall stops */
+#define WORK_LOG TASK_WORK_LOG			/* entry and exit: system-call log */
+#define WORK_SECCOMP TASK_WORK_SECCOMP		/* entry */
+#define WORK_AUDIT TASK_WORK_AUDIT		/* entry and exit */
+#define WORK_ENTRY_MASK TASK_WORK_ENTER
+#define WORK_EXIT_MASK TASK_WORK_LEAVE
 
 #define TASK_COMM_LEN 16
 
