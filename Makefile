@@ -49,10 +49,10 @@ endif
 include build/config.mk
 include build/flags.mk
 include build/generated.mk
+include build/thirdparty.mk
 include build/rooms.mk
 include build/link.mk
 include build/hosttest.mk
--include build/thirdparty.mk
 include build/check.mk
 
 # The launcher, the guest's own programs and the test tiers bring their own plain fragments.

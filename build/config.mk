@@ -13,3 +13,11 @@ $(GEN)/auto.mk: configs/$(CONFIG) $(KCONFIG_FILES) $(wildcard $(O)/.config) tool
 
 menuconfig: $(GEN)/auto.mk
 	$(Q)ARCH=$(ARCH) KCONFIG_CONFIG=$(O)/.config $(PYTHON) -m menuconfig Kconfig
+
+# $(call content,FILE,TEXT): at parse time, make FILE contain TEXT, touching it only on change.
+content = $(if $(call differ,$(file <$1),$2),$(file >$1,$2))
+differ = $(if $(subst x$(strip $1),,x$(strip $2))$(subst x$(strip $2),,x$(strip $1)),y)
+
+ifeq ($(NEED_CONFIG),y)
+$(shell mkdir -p $(GEN))
+endif

@@ -16,10 +16,6 @@ ALL_FLAG_FILES :=
 ROOM_VARS := room deps objs objs-y tests pure pure-objs pure-tests fuzz cflags sanitize
 OBJ := $(O)/obj
 
-# $(call content,FILE,TEXT): at parse time, make FILE contain TEXT, touching it only on change.
-content = $(if $(call differ,$(file <$1),$2),$(file >$1,$2))
-differ = $(if $(subst x$(strip $1),,x$(strip $2))$(subst x$(strip $2),,x$(strip $1)),y)
-
 define room_load
 $(foreach v,$(ROOM_VARS),$(eval $v :=))
 include $1
@@ -59,7 +55,7 @@ $(foreach f,$(ROOM_FILES),$(eval $(call room_load,$f)))
 KERNEL_OBJS := $(KOBJS) $(if $(CONFIG_KTEST),$(KTEST_OBJS))
 
 # A change of flags rebuilds what is compiled with them.
-$(shell mkdir -p $(GEN) $(sort $(dir $(KOBJS) $(KTEST_OBJS) $(ALL_FLAG_FILES))))
+$(shell mkdir -p $(sort $(dir $(KOBJS) $(KTEST_OBJS) $(ALL_FLAG_FILES))))
 $(foreach r,$(ROOMS),$(call content,$(OBJ)/$r/.flags,$(KCFLAGS) $(KSANITIZE) $(KAFLAGS) $(FLAGS_OF_$r)))
 $(call content,$(O)/.flags,$(KCFLAGS))
 $(call content,$(O)/.objs,$(KERNEL_OBJS))
@@ -79,7 +75,7 @@ $(OBJ)/%.o: $(O)/gen/%.c | $(PREPARE)
 -include $(wildcard $(patsubst %.o,%.d,$(KOBJS) $(KTEST_OBJS)))
 
 # Some rooms are one folder deeper than their objects' folders: `objs := sub/x.o` works as well.
-objs: $(KOBJS) $(KTEST_OBJS)
+objs: $(KOBJS) $(KTEST_OBJS) $(THIRDPARTY_OBJS)
 
 quickcheck: $(if $(ROOM),$(OBJS_$(ROOM)) $(TESTS_$(ROOM)),$(O)/corbel)
 	@$(if $(ROOM),$(if $(filter $(ROOM),$(ROOMS)),true,echo "no room $(ROOM)"; exit 1),true)
