@@ -39,8 +39,13 @@ struct task;
 	(TASK_WORK_RESCHED | TASK_WORK_SIGNAL | TASK_WORK_NOTIFY | TASK_WORK_FPU_LOAD |            \
 	 TASK_WORK_RESTORE_MASK | TASK_WORK_RSEQ | TASK_WORK_ACCOUNT)
 
-/* The dispatch table, generated from abi/syscalls.tbl: every slot is filled (ENOSYS handler). */
-typedef long (*syscall_fn)(struct regs *regs);
+/*
+ * The dispatch table, generated from abi/syscalls.tbl: every slot is filled (ENOSYS handler). The entry code
+ * calls a slot with the six argument registers in the order of the C ABI (on x86-64: r10 moved to rcx), and
+ * no stub between; kernel/syscall/syscall.h says why handlers of fewer and narrower arguments may be called so.
+ */
+typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned long,
+			   unsigned long, unsigned long);
 extern const syscall_fn syscall_table[];
 extern const unsigned int syscall_table_size;
 

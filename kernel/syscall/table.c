@@ -5,11 +5,7 @@
 #include <kernel/syscall/syscall.h>
 
 #include <kern/errno.h>
-
-typedef long (*syscall_fn)(unsigned long, unsigned long, unsigned long, unsigned long,
-			   unsigned long, unsigned long);
-extern const syscall_fn syscall_table[NR_SYSCALLS];
-extern const unsigned int syscall_table_size;
+#include <kernel/arch_up.h>
 
 #define SYSCALL_ENTRY(nr, handler) [nr] = (syscall_fn)(void (*)(void))(handler),
 
