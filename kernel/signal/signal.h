@@ -5,6 +5,7 @@
 
 #include <kern/types.h>
 #include <kern/compiler.h>
+#include <kern/list.h>
 #include <kernel/lock/lock.h>
 #include <linux/signal.h>
 #include <asm/siginfo.h>
@@ -28,7 +29,6 @@ struct sighand {
 	u32 refs;			/* atomic; shared by CLONE_SIGHAND */
 	struct spinlock lock;		/* LK_SIGHAND: also both pending sets and the stop state */
 	struct ksigaction action[SIGNAL_COUNT];
-	struct wait_queue *signalfd_wait_unused;
 };
 
 struct sigpending {
@@ -66,6 +66,22 @@ int sighand_copy(struct task *child, u64 clone_flags) __must_check;
 void sighand_put(struct sighand *s);
 void signal_exec(void);				/* handlers back to default, altstack off */
 void signal_flush_queue(struct sigpending *p);
+/*
+ * Locks the handlers of @t with interrupts off; false once it is gone.  Protects @t->pending,
+ * @t->process->pending and the stop state too.
+ */
+bool sighand_lock(struct task *t, unsigned long *irq_flags) __must_check;
+void sighand_unlock(struct task *t, unsigned long irq_flags);
+/* Under the lock: sets or clears WORK_SIGNAL of current. */
+void signal_recalc(void);
+/* Under the lock: makes @t look at its signals; @kill also ends uninterruptible (killable) waits and stops. */
+void signal_wake_task(struct task *t, bool kill);
+/* Makes all other threads of current's process die.  Under the lock; returns how many there are. */
+unsigned int signal_kill_others(void);
+/* Exit of a thread: what was sent to the process and chosen for it goes to another thread. */
+void signal_exit_thread(struct task *t);
+/* Under tasklist_lock: the process is a zombie.  True: the parent does not want it, reap now. */
+bool signal_notify_exit(struct process *p);
 /* Parent notification: SIGCHLD with CLD_* and a wake-up of its waiters. */
 void signal_notify_parent(struct process *p, int why);
 /* signalfd: takes a pending signal of current within @mask; 0 when none, else its number. */

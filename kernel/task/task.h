@@ -95,6 +95,8 @@ struct task {
 	sigmask saved_mask;		/* for WORK_RESTORE_MASK */
 	u64 altstack_sp, altstack_size;
 	u32 altstack_flags;
+	u32 stop_state;			/* STOP_*; LK_SIGHAND */
+	sigmask wanted;			/* sigtimedwait: would take these; LK_SIGHAND */
 	struct {
 		long (*fn)(struct task *t);	/* restart_syscall(2) */
 		u64 arg[6];
@@ -140,6 +142,8 @@ struct task {
 #ifdef CONFIG_DEBUG_FAIL
 	u64 fail_after, fail_interval, fail_times;
 #endif
+	u32 personality;
+	struct list_head pi_owned;	/* PI futexes held; kernel/futex */
 	int symlink_depth;
 	u32 stack_low_water;		/* bytes never used, as last measured */
 	int (*kthread_fn)(void *ctx);
@@ -154,6 +158,12 @@ struct task {
 #define TF_SIGNALED 16u
 #define TF_SUPERPRIV 32u
 #define TF_VFORK 64u
+#define TF_DUMPED 128u			/* would have dumped core */
+
+/* task->stop_state */
+#define STOP_SIGNAL_MASK 0xffu		/* the signal that stops */
+#define STOP_PENDING 0x100u		/* is to stop on its way to user mode */
+#define STOP_CONSUME 0x200u		/* counted in process->stop_count */
 
 #define EXIT_NONE 0
 #define EXIT_ZOMBIE 1
@@ -173,6 +183,7 @@ struct process {
 	struct list_head children, sibling;	/* LK_TASKLIST */
 	bool is_reaper, has_child_reaper;	/* PR_SET_CHILD_SUBREAPER */
 	bool did_exec;
+	struct mutex exec_lock;		/* LK_EXEC: credentials and mm against exec */
 	struct wait_queue child_wait;	/* wait4() of any thread */
 
 	/* signals: LK_SIGHAND of its sighand */
@@ -255,4 +266,38 @@ void process_times(struct process *p, struct process_times *out);
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
 char task_state_char(const struct task *t);	/* R S D T t Z X I */
 
-/* CPUs' user-mode entry/exit slow paths call these (kernel/arch_up.h). */
+/*
+ * Rooms above that keep something for a process: called in its own context.
+ * .exit: the last thread ends (mm and files are still there); .exec: past the point of no return;
+ * .session_exit: the leader of a session ends, after .exit.
+ */
+struct task_hook {
+	void (*exit)(struct process *p);
+	void (*exec)(struct process *p);
+	void (*session_exit)(struct process *p);
+};
+#define TASK_HOOK(sym)                                                                           \
+	static const struct task_hook *const task_hook_##sym                                     \
+		__attribute__((section(".tab.task_hook"), used)) = &sym
+void task_hooks_exec(struct process *p);
+
+/* uname(2): the names of this machine. */
+struct new_utsname;
+void uts_get(struct new_utsname *out);
+extern const char uts_release[], uts_version[];
+/* /proc/sys/kernel/{hostname,domainname}; -EINVAL when too long. */
+int uts_set_hostname(const char *name, size_t len) __must_check;
+int uts_set_domainname(const char *name, size_t len) __must_check;
+
+/* Sessions and groups as the terminal sees them.  Caller holds tasklist_lock or RCU. */
+bool pgrp_is_orphaned(struct pid *pgrp);
+int task_pgrp_nr(struct task *t);
+int task_session_nr(struct task *t);
+
+/* By the scheduler, once, after the last switch away from a dead task: drops its stack and reference. */
+void task_finish_dead(struct task *t);
+/* Seconds and hundredths for /proc and times(2). */
+static inline u64 task_ns_to_ticks(u64 ns)
+{
+	return ns / 10000000u;
+}
