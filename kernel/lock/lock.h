@@ -70,12 +70,6 @@ static inline void lock_debug_scheduler_up(void)
 static inline void lock_debug_exit_check(void)
 {
 }
-static inline void lock_debug_scheduler_up(void)
-{
-}
-static inline void lock_debug_exit_check(void)
-{
-}
 #endif
 
 /* Fair (ticket) spinlock.  Holding it disables preemption. */
