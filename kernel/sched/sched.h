@@ -35,7 +35,12 @@ struct sched_entity {
 	u64 sum_exec_ns;		/* CPU time so far; read by getrusage, /proc */
 	u64 nvcsw, nivcsw;		/* voluntary and involuntary switches */
 	u64 wait_start_ns, wait_sum_ns;	/* run-queue delay, /proc/PID/schedstat */
+	u64 sleep_start_ns;		/* when it blocked */
+	u64 burst_ns;			/* average run between two blocks */
+	u64 burst_start_exec_ns;	/* sum_exec_ns at the last wake-up */
+	u64 inv_weight;			/* 2^42 / weight */
 	u32 weight;
+	u32 rt_slice_left_ns;		/* SCHED_RR */
 	s8 nice;			/* -20..19 */
 	u8 policy;			/* SCHED_NORMAL, ... */
 	u8 rt_priority;
@@ -49,10 +54,15 @@ void sched_init(void);			/* boot CPU, before the first switch */
 void sched_init_cpu(unsigned int cpu);	/* on each secondary CPU: becomes its idle task */
 void sched_idle_loop(void) __attribute__((noreturn));
 
+/* Of a new task, on its own stack: ends the switch that came from @prev. Called by task_start_up(). */
+void sched_after_switch(struct task *prev);
+
 /* Gives the CPU away if the state says so, or if a better task waits.  May not hold spinlocks. */
 void sched_schedule(void);
-/* Called by preempt_enable() and on return from interrupts when a switch is due. */
+/* Called by preempt_enable() when a switch is due; does nothing while interrupts are off. */
 void sched_preempt(void);
+/* The same on return from an interrupt to kernel code: interrupts are off before and after. */
+void sched_preempt_irq(void);
 /*
  * Blocks in @state (already set by wait_prepare()) until woken, signalled (when the state allows) or
  * past @deadline_ns (CLOCK_MONOTONIC).  Returns 0 when woken, -ERESTARTSYS, -ETIME; state is RUNNING.
@@ -72,11 +82,16 @@ void sched_start(struct task *child);		/* first wake-up */
 void sched_exit(void) __attribute__((noreturn));	/* last switch of current; stack freed by the next */
 int sched_set_policy(struct task *t, int policy, int nice, int rt_priority) __must_check;
 int sched_set_affinity(struct task *t, const struct cpumask *mask) __must_check;
-u64 sched_task_runtime_ns(const struct task *t);	/* including the running slice */
-void sched_account(bool user, u64 now_ns);	/* entry/exit hook for user and system time */
+u64 sched_task_runtime_ns(struct task *t);	/* including the running slice */
+/* CPU time split into user and system: the exact total, in the proportion that ticks found. */
+void sched_task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
 
-/* Tick-less: called by the timer interrupt when the running task's slice ends. */
-void sched_slice_end(void);
+/*
+ * A CPU that runs a task has a tick each SCHED_TICK_NS, an idle one has none. Called by the timer
+ * interrupt, which it tells when to come next (0: not).
+ */
+#define SCHED_TICK_NS 4000000ull
+u64 sched_tick(u64 now_ns, bool from_user);
 
 /* /proc: load averages as fixed point with 11 fraction bits, counts. */
 void sched_loadavg(u64 out[3]);
