@@ -1,0 +1,5 @@
+room := lib/rbtree
+deps :=
+objs := rbtree.o
+tests := rbtree_test.o
+pure := y
