@@ -101,8 +101,16 @@ static inline u32 frame_refs(const struct frame *f)
 	return __atomic_load_n(&f->refs, __ATOMIC_RELAXED);
 }
 struct frame *frame_head(struct frame *f);
-/* Whoever owns a type says how its frames die. */
+/*
+ * Whoever owns a type says how its frames die: called without references; ends in frame_free_final().
+ * @f is the frame whose count fell to zero.
+ */
 void frame_set_release(enum frame_type type, void (*release)(struct frame *f));
+void frame_free_final(struct frame *f);
+/* Drops one reference to each of @n frames (LRU-hot path of unmap). */
+void frame_put_many(struct frame **f, unsigned int n);
+/* A FRAME_RESERVED frame of RAM (boot archive) enters service with one reference. */
+struct frame *frame_adopt(struct frame *f, enum frame_type type);
 /* Convenience for kernel memory: address in the direct map or NULL. */
 void *frame_alloc_virt(unsigned int order, u32 gfp) __must_check;
 void frame_free_virt(void *va);
@@ -111,6 +119,7 @@ struct frame_stats {
 	u64 total, free, reserved_low;		/* frames */
 	u64 by_type[FRAME_TYPES];		/* frames in use */
 	u64 min_free;				/* reserve for GFP_ATOMIC */
+	u64 allocs, frees;			/* frames, since boot */
 };
 void frame_stats(struct frame_stats *out);
 /* Reclaim: rooms that hold memory they can give back.  Returns frames freed.  May not sleep on locks
@@ -121,3 +130,6 @@ struct frame_shrinker {
 	struct frame_shrinker *next;
 };
 void frame_register_shrinker(struct frame_shrinker *s);
+u64 frame_shrink(u64 want);
+/* Last resort of an allocation that may sleep: true if memory may come free, so that it tries again. */
+void frame_set_oom_hook(bool (*hook)(unsigned int order));
