@@ -61,8 +61,12 @@ struct slab_info {
 int slab_for_each(int (*fn)(const struct slab_info *i, void *ctx), void *ctx);
 
 #ifdef CONFIG_DEBUG_FAIL
-/* Fails allocations of the current task: each @interval-th, @times at most (0: off). */
+/*
+ * Fails allocations of the current task: after @after more, each @interval-th, @times at most (0: off).
+ * Boot parameter slab_fail=AFTER,INTERVAL,TIMES: the same for all tasks together.
+ */
 void slab_fail_set(u64 after, u64 interval, u64 times);
+void slab_fail_set_global(u64 after, u64 interval, u64 times);
 bool slab_should_fail(void);
 #else
 static inline bool slab_should_fail(void)
@@ -70,3 +74,7 @@ static inline bool slab_should_fail(void)
 	return false;
 }
 #endif
+
+/* Debug kernels print at power-off which caches grew since this was called. */
+void slab_report_begin(void);
+void slab_report_leaks(void);
