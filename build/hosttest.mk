@@ -47,7 +47,11 @@ FZFLAGS := -std=gnu11 -O1 -g -DCORBEL_HOST -D_GNU_SOURCE -I. -Iinclude -I$(O)/in
 FZ_NAMES := $(foreach f,$(FUZZERS),$(subst /,-,$(patsubst %_fuzz.o,%,$f)))
 FZ_HOSTLIB := $(filter-out test/host/main.o,$(HT_MAIN:.c=.o))
 
-$(FZ)/obj/%.o: %.c | $(GEN)/config.h
+# A phony order-only prerequisite: runs once, rebuilds nothing.
+.PHONY: fuzz-tools
+fuzz-tools:
+	$(Q)command -v $(FUZZ_CC) > /dev/null || tools/setup test
+$(FZ)/obj/%.o: %.c | $(GEN)/config.h fuzz-tools
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$@)$(FUZZ_CC) $(FZFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 -include $(wildcard $(patsubst %.o,$(FZ)/obj/%.d,$(PURE_OBJS) $(FUZZERS)))
@@ -60,8 +64,9 @@ $(foreach f,$(FUZZERS),$(eval $(call fuzz_rules,$f)))
 
 .PHONY: fuzz
 fuzz: $(addprefix $(FZ)/,$(FZ_NAMES))
-	@rc=0; for f in $(FZ_NAMES); do mkdir -p $(FZ)/work/$$f test/corpus/$$f; \
+	@rc=0; for f in $(FZ_NAMES); do mkdir -p $(FZ)/work/$$f; \
+		corpus=test/corpus/$$f; [ -d $$corpus ] || corpus=; \
 		if $(FZ)/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=0 \
-			-artifact_prefix=$(FZ)/ $(FZ)/work/$$f test/corpus/$$f > $(FZ)/$$f.log 2>&1; \
+			-artifact_prefix=$(FZ)/ $(FZ)/work/$$f $$corpus > $(FZ)/$$f.log 2>&1; \
 		then echo "ok fuzz $$f"; else echo "not ok fuzz $$f ($(FZ)/$$f.log)"; tail -n 20 $(FZ)/$$f.log; rc=1; fi; \
 	done; exit $$rc
