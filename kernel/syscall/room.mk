@@ -1,3 +1,3 @@
 room := kernel/syscall
-deps :=
-objs := table.o
+deps := kernel/printk kernel/task kernel/uaccess
+objs := table.o log.o
