@@ -72,7 +72,7 @@ void *kmalloc_gfp(size_t size, u32 gfp)
 	struct slab_cache *c = class_for(size);
 	void *p = slab_alloc(c, gfp);
 
-	if (p && KASAN_REDZONE_SIZE) {
+	if (p && KASAN_REDZONE_SIZE > 0) {
 		kasan_poison(p, c->stride, KASAN_REDZONE);
 		kasan_unpoison(p, size);
 	}
