@@ -175,6 +175,16 @@ def fix(room, deps):
         print("fixed " + path)
 
 
+def fix_quoted(src, target):
+    path = os.path.join(os.path.dirname(src), target)
+    if "--fix" not in sys.argv or not os.path.exists(path):
+        return False
+    text = open(src).read()
+    open(src, "w").write(text.replace('#include "%s"' % target, "#include <%s>" % path))
+    print("fixed " + src)
+    return True
+
+
 def main():
     rooms = find_rooms()
     graph = {}
@@ -183,6 +193,9 @@ def main():
         for src in sources_of(room, rooms):
             for m in re.finditer(r'^\s*#\s*include\s+(["<])([^">]+)[">]',
                                  open(src, errors="replace").read(), re.M):
+                if m.group(1) == '"' and fix_quoted(src, m.group(2)):
+                    check_include(src, os.path.join(os.path.dirname(src), m.group(2)), room, rooms, used)
+                    continue
                 if m.group(1) == '"':
                     error(src, 'includes "%s": spell it <from/the/root.h>' % m.group(2))
                     continue
