@@ -18,3 +18,10 @@ $(O)/corbel.debug: $(O)/kernel.lds $(KERNEL_OBJS) $(THIRDPARTY_OBJS) $(O)/.objs 
 $(O)/corbel: $(O)/corbel.debug
 	$(call say,STRIP,$@)$(OBJCOPY) --strip-all $< $@
 	$(Q)$(SIZE) $@ | tail -n 1 | awk '{ printf "  %-7s text %d KiB, data %d KiB, bss %d KiB\n", "SIZE", $$1/1024, $$2/1024, $$3/1024 }'
+
+# What the objects use and none of them defines, with the first user: for work on a tree that does not link yet.
+.PHONY: undefined
+undefined:
+	$(Q)$(NM) -A $(wildcard $(KERNEL_OBJS) $(THIRDPARTY_OBJS)) 2>/dev/null | awk \
+		'$$(NF-1) ~ /^[TDBRWVACtdbr]$$/ { def[$$NF] = 1 } $$(NF-1) == "U" && !($$NF in use) { split($$1, f, ":"); use[$$NF] = f[1] } \
+		END { for (s in use) if (!(s in def)) printf "%-40s %s\n", s, use[s] }' | sed 's#$(OBJ)/##' | sort
