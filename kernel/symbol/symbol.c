@@ -14,7 +14,7 @@ extern const u32 symtab_markers[];
 extern const u8 symtab_names[];
 extern const u16 symtab_dict_at[128];
 extern const char symtab_dict[];
-extern char __text_end[];
+extern char text_end[];
 
 #define NAMES_PER_MARKER 16u
 
@@ -61,7 +61,7 @@ bool symbol_find(unsigned long addr, char name[SYMBOL_NAME_MAX], unsigned long *
 {
 	unsigned int lo = 0, hi = symtab_count;
 
-	if (hi == 0 || addr < symtab_base || addr >= (unsigned long)__text_end)
+	if (hi == 0 || addr < symtab_base || addr >= (unsigned long)text_end)
 		return false;
 	while (hi - lo > 1) {
 		unsigned int mid = lo + (hi - lo) / 2;
@@ -73,7 +73,7 @@ bool symbol_find(unsigned long addr, char name[SYMBOL_NAME_MAX], unsigned long *
 	}
 
 	unsigned long start = symbol_get(lo, name);
-	unsigned long end = (unsigned long)__text_end;
+	unsigned long end = (unsigned long)text_end;
 
 	if (lo + 1 < symtab_count)
 		end = symtab_base + symtab_offsets[lo + 1];
