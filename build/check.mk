@@ -55,12 +55,12 @@ check-codespell:
 CLANG_FLAGS = $(filter-out -Wlogical-op -Wduplicated-% -Wimplicit-fallthrough=5 -Werror -fno-allow-store-data-races \
 	-fno-tree-loop-distribute-patterns -Wframe-larger-than=% 	-mpreferred-stack-boundary=3 -mskip-rax-setup -fpatchable-function-entry=% -isystem $(CC_INCLUDE),$(KCFLAGS)) \
 	-isystem $(shell $(CLANG) -print-resource-dir 2>/dev/null)/include -isystem abi/include -isystem $(O)/uapi \
-	-fsyntax-only -w
+	-fsyntax-only -Wno-everything
 KSOURCES = $(wildcard $(patsubst $(OBJ)/%.o,%.c,$(KOBJS) $(KTEST_OBJS)))
 check-threads: $(PREPARE)
 	$(Q)printf '%s\n' $(KSOURCES) | xargs -P 2 -n 8 $(CLANG) $(CLANG_FLAGS) -Wthread-safety -Werror=thread-safety
 check-user: $(PREPARE)
-	$(Q)printf '%s\n' $(KSOURCES) | xargs -P 2 -n 8 $(CLANG) $(CLANG_FLAGS) -DCHECK_USER -Wnoderef -Werror=noderef
+	$(Q)printf '%s\n' $(KSOURCES) | xargs -P 2 -n 8 $(CLANG) $(CLANG_FLAGS) -DCHECK_USER -Wnoderef -Werror=noderef -Werror=incompatible-pointer-types
 
 check-cppcheck:
 	$(Q)cppcheck --quiet -j 2 --max-configs=1 --enable=warning,portability --inline-suppr --error-exitcode=1 \
@@ -83,3 +83,8 @@ check-repro:
 	$(Q)mv $(O)/repro/src $(O)/repro/moved
 	$(Q)$(MAKE) -C $(O)/repro/moved -s O=out/b SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)
 	$(Q)cmp $(O)/repro/moved/out/a/corbel $(O)/repro/moved/out/b/corbel && echo "ok check-repro"
+
+# Slow: gcc's analyzer over every source. Not part of `make check`.
+check-analyzer: $(PREPARE)
+	$(Q)printf '%s\n' $(KSOURCES) | xargs -P 2 -I{} $(CC) $(filter-out -Werror,$(KCFLAGS)) -fanalyzer -c -o /dev/null {}
+.PHONY: check-analyzer check-repro
