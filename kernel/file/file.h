@@ -14,6 +14,7 @@
 
 struct cred;
 struct dir_context;
+struct files;
 struct file;
 struct inode;
 struct pagecache;
