@@ -299,6 +299,15 @@ int vfs_setattr(struct dentry *d, struct iattr *attr) __must_check;
 int vfs_permission(struct inode *inode, int mask) __must_check;
 int vfs_truncate(struct file *f_or_null, const struct path *p, loff_t size) __must_check;
 
+/* ---- nameless objects ---- */
+/* An inode of the pipe (S_IFIFO) or socket (S_IFSOCK) pseudo file system: it shows as "pipe:[ino]". +1. */
+int vfs_pseudo_inode(umode_t mode, struct inode **out) __must_check;
+/* An open file on such an inode (takes its own reference); @flags: O_*.  Does not call ops->open. */
+int vfs_pseudo_open(struct inode *inode, const struct file_ops *ops, void *private_data, u32 flags,
+		    struct file **out) __must_check;
+/* What an opened FIFO does: set by kernel/pipe before the first user program. */
+extern const struct file_ops *vfs_fifo_ops;
+
 /* ---- for file systems ---- */
 int inode_alloc(struct super *sb, struct inode **out) __must_check;	/* zeroed, refs 1, ino not set */
 struct inode *inode_get(struct inode *i);

@@ -60,6 +60,8 @@ void wake_up(struct wait_queue *q);
 void wake_up_all(struct wait_queue *q);
 void wake_up_interruptible(struct wait_queue *q);
 void wake_up_poll(struct wait_queue *q, u32 poll_mask);
+/* From inside a wake function of another queue, which is locked: @sub is the depth of nesting. */
+void wake_up_poll_nested(struct wait_queue *q, u32 poll_mask, unsigned int sub);
 /* For wake-up storms where the waker sleeps next (pipes): may keep the wakee on this CPU. */
 void wake_up_sync_poll(struct wait_queue *q, u32 poll_mask);
 
