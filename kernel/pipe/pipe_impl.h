@@ -1,0 +1,16 @@
+/* Shared by pipe.c, fifo.c and splice.c. */
+#pragma once
+
+#include <kernel/pipe/pipe.h>
+#include <kernel/file/file.h>
+
+extern const struct file_ops pipe_file_ops;
+
+int pipe_alloc(struct pipe **out) __must_check;
+void pipe_free(struct pipe *p);
+/* Drops the frame of the oldest buffer; returns it to the spares when it is the pipe's own. */
+void pipe_pop(struct pipe *p);
+/* One open end less; wakes the other side; frees the pipe when nobody is left. */
+struct inode;
+void pipe_close_end(struct inode *inode, struct pipe *p, u32 fmode);
+int pipe_resize(struct pipe *p, u32 slots) __must_check;
