@@ -24,6 +24,9 @@ static inline void poll_wait(struct poll_table *pt, struct file *f, struct wait_
 		pt->queue(pt, f, q);
 }
 
+/* Boot: once, before the first user program. */
+void epoll_system_init(void);
+
 #define POLL_DEFAULT (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
 /* Mask of a file, with regular files always ready. */
 u32 poll_file(struct file *f, struct poll_table *pt);

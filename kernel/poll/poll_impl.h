@@ -1,0 +1,42 @@
+/* A thread that waits on many queues at once: shared by poll.c and select.c. */
+#pragma once
+
+#include <kernel/poll/poll.h>
+
+struct poll_hook {
+	struct wait_entry entry;
+	struct wait_queue *queue;
+	struct file *file;		/* +1 */
+	struct poll_waiter *waiter;
+	u32 wanted;
+};
+
+#define POLL_INLINE_HOOKS 8
+#define POLL_CHUNK_HOOKS 30
+
+struct poll_chunk {
+	struct poll_chunk *next;
+	u32 used;
+	struct poll_hook hooks[POLL_CHUNK_HOOKS];
+};
+
+struct poll_waiter {
+	struct poll_table table;
+	struct task *task;
+	bool triggered;			/* set by wakers, cleared before each scan */
+	int error;			/* -ENOMEM: a hook could not be made */
+	u32 inline_used;
+	struct poll_chunk *chunks;
+	struct poll_hook inline_hooks[POLL_INLINE_HOOKS];
+};
+
+void poll_waiter_init(struct poll_waiter *w);
+void poll_waiter_release(struct poll_waiter *w);
+/* Sleeps until a hook fires: 0, -ETIME, -ERESTARTSYS. */
+int poll_waiter_block(struct poll_waiter *w, u64 deadline_ns) __must_check;
+/* Deadline of a relative time-out in ms: negative waits for ever. */
+u64 poll_deadline_ms(int timeout_ms);
+/* Deadline of a user timespec (NULL: for ever). */
+int poll_deadline_user(const struct __kernel_timespec __user *uts, u64 *out) __must_check;
+/* Writes what is left of the time back, as ppoll and pselect do; faults are ignored as Linux does. */
+void poll_write_left(struct __kernel_timespec __user *uts, u64 deadline_ns);
