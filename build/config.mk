@@ -7,7 +7,7 @@ GEN := $(O)/include/generated
 KCONFIG_FILES := Kconfig $(wildcard */Kconfig */*/Kconfig */*/*/Kconfig)
 
 $(GEN)/auto.mk: configs/$(CONFIG) $(KCONFIG_FILES) $(wildcard $(O)/.config) tools/kconfig.py
-	$(Q)$(PYTHON) -c 'import kconfiglib' 2>/dev/null && command -v musl-gcc > /dev/null || tools/setup build
+	$(Q)$(PYTHON) -c 'import kconfiglib' 2>/dev/null || tools/setup build
 	$(Q)mkdir -p $(GEN)
 	$(call say,CONF,$@)ARCH=$(ARCH) $(PYTHON) tools/kconfig.py configs/$(CONFIG) $(O)/.config $(GEN)/config.h $@
 
