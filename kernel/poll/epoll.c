@@ -524,32 +524,32 @@ long sys_epoll_wait(int epfd, struct epoll_event __user *events, int maxevents, 
 }
 
 static long epoll_pwait(int epfd, struct epoll_event __user *events, int max, u64 deadline,
-			const u64 __user *sigmask, size_t sigsetsize)
+			const u64 __user *umask, size_t sigsetsize)
 {
-	long ret = sigmask ? signal_set_user_mask(sigmask, sigsetsize) : 0;
+	long ret = umask ? signal_set_user_mask(umask, sigsetsize) : 0;
 
 	if (ret)
 		return ret;
 	ret = epoll_wait_fd(epfd, events, max, deadline);
-	if (sigmask)
+	if (umask)
 		signal_restore_saved_mask_unless(ret == -EINTR);
 	return ret;
 }
 
 long sys_epoll_pwait(int epfd, struct epoll_event __user *events, int maxevents, int timeout_ms,
-		     const u64 __user *sigmask, size_t sigsetsize)
+		     const u64 __user *umask, size_t sigsetsize)
 {
-	return epoll_pwait(epfd, events, maxevents, poll_deadline_ms(timeout_ms), sigmask, sigsetsize);
+	return epoll_pwait(epfd, events, maxevents, poll_deadline_ms(timeout_ms), umask, sigsetsize);
 }
 
 long sys_epoll_pwait2(int epfd, struct epoll_event __user *events, int maxevents,
-		      const struct __kernel_timespec __user *timeout, const u64 __user *sigmask,
+		      const struct __kernel_timespec __user *timeout, const u64 __user *umask,
 		      size_t sigsetsize)
 {
 	u64 deadline;
 	int err = poll_deadline_user(timeout, &deadline);
 
-	return err ? err : epoll_pwait(epfd, events, maxevents, deadline, sigmask, sigsetsize);
+	return err ? err : epoll_pwait(epfd, events, maxevents, deadline, umask, sigsetsize);
 }
 
 /* ---- the file ---- */

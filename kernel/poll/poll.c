@@ -249,17 +249,17 @@ long sys_poll(struct pollfd __user *fds, unsigned int nfds, int timeout_ms)
 }
 
 long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, struct __kernel_timespec __user *timeout,
-	       const u64 __user *sigmask, size_t sigsetsize)
+	       const u64 __user *umask, size_t sigsetsize)
 {
 	u64 deadline;
 	long ret = poll_deadline_user(timeout, &deadline);
 
-	if (!ret && sigmask)
-		ret = signal_set_user_mask(sigmask, sigsetsize);
+	if (!ret && umask)
+		ret = signal_set_user_mask(umask, sigsetsize);
 	if (ret)
 		return ret;
 	ret = poll_user(fds, nfds, deadline);
-	if (sigmask)
+	if (umask)
 		signal_restore_saved_mask_unless(ret == -ERESTARTSYS);
 	poll_write_left(timeout, deadline);
 	return ret == -ERESTARTSYS ? -ERESTARTNOHAND : ret;

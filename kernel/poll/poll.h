@@ -24,6 +24,12 @@ static inline void poll_wait(struct poll_table *pt, struct file *f, struct wait_
 		pt->queue(pt, f, q);
 }
 
+/* Deadline of a relative time-out in ms: negative waits for ever, 0 does not wait. */
+u64 poll_deadline_ms(int timeout_ms);
+/* Deadline of a user timespec (NULL: for ever). -EFAULT, -EINVAL. */
+struct __kernel_timespec;
+int poll_deadline_user(const struct __kernel_timespec __user *uts, u64 *out) __must_check;
+
 /* Boot: once, before the first user program. */
 void epoll_system_init(void);
 

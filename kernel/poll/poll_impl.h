@@ -3,6 +3,8 @@
 
 #include <kernel/poll/poll.h>
 
+struct __kernel_timespec;
+
 struct poll_hook {
 	struct wait_entry entry;
 	struct wait_queue *queue;
@@ -34,9 +36,5 @@ void poll_waiter_init(struct poll_waiter *w);
 void poll_waiter_release(struct poll_waiter *w);
 /* Sleeps until a hook fires: 0, -ETIME, -ERESTARTSYS. */
 int poll_waiter_block(struct poll_waiter *w, u64 deadline_ns) __must_check;
-/* Deadline of a relative time-out in ms: negative waits for ever. */
-u64 poll_deadline_ms(int timeout_ms);
-/* Deadline of a user timespec (NULL: for ever). */
-int poll_deadline_user(const struct __kernel_timespec __user *uts, u64 *out) __must_check;
 /* Writes what is left of the time back, as ppoll and pselect do; faults are ignored as Linux does. */
 void poll_write_left(struct __kernel_timespec __user *uts, u64 deadline_ns);
