@@ -9,3 +9,7 @@ GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Os -static -s -Wall -Wextra -Werror -W
 $(GUEST)/corbel-init: guest/corbel-init.c guest/config.c guest/init_impl.h guest/guest.mk
 	@mkdir -p $(@D)
 	$(call say,GUESTCC,$@)$(GUESTCC) $(GUEST_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(GUEST)/test-runner: guest/test-runner.c guest/guest.mk
+	@mkdir -p $(@D)
+	$(call say,GUESTCC,$@)$(GUESTCC) $(GUEST_CFLAGS) -o $@ $<

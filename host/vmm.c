@@ -43,12 +43,12 @@ static void add(struct args *a, const char *fmt, ...)
 }
 
 /*
- * Where the user names no size: enough for the archive twice (once as loaded, once for what the
- * command does with it) and room to work.
+ * Where the user names no size: enough for the archive three times (as loaded, as unpacked by a kernel
+ * that copies, and what the command adds to it) and room to work.
  */
 static void add_memory(struct args *a, const char *memory, uint64_t initrd_size)
 {
-	uint64_t mib = 2 * (initrd_size >> 20) + MEMORY_ABOVE_ARCHIVE_MIB;
+	uint64_t mib = 3 * (initrd_size >> 20) + MEMORY_ABOVE_ARCHIVE_MIB;
 
 	add(a, "-m");
 	if (memory)

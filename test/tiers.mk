@@ -1,0 +1,44 @@
+# Tiers B, C and D of `make test`, and the longer runs beside them.
+TIERS += kernel user programs
+BOOT_ENV = O=$(abspath $(O))
+DEBUG_O := out/$(ARCH)-debug
+
+# Tier B: the kernel's own tests on the debug kernel.
+.PHONY: test-kernel
+test-kernel:
+	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel
+	@mkdir -p $(O)/test
+	$(Q)$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/boot/kernel-tests $(KTEST_ARGS) > $(O)/test/kernel.log 2>&1; \
+		tools/count-tap kernel $$? $(O)/test
+
+# Tier C: system-call tests, first on the kernel of this machine, which is the oracle.
+USER_TESTS := $(patsubst test/user/%.c,$(O)/test/user/%,$(wildcard test/user/*.c))
+USER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -static -pthread -Wall -Wextra -Werror -Iabi -Itest/user
+
+$(O)/test/user/%: test/user/%.c $(wildcard test/user/*.h)
+	@mkdir -p $(@D)
+	$(call say,USERCC,$@)$(HOSTCC) $(USER_CFLAGS) -o $@ $< -lrt
+
+.PHONY: user-tests test-user-native test-user
+user-tests: $(USER_TESTS)
+test-user-native: user-tests
+	@mkdir -p $(O)/test
+	$(Q)$(BOOT_ENV) test/boot/user-tests --native $(USER_ARGS) > $(O)/test/user-native.log 2>&1; \
+		tools/count-tap user-native $$? $(O)/test
+test-user: user-tests $(O)/corbel $(GUEST)/corbel-init $(GUEST)/test-runner
+	@mkdir -p $(O)/test
+	$(Q)$(BOOT_ENV) test/boot/user-tests $(USER_ARGS) > $(O)/test/user.log 2>&1; \
+		tools/count-tap user $$? $(O)/test
+
+# Tier D: unmodified programs, driven through the launcher.
+PROGRAM_TESTS := $(sort $(wildcard test/programs/*.py))
+.PHONY: test-programs stress-boot
+test-programs: $(O)/corbel launcher $(GUEST)/test-runner rootfs
+	@mkdir -p $(O)/test; : > $(O)/test/programs.log
+	$(Q)rc=0; for t in $(PROGRAM_TESTS); do echo "# $$t"; \
+		$(BOOT_ENV) PYTHONPATH=test/boot $(PYTHON) $$t >> $(O)/test/programs.log 2>&1 || rc=1; done; \
+		tools/count-tap programs $$rc $(O)/test
+
+# 30 boots in a row with four CPUs; none may hang.
+stress-boot: $(O)/corbel $(GUEST)/corbel-init $(GUEST)/test-runner
+	$(Q)$(BOOT_ENV) tools/boot-stress $(STRESS_ARGS)
