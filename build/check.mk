@@ -60,7 +60,7 @@ KSOURCES = $(wildcard $(patsubst $(OBJ)/%.o,%.c,$(KOBJS) $(KTEST_OBJS)))
 check-threads: $(PREPARE)
 	$(Q)printf '%s\n' $(KSOURCES) | xargs -P 2 -n 8 $(CLANG) $(CLANG_FLAGS) -Wthread-safety -Werror=thread-safety
 check-user: $(PREPARE)
-	$(Q)printf '%s\n' $(KSOURCES) | xargs -P 2 -n 8 $(CLANG) $(CLANG_FLAGS) -DCHECK_USER -Wnoderef -Werror=noderef -Werror=incompatible-pointer-types
+	$(Q)printf '%s\n' $(KSOURCES) | xargs -P 2 -n 8 $(CLANG) $(CLANG_FLAGS) -DCHECK_USER -include build/check-user.h -Wnoderef -Werror=noderef -Werror=incompatible-pointer-types
 
 check-cppcheck:
 	$(Q)cppcheck --quiet -j 2 --max-configs=1 --enable=warning,portability --inline-suppr --error-exitcode=1 \
