@@ -56,7 +56,8 @@ struct epoll_item {
 	struct epoll *ep;
 	struct file *file;		/* +0: see lifetime above */
 	int fd;
-	struct epoll_event event;	/* ep->lock; events read by wake-ups */
+	u32 events;			/* ep->lock; read by wake-ups */
+	u64 data;			/* ep->lock */
 	bool on_ready;			/* ready_lock */
 	struct list_head ready_link;	/* ready_lock */
 	struct list_head file_link;	/* file->lock */
@@ -125,7 +126,7 @@ static void epoll_insert(struct epoll *ep, struct epoll_item *item)
 		link = epoll_compare(i, item->file, item->fd) < 0 ? &parent->right : &parent->left;
 	}
 	rb_link_node(&item->node, parent, link);
-	rb_insert_fixup(&ep->items, &item->node);
+	rb_insert_color(&item->node, &ep->items);
 }
 
 /* ---- wake-ups ---- */
@@ -149,7 +150,7 @@ static int epoll_hook_wake(struct wait_entry *e, unsigned int mode, u32 key)
 {
 	struct epoll_item *item = container_of(e, struct epoll_hook, entry)->item;
 	struct epoll *ep = item->ep;
-	u32 events = READ_ONCE(item->event.events);
+	u32 events = READ_ONCE(item->events);
 
 	(void)mode;
 	if (!(events & ~EPOLL_PRIVATE))	/* ONESHOT has fired */
@@ -182,7 +183,7 @@ static void epoll_add_hook(struct poll_table *pt, struct file *f, struct wait_qu
 	h->item = item;
 	h->queue = q;
 	wait_entry_init(&h->entry, epoll_hook_wake);
-	if (item->event.events & EPOLLEXCLUSIVE)
+	if (item->events & EPOLLEXCLUSIVE)
 		wait_add_exclusive(q, &h->entry);
 	else
 		wait_add(q, &h->entry);
@@ -210,7 +211,7 @@ static void epoll_remove(struct epoll *ep, struct epoll_item *item)
 	unsigned long flags;
 
 	epoll_unhook(item);
-	rb_erase(&ep->items, &item->node);
+	rb_erase(&item->node, &ep->items);
 	flags = spin_lock_irqsave(&ep->ready_lock);
 	if (item->on_ready)
 		list_del(&item->ready_link);
@@ -255,7 +256,7 @@ void poll_file_release(struct file *f)
 
 static u32 epoll_item_mask(struct epoll_item *item, struct poll_table *pt)
 {
-	return poll_file(item->file, pt) & item->event.events;
+	return poll_file(item->file, pt) & item->events;
 }
 
 static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
@@ -268,7 +269,8 @@ static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epol
 	item->ep = ep;
 	item->file = f;
 	item->fd = fd;
-	item->event = *ev;
+	item->events = ev->events;
+	item->data = ev->data;
 	a.item = item;
 	epoll_insert(ep, item);
 	spin_lock(&f->lock);
@@ -283,10 +285,10 @@ static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epol
 
 static int epoll_modify(struct epoll *ep, struct epoll_item *item, const struct epoll_event *ev)
 {
-	if ((item->event.events | ev->events) & EPOLLEXCLUSIVE)
+	if ((item->events | ev->events) & EPOLLEXCLUSIVE)
 		return -EINVAL;
-	WRITE_ONCE(item->event.events, ev->events);
-	item->event.data = ev->data;
+	WRITE_ONCE(item->events, ev->events);
+	item->data = ev->data;
 	smp_mb();	/* a wake-up sees the new events, or we see its effect in the mask */
 	if (epoll_item_mask(item, NULL) && epoll_make_ready(item))
 		wake_up_poll_nested(&ep->wait, EPOLLIN | EPOLLRDNORM, ep->level + 1);
@@ -458,7 +460,7 @@ static int epoll_send(struct epoll *ep, struct epoll_event __user *events, int m
 		struct epoll_event ev = { 0 };
 
 		ev.events = epoll_item_mask(item, NULL);
-		ev.data = item->event.data;
+		ev.data = item->data;
 		if (!ev.events)
 			continue;
 		if (copy_to_user(&events[n], &ev, sizeof(ev))) {
@@ -467,9 +469,9 @@ static int epoll_send(struct epoll *ep, struct epoll_event __user *events, int m
 			break;
 		}
 		n++;
-		if (item->event.events & EPOLLONESHOT)
-			WRITE_ONCE(item->event.events, item->event.events & EPOLL_PRIVATE);
-		else if (!(item->event.events & EPOLLET))
+		if (item->events & EPOLLONESHOT)
+			WRITE_ONCE(item->events, item->events & EPOLL_PRIVATE);
+		else if (!(item->events & EPOLLET))
 			epoll_keep_ready(ep, item, &again);
 	}
 	epoll_append_ready(ep, &again, false);
@@ -598,7 +600,7 @@ static void epoll_fdinfo(struct file *f, struct seq *s)
 		struct epoll_item *i = rb_entry(n, struct epoll_item, node);
 
 		seq_printf(s, "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%x\n", i->fd,
-			   i->event.events, (unsigned long long)i->event.data, (long long)i->file->pos,
+			   i->events, (unsigned long long)i->data, (long long)i->file->pos,
 			   (unsigned long long)i->file->inode->ino, i->file->inode->super->dev);
 	}
 	mutex_unlock(&ep->lock);
