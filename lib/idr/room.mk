@@ -1,0 +1,5 @@
+room := lib/idr
+deps := lib/radix
+objs := idr.o
+tests := idr_test.o
+pure := y
