@@ -64,36 +64,38 @@ size_t arch_strnlen_user(const char __user *s, size_t n) __must_check;
 #define arch_get_user(x, ptr)                                                                      \
 	({                                                                                         \
 		int __gerr = 0;                                                                    \
+		unsigned long __gul = 0;                                                           \
 		const __typeof__(*(ptr)) __force *__gp =                                           \
 			(const __typeof__(*(ptr)) __force *)(ptr);                                 \
 		switch (sizeof(*__gp)) {                                                           \
 		case 1: {                                                                          \
 			u8 __gv;                                                                   \
 			UACCESS_GET_("movb", "b", "=q", __gv, (const u8 *)__gp, __gerr);           \
-			(x) = (__typeof__(x))__gv;                                                 \
+			__gul = (unsigned long)__gv;                                               \
 			break;                                                                     \
 		}                                                                                  \
 		case 2: {                                                                          \
 			u16 __gv;                                                                  \
 			UACCESS_GET_("movw", "w", "=r", __gv, (const u16 *)__gp, __gerr);          \
-			(x) = (__typeof__(x))__gv;                                                 \
+			__gul = (unsigned long)__gv;                                               \
 			break;                                                                     \
 		}                                                                                  \
 		case 4: {                                                                          \
 			u32 __gv;                                                                  \
 			UACCESS_GET_("movl", "k", "=r", __gv, (const u32 *)__gp, __gerr);          \
-			(x) = (__typeof__(x))__gv;                                                 \
+			__gul = (unsigned long)__gv;                                               \
 			break;                                                                     \
 		}                                                                                  \
 		case 8: {                                                                          \
 			u64 __gv;                                                                  \
 			UACCESS_GET_("movq", "q", "=r", __gv, (const u64 *)__gp, __gerr);          \
-			(x) = (__typeof__(x))__gv;                                                 \
+			__gul = (unsigned long)__gv;                                               \
 			break;                                                                     \
 		}                                                                                  \
 		default:                                                                           \
 			uaccess_bad_size();                                                        \
 		}                                                                                  \
+		(x) = (__typeof__(*(ptr)))__gul;                                                   \
 		__gerr;                                                                            \
 	})
 
