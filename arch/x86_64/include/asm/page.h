@@ -11,6 +11,7 @@
 
 #ifdef __ASSEMBLY__
 #define KERNEL_IMAGE_BASE 0xffffffff80000000
+#define PAGE_SIZE_LDS 4096
 #define DIRECT_MAP_BASE 0xffff888000000000
 #else
 /*

@@ -1,0 +1,21 @@
+/* The first C code: from the loader's hand-over to kernel_main(). */
+#include <asm/init.h>
+#include <asm/percpu.h>
+#include <kernel/boot/boot.h>
+#include <kernel/panic/panic.h>
+
+#include "x86_impl.h"
+
+void arch_start(enum boot_protocol protocol, u64 param_phys)
+{
+	cpu_detect();
+	bootinfo_read(protocol, param_phys);
+	paging_init();
+	cpu_setup_control();
+	desc_init_cpu(0, boot_ist_stacks);
+	idt_init();
+	extable_sort();
+	patch_apply_alternatives();
+	clock_calibrate();
+	kernel_main();
+}

@@ -1,0 +1,103 @@
+/* Private to arch/x86_64: steps of start-up, descriptors, entry points. */
+#pragma once
+
+#include <asm/cpu.h>
+#include <asm/page.h>
+#include <asm/pgtable.h>
+#include <asm/regs.h>
+#include <kern/compiler.h>
+#include <kern/types.h>
+
+/* Section bounds from kernel.lds.S. */
+extern char image_start[], image_end[], text_start[], text_end[], rodata_start[], rodata_end[];
+extern char init_start[], init_data_start[], init_end[], data_start[], bss_start[], bss_end[];
+extern char percpu_template[], percpu_template_end[], percpu_boot_area[];
+extern char boot_stack_guard[], boot_stack[], boot_stack_top[], boot_ist_guard[];
+extern char boot_ist_stacks[];
+extern pte_t boot_pgd[];
+
+enum boot_protocol {
+	BOOT_PROTOCOL_PVH = 1,
+	BOOT_PROTOCOL_LINUX = 2,
+};
+
+/* start.c */
+__noreturn void arch_start(enum boot_protocol protocol, u64 param_phys);
+/* bootinfo.c: fills boot_info. */
+void bootinfo_read(enum boot_protocol protocol, u64 param_phys);
+/* cpu.c */
+void cpu_detect(void);
+void cpu_setup_control(void); /* control registers and MSRs of this CPU */
+/* paging.c */
+void paging_init(void);
+u64 early_page_alloc(void); /* physical address of a zeroed page */
+__noreturn void early_fatal(const char *text);
+void early_puts(const char *text);
+void early_put_hex(u64 v);
+
+/* --- descriptors (desc.c) --- */
+
+struct x86_tss {
+	u32 reserved0;
+	u64 rsp[3];
+	u64 reserved1;
+	u64 ist[7];
+	u64 reserved2;
+	u16 reserved3;
+	u16 iomap;
+} __packed;
+
+/* One page-independent block per CPU; entry code reads tss.rsp[0] as the kernel stack top. */
+DECLARE_PERCPU(struct x86_tss, cpu_tss);
+DECLARE_PERCPU(u64, cpu_user_sp); /* scratch of the system-call entry */
+
+#define IST_DOUBLE_FAULT 1
+#define IST_NMI 2
+#define IST_MACHINE_CHECK 3
+#define IST_DEBUG 4
+#define IST_COUNT 4
+#define IST_STACK_SIZE 4096
+
+struct x86_desc_ptr {
+	u16 limit;
+	u64 base;
+} __packed;
+
+/* Loads GDT, TSS and IDT of this CPU; @ist is the base of IST_COUNT stacks, guarded below. */
+void desc_init_cpu(unsigned int cpu, void *ist);
+void idt_init(void);
+void idt_set_handler(unsigned int vector, void *entry, unsigned int ist, unsigned int dpl);
+
+/* --- entry.S --- */
+void entry_syscall64(void);
+void entry_syscall32(void);
+extern char exc_stubs[]; /* 32 stubs of EXC_STUB_SIZE bytes */
+extern char irq_stubs[]; /* vectors 32..255 */
+#define EXC_STUB_SIZE 16
+#define IRQ_STUB_SIZE 16
+
+/* Vectors. */
+#define VEC_DB 1
+#define VEC_NMI 2
+#define VEC_BP 3
+#define VEC_DF 8
+#define VEC_PF 14
+#define VEC_MC 18
+#define VEC_DEVICE_FIRST 0x30
+#define VEC_DEVICE_LAST 0xdf
+#define VEC_IPI_FIRST 0xf0 /* + enum ipi */
+#define VEC_TIMER 0xef
+#define VEC_SPURIOUS 0xff
+
+/* trap.c */
+void trap_exception(struct regs *regs, unsigned long err, unsigned int vector);
+void trap_page_fault(struct regs *regs, unsigned long err);
+/* Continues at the fix-up for regs->ip if the exception table has one. */
+bool extable_fixup(struct regs *regs);
+void extable_sort(void);
+
+/* patch glue */
+void patch_apply_alternatives(void);
+
+/* clock.c */
+void clock_calibrate(void);
