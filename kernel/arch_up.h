@@ -21,6 +21,8 @@ struct task;
 #define TASK_WORK_SINGLESTEP 0x10u /* report a trap after this system call */
 #define TASK_WORK_RESTORE_MASK 0x20u /* put the saved signal mask back if no handler ran */
 #define TASK_WORK_RSEQ 0x40u /* fix up a restartable sequence */
+/* arch: registers of the running call were changed (exec, sigreturn, ptrace): restore all */
+#define TASK_WORK_FULL_REGS 0x80u
 #define TASK_WORK_TRACE 0x100u /* ptrace: stop at entry and exit */
 #define TASK_WORK_SECCOMP 0x200u /* filter at entry */
 #define TASK_WORK_AUDIT 0x400u
@@ -37,7 +39,8 @@ struct task;
 	 TASK_WORK_ACCOUNT)
 #define TASK_WORK_LEAVE                                                                            \
 	(TASK_WORK_RESCHED | TASK_WORK_SIGNAL | TASK_WORK_NOTIFY | TASK_WORK_FPU_LOAD |            \
-	 TASK_WORK_RESTORE_MASK | TASK_WORK_RSEQ | TASK_WORK_ACCOUNT)
+	 TASK_WORK_RESTORE_MASK | TASK_WORK_RSEQ | TASK_WORK_FULL_REGS |                           \
+	 TASK_WORK_ACCOUNT)
 
 /*
  * The dispatch table, generated from abi/syscalls.tbl: every slot is filled (ENOSYS handler). The entry code

@@ -7,7 +7,6 @@
  * The memory map may be unsorted and overlap. RAM goes in first, shrunk to whole pages; everything
  * else is then laid over it, grown to whole pages, so that a page with a doubt is never RAM.
  */
-#include <asm/bootparam.h>
 #include <kern/string.h>
 #include <kernel/boot/boot.h>
 
@@ -196,13 +195,55 @@ static void read_pvh(u64 phys)
 	}
 }
 
-/* The seed that a loader may pass as a chained setup_data of type 9. */
+/*
+ * The zero page by offset (https://docs.kernel.org/arch/x86/zero-page.html): its UAPI header includes one that
+ * no package of ours has.
+ */
+#define ZP_ACPI_RSDP 0x070
+#define ZP_EXT_INITRD 0x0c0
+#define ZP_EXT_INITRD_SIZE 0x0c4
+#define ZP_EXT_CMDLINE 0x0c8
+#define ZP_E820_COUNT 0x1e8
+#define ZP_INITRD 0x218
+#define ZP_INITRD_SIZE 0x21c
+#define ZP_CMDLINE 0x228
+#define ZP_SETUP_DATA 0x250
+#define ZP_E820 0x2d0
+#define ZP_E820_MAX 128u
+#define ZP_SIZE 4096u
+
+struct zp_e820 {
+	u64 addr, size;
+	u32 type;
+} __packed;
+
+struct zp_setup_data {
+	u64 next;
+	u32 type, len;
+	u8 data[];
+};
+#define ZP_SETUP_SEED 9
+
+static u32 zp32(const u8 *zp, u32 at)
+{
+	u32 v;
+
+	memcpy(&v, zp + at, sizeof(v));
+	return v;
+}
+
+static u64 zp64(const u8 *zp, u32 lo, u32 hi)
+{
+	return zp32(zp, lo) | (u64)zp32(zp, hi) << 32;
+}
+
+/* The seed that a loader may pass in the chain of extra data. */
 static void read_setup_data(u64 phys)
 {
-	for (int depth = 0; depth < 16 && range_mapped(phys, sizeof(struct setup_data)); depth++) {
-		const struct setup_data *d = phys_to_virt(phys);
+	for (int n = 0; n < 16 && range_mapped(phys, sizeof(struct zp_setup_data)); n++) {
+		const struct zp_setup_data *d = phys_to_virt(phys);
 
-		if (d->type == 9 && range_mapped(phys, sizeof(*d) + d->len)) {
+		if (d->type == ZP_SETUP_SEED && range_mapped(phys, sizeof(*d) + d->len)) {
 			boot_info.seed_len = min(d->len, (u32)sizeof(boot_info.seed));
 			memcpy(boot_info.seed, d->data, boot_info.seed_len);
 		}
@@ -210,27 +251,25 @@ static void read_setup_data(u64 phys)
 	}
 }
 
-/* https://docs.kernel.org/arch/x86/boot.html, "zero page" */
 static void read_linux(u64 phys)
 {
-	if (!range_mapped(phys, sizeof(struct boot_params)))
+	if (!range_mapped(phys, ZP_SIZE))
 		early_fatal("boot_params out of reach");
-	const struct boot_params *bp = phys_to_virt(phys);
+	const u8 *zp = phys_to_virt(phys);
+	const struct zp_e820 *map = (const struct zp_e820 *)(zp + ZP_E820);
+	u32 entries = min((u32)zp[ZP_E820_COUNT], ZP_E820_MAX);
 
 	boot_info.protocol = "linux64";
-	boot_info.rsdp = bp->acpi_rsdp_addr;
-	cmdline_copy(bp->hdr.cmd_line_ptr | (u64)bp->ext_cmd_line_ptr << 32);
-	initrd_add(bp->hdr.ramdisk_image | (u64)bp->ext_ramdisk_image << 32,
-		   bp->hdr.ramdisk_size | (u64)bp->ext_ramdisk_size << 32);
-	read_setup_data(bp->hdr.setup_data);
-	u32 entries = min((u32)bp->e820_entries, (u32)E820_MAX_ENTRIES_ZEROPAGE);
-
+	boot_info.rsdp = zp64(zp, ZP_ACPI_RSDP, ZP_ACPI_RSDP + 4);
+	cmdline_copy(zp64(zp, ZP_CMDLINE, ZP_EXT_CMDLINE));
+	initrd_add(zp64(zp, ZP_INITRD, ZP_EXT_INITRD),
+		   zp64(zp, ZP_INITRD_SIZE, ZP_EXT_INITRD_SIZE));
+	read_setup_data(zp64(zp, ZP_SETUP_DATA, ZP_SETUP_DATA + 4));
 	if (!entries)
 		early_fatal("the loader gave no memory map");
 	for (int ram = 1; ram >= 0; ram--) {
 		for (u32 i = 0; i < entries; i++)
-			mem_add(bp->e820_table[i].addr, bp->e820_table[i].size,
-				bp->e820_table[i].type, ram);
+			mem_add(map[i].addr, map[i].size, map[i].type, ram);
 	}
 }
 

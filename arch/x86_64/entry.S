@@ -319,7 +319,7 @@ irq_common:
 	jne return_to_kernel
 	testb $2, REGS_CS+9(%rsp) /* the interrupted code had interrupts on */
 	jz return_to_kernel
-	call irq_preempt
+	call sched_preempt_irq
 	jmp return_to_kernel
 
 /* --- switching --- */

@@ -1,4 +1,5 @@
 /* Offsets that assembly needs; printed into <generated/offsets.h>. */
+#include <asm/cpu.h>
 #include <asm/regs.h>
 #include <kernel/task/task.h>
 
@@ -7,6 +8,7 @@
 void offsets_emit(void);
 void offsets_emit(void)
 {
+	EMIT(CPU_SMAP_NUMBER, CPU_SMAP);
 	EMIT(TASK_WORK, offsetof(struct task, work));
 	EMIT(TASK_STACK, offsetof(struct task, stack));
 	EMIT(TASK_SP, offsetof(struct task, arch.sp));

@@ -1,7 +1,8 @@
 room := arch/x86_64
-deps := kernel/boot kernel/task kernel/mm kernel/frame kernel/vmap kernel/panic kernel/printk drivers/acpi
-objs := boot.o entry.o start.o bootinfo.o paging.o cpu.o desc.o early.o
-# Runs before the shadow of the sanitizer exists.
+deps := kernel/boot kernel/task kernel/mm kernel/frame kernel/vmap kernel/slab kernel/panic kernel/printk kernel/patch kernel/uaccess drivers/acpi
+objs := boot.o entry.o start.o bootinfo.o paging.o cpu.o cpuflags.o desc.o early.o firmware.o clock.o
+objs += trap.o user_return.o context.o fpu.o uaccess.o uaccess_asm.o poke.o
+# These run before the shadow of the sanitizer exists.
 sanitize-start.o := n
 sanitize-bootinfo.o := n
 sanitize-paging.o := n

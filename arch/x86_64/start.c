@@ -2,7 +2,7 @@
 #include <asm/init.h>
 #include <asm/percpu.h>
 #include <kernel/boot/boot.h>
-#include <kernel/panic/panic.h>
+#include <kernel/patch/patch.h>
 
 #include "x86_impl.h"
 
@@ -16,6 +16,7 @@ void arch_start(enum boot_protocol protocol, u64 param_phys)
 	idt_init();
 	extable_sort();
 	patch_apply_alternatives();
+	firmware_scan();
 	clock_calibrate();
 	kernel_main();
 }

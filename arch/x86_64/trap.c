@@ -204,7 +204,6 @@ static void fault_in_kernel(struct regs *regs, unsigned long addr, unsigned long
 		what = "access to a guard page (stack overflow?)";
 	else if (err & PF_WRITE && err & PF_PRESENT)
 		what = "write to read-only kernel memory";
-	current->arch.trap_addr = addr;
 	pr_emerg("fault at address %#lx\n", addr);
 	die(regs, what, err);
 }
@@ -219,7 +218,7 @@ void trap_page_fault(struct regs *regs, unsigned long err)
 	if (unlikely(!regs_from_user(regs))) {
 		/* A user access function: SMAP would have let nothing else through. */
 		bool may = addr < USER_END && !preempt_count() && regs_irqs_on(regs) &&
-			   !(err & (PF_INSN | PF_RESERVED)) && current->mm &&
+			   !(err & (PF_INSN | PF_RESERVED)) && current && current->mm &&
 			   (!cpu_has(CPU_SMAP) || (regs->flags & X86_FLAGS_AC));
 
 		if (!may) {

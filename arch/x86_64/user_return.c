@@ -58,14 +58,6 @@ bool entry_leave_syscall(struct regs *regs)
 	       !(regs->flags & (X86_FLAGS_RF | X86_FLAGS_TF));
 }
 
-/* End of an interrupt of kernel code that may be preempted. */
-void irq_preempt(void)
-{
-	irqs_on();
-	sched_preempt();
-	irqs_off();
-}
-
 void need_resched_set(void)
 {
 	__atomic_fetch_or(&current->work, TASK_WORK_RESCHED, __ATOMIC_RELAXED);

@@ -8,6 +8,8 @@
 #include <kern/compiler.h>
 #include <kern/types.h>
 
+struct task;
+
 /* Section bounds from kernel.lds.S. */
 extern char image_start[], image_end[], text_start[], text_end[], rodata_start[], rodata_end[];
 extern char init_start[], init_data_start[], init_end[], data_start[], bss_start[], bss_end[];
@@ -96,8 +98,35 @@ void trap_page_fault(struct regs *regs, unsigned long err);
 bool extable_fixup(struct regs *regs);
 void extable_sort(void);
 
-/* patch glue */
-void patch_apply_alternatives(void);
 
 /* clock.c */
 void clock_calibrate(void);
+
+/* fpu.c */
+#define FPU_NO_CPU (~0u)
+void fpu_setup_cpu(void);
+int fpu_init(void) __must_check;
+void fpu_switch(struct task *prev, struct task *next);
+void fpu_load_current(void);
+int fpu_fork(struct task *child) __must_check;
+u64 fpu_user_features(void);
+
+/* patch.c: an int3 that stands where code is being changed. True: the instruction is repeated. */
+bool patch_int3(struct regs *regs);
+
+/* smp.c */
+void smp_nmi(struct regs *regs);
+
+/* Called by entry.S. */
+void entry_syscall_traced(struct regs *regs);
+void entry_leave_user(struct regs *regs);
+bool entry_leave_syscall(struct regs *regs);
+void irq_entry(struct regs *regs, unsigned int vector);
+void trap_bad_iret(struct regs *regs);
+void trap_paranoid(struct regs *regs, unsigned long err, unsigned int vector);
+
+/* firmware.c */
+struct acpi_info;
+extern struct acpi_info machine; /* [I] what the firmware's tables say */
+void firmware_scan(void);
+u16 acpi_pm_timer_port(void); /* 0: none */

@@ -11,7 +11,7 @@ struct arch_clock {
 	u64 base; /* cycles at boot */
 	bool stable; /* runs at one rate in all states of all CPUs */
 };
-extern struct arch_clock arch_clock; /* [I] after arch_clock_init */
+extern struct arch_clock arch_clock; /* [I] after start-up */
 
 static __always_inline u64 clock_cycles(void)
 {

@@ -56,6 +56,9 @@ unsigned int fpu_user_size(void);
 void fpu_begin(void);
 void fpu_end(void);
 
+/* Gives current the initial state if it has none yet: before exec makes it a user thread. */
+int fpu_prepare_current(void) __must_check;
+
 /* Forgets the registers: a new program starts with the initial state. */
 void fpu_reset_current(void);
 

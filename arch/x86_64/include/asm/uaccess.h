@@ -25,8 +25,8 @@
 /* The feature number as the assembler sees it. */
 #define CPU_SMAP_NR 6
 
-#define UACCESS_OPEN ALTERNATIVE("", "stac", PATCH_STR(CPU_SMAP_NR))
-#define UACCESS_CLOSE ALTERNATIVE("", "clac", PATCH_STR(CPU_SMAP_NR))
+#define UACCESS_OPEN ALTERNATIVE("nopl (%%rax)", "stac", PATCH_STR(CPU_SMAP_NR))
+#define UACCESS_CLOSE ALTERNATIVE("nopl (%%rax)", "clac", PATCH_STR(CPU_SMAP_NR))
 
 static_assert(CPU_SMAP == CPU_SMAP_NR, "CPU_SMAP_NR");
 
@@ -35,12 +35,30 @@ static __always_inline bool access_ok(const void __user *p, size_t size)
 {
 	unsigned long addr = (unsigned long)p;
 
+	/*
+	 * A short object that starts in the lower half ends at worst among non-canonical addresses,
+	 * which fault like unmapped ones.
+	 */
+	if (__builtin_constant_p(size) && size <= PAGE_SIZE)
+		return (long)addr >= 0;
 	return size <= USER_END && addr <= USER_END - size;
 }
 
-/* The three copies return the number of bytes NOT copied, counted from the end. */
-size_t arch_copy_to_user(void __user *to, const void *from, size_t n) __must_check;
-size_t arch_copy_from_user(void *to, const void __user *from, size_t n) __must_check;
+/* These return the number of bytes NOT copied, counted from the end. */
+size_t arch_copy_user_raw(void *to, const void *from, size_t n) __must_check;
+
+static __always_inline size_t __must_check arch_copy_to_user(void __user *to, const void *from,
+							     size_t n)
+{
+	return arch_copy_user_raw((void __force *)to, from, n);
+}
+
+static __always_inline size_t __must_check arch_copy_from_user(void *to, const void __user *from,
+							       size_t n)
+{
+	return arch_copy_user_raw(to, (const void __force *)from, n);
+}
+
 size_t arch_clear_user(void __user *to, size_t n) __must_check;
 
 /*
@@ -96,6 +114,7 @@ size_t arch_strnlen_user(const char __user *s, size_t n) __must_check;
 			uaccess_bad_size();                                                        \
 		}                                                                                  \
 		(x) = (__typeof__(*(ptr)))__gul;                                                   \
+		(void)(x); /* reading only to fault a page in is a use */                          \
 		__gerr;                                                                            \
 	})
 
@@ -147,7 +166,7 @@ void uaccess_bad_size(void);
 
 static __always_inline void arch_uaccess_close(void)
 {
-	asm volatile(UACCESS_CLOSE ::: "memory", "cc");
+	asm volatile(UACCESS_CLOSE : : : "memory", "cc");
 }
 
 /*

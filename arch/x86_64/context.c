@@ -1,0 +1,196 @@
+/*
+ * Threads: switching stacks, the first frame of a new thread, segment bases.
+ *
+ * With FSGSBASE user mode may change its bases at any time, so they are read at each switch; without
+ * it only arch_prctl changes them, and struct arch_thread always has the truth.
+ */
+#include <asm/context.h>
+#include <asm/current.h>
+#include <asm/elf_arch.h>
+#include <asm/irqflags.h>
+#include <asm/tlb.h>
+#include <kern/errno.h>
+#include <kern/string.h>
+#include <kernel/arch_up.h>
+#include <kernel/task/task.h>
+#include <kernel/uaccess/uaccess.h>
+#include <asm/prctl.h>
+
+#include "x86_impl.h"
+
+struct task *switch_stack(struct task *prev, struct task *next);
+void entry_thread_start(void);
+
+/* What switch_stack() pops, lowest first. */
+struct switch_frame {
+	u64 r15, r14, r13, r12, bx, bp, ret;
+};
+
+static __always_inline u64 read_fs_base(void)
+{
+	u64 v;
+
+	asm volatile("rdfsbase %0" : "=r"(v));
+	return v;
+}
+
+static __always_inline void write_fs_base(u64 v)
+{
+	asm volatile("wrfsbase %0" : : "r"(v));
+}
+
+/* The user's gs base is the inactive one while the kernel runs. */
+static u64 read_user_gs_base(void)
+{
+	return msr_read(MSR_KERNEL_GS_BASE);
+}
+
+static void write_user_gs_base(u64 v)
+{
+	msr_write(MSR_KERNEL_GS_BASE, v);
+}
+
+static __always_inline void switch_bases(struct arch_thread *prev, struct arch_thread *next)
+{
+	if (likely(cpu_has(CPU_FSGSBASE))) {
+		prev->fs_base = read_fs_base();
+		prev->gs_base = read_user_gs_base();
+		write_fs_base(next->fs_base);
+		if (prev->gs_base != next->gs_base)
+			write_user_gs_base(next->gs_base);
+		return;
+	}
+	if (prev->fs_base != next->fs_base)
+		msr_write(MSR_FS_BASE, next->fs_base);
+	if (prev->gs_base != next->gs_base)
+		write_user_gs_base(next->gs_base);
+}
+
+struct task *arch_switch(struct task *prev, struct task *next)
+{
+	fpu_switch(prev, next);
+	switch_bases(&prev->arch, &next->arch);
+	this_cpu_write(current_task, next);
+	this_cpu_ptr(cpu_tss)->rsp[0] = (u64)(unsigned long)next->stack + THREAD_SIZE;
+	return switch_stack(prev, next);
+}
+
+static void first_frame(struct task *t, struct regs *regs, void (*fn)(void *), void *arg)
+{
+	struct switch_frame *f = (struct switch_frame *)regs - 1;
+
+	*f = (struct switch_frame){
+		.bx = (u64)(unsigned long)fn,
+		.r12 = (u64)(unsigned long)arg,
+		.ret = (u64)(unsigned long)entry_thread_start,
+	};
+	t->arch.sp = (u64)(unsigned long)f;
+}
+
+int arch_thread_init_kernel(struct task *task, void (*fn)(void *arg), void *arg)
+{
+	struct regs *regs = stack_regs(task->stack);
+
+	memset(regs, 0, sizeof(*regs));
+	memset(&task->arch, 0, sizeof(task->arch));
+	regs->cs = X86_USER_CS;
+	regs->ss = X86_USER_DS;
+	regs->flags = X86_FLAGS_FIXED | X86_FLAGS_IF;
+	regs->orig_ax = (u64)-1;
+	task->arch.fpu_cpu = FPU_NO_CPU;
+	first_frame(task, regs, fn, arg);
+	return 0;
+}
+
+int arch_thread_fork_user(struct task *child, const struct regs *regs, unsigned long newsp,
+			  bool set_tls, unsigned long tls)
+{
+	struct regs *cr = stack_regs(child->stack);
+	struct arch_thread *a = &child->arch;
+
+	memset(a, 0, sizeof(*a));
+	a->fpu_cpu = FPU_NO_CPU;
+	int err = fpu_fork(child);
+
+	if (err)
+		return err;
+	*cr = *regs;
+	cr->ax = 0;
+	if (newsp)
+		cr->sp = newsp;
+	a->fs_base = arch_thread_get_base(current, false);
+	a->gs_base = arch_thread_get_base(current, true);
+	if (set_tls)
+		a->fs_base = tls;
+	first_frame(child, cr, NULL, NULL);
+	return 0;
+}
+
+unsigned long arch_thread_get_base(const struct task *task, bool gs)
+{
+	if (task == current && cpu_has(CPU_FSGSBASE)) {
+		unsigned long flags = irqs_save();
+		u64 v = gs ? read_user_gs_base() : read_fs_base();
+
+		irqs_restore(flags);
+		return v;
+	}
+	return gs ? task->arch.gs_base : task->arch.fs_base;
+}
+
+int arch_thread_set_base(struct task *task, bool gs, unsigned long base)
+{
+	if (base >= USER_END)
+		return -EPERM;
+	unsigned long flags = irqs_save();
+
+	if (gs)
+		task->arch.gs_base = base;
+	else
+		task->arch.fs_base = base;
+	if (task == current) {
+		if (gs)
+			write_user_gs_base(base);
+		else if (cpu_has(CPU_FSGSBASE))
+			write_fs_base(base);
+		else
+			msr_write(MSR_FS_BASE, base);
+	}
+	irqs_restore(flags);
+	return 0;
+}
+
+long arch_prctl_call(int op, unsigned long arg)
+{
+	u64 base;
+
+	switch (op) {
+	case ARCH_SET_FS:
+		return arch_thread_set_base(current, false, arg);
+	case ARCH_SET_GS:
+		return arch_thread_set_base(current, true, arg);
+	case ARCH_GET_FS:
+		base = arch_thread_get_base(current, false);
+		return put_user(base, (u64 __user *)arg);
+	case ARCH_GET_GS:
+		base = arch_thread_get_base(current, true);
+		return put_user(base, (u64 __user *)arg);
+	default:
+		return -EINVAL;
+	}
+}
+
+void elf_arch_start(struct regs *regs, unsigned long ip, unsigned long sp)
+{
+	memset(regs, 0, sizeof(*regs));
+	regs->ip = ip;
+	regs->sp = sp;
+	regs->cs = X86_USER_CS;
+	regs->ss = X86_USER_DS;
+	regs->flags = X86_FLAGS_FIXED | X86_FLAGS_IF;
+	regs->orig_ax = (u64)-1;
+	if (arch_thread_set_base(current, false, 0) || arch_thread_set_base(current, true, 0))
+		return; /* cannot fail: zero is an address of user space */
+	fpu_reset_current();
+	__atomic_fetch_or(&current->work, TASK_WORK_FULL_REGS, __ATOMIC_RELAXED);
+}

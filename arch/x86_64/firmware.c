@@ -1,0 +1,56 @@
+/*
+ * The machine's tables, read once before memory is given to the allocator: firmware may keep
+ * them in memory that nothing maps, so pages are mapped on the way.
+ */
+#include <drivers/acpi/acpi.h>
+#include <kern/string.h>
+#include <kernel/boot/boot.h>
+#include <asm/init.h>
+
+#include "x86_impl.h"
+
+struct acpi_info machine;
+
+static bool page_mapped(unsigned long va)
+{
+	pte_t *table = kernel_pt_root;
+
+	for (unsigned int level = PT_ROOT_LEVEL;; level--) {
+		pte_t e = table[pt_index(level, va)];
+
+		if (!pte_present(e))
+			return false;
+		if (level == 0 || (level <= 2 && pte_huge(e)))
+			return true;
+		table = pte_table(e);
+	}
+}
+
+static const void *map(u64 phys, size_t len)
+{
+	if (phys + len < phys || phys + len > DIRECT_MAP_SIZE)
+		return NULL;
+	for (u64 at = phys & PAGE_MASK; at < phys + len; at += PAGE_SIZE) {
+		unsigned long va = (unsigned long)phys_to_virt(at);
+
+		if (!page_mapped(va) && arch_map_kernel(va, at, PAGE_SIZE, PGPROT_KERNEL_RO.bits,
+							early_page_alloc))
+			return NULL;
+	}
+	return phys_to_virt(phys);
+}
+
+void firmware_scan(void)
+{
+	static const struct acpi_memory mem = { map };
+
+	if (acpi_scan(&mem, boot_info.rsdp, &machine))
+		early_puts("corbel: no ACPI and no MP tables: one CPU\n");
+}
+
+u16 acpi_pm_timer_port(void)
+{
+	const struct acpi_gas *g = &machine.pm_timer;
+
+	return g->space == ACPI_SPACE_IO && g->addr < 0x10000 ? (u16)g->addr : 0;
+}

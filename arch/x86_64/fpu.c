@@ -1,0 +1,269 @@
+/*
+ * x87, SSE, AVX, ... state of user threads.
+ *
+ * A thread's state is in the registers of one CPU (that CPU's fpu_owner is the thread and the thread's
+ * fpu_cpu is the CPU) or in its save area. A switch saves the outgoing thread at once. The
+ * incoming one's registers are loaded only when it returns to user mode: TASK_WORK_FPU_LOAD. A
+ * thread that comes back to its CPU with nobody having used the registers between needs no load.
+ *
+ * The area is in the standard XSAVE format, so that signal frames and ptrace copy it as it is;
+ * XSAVEOPT leaves out what was not touched.
+ */
+#include <asm/context.h>
+#include <asm/current.h>
+#include <asm/irqflags.h>
+#include <asm/preempt.h>
+#include <kern/errno.h>
+#include <kern/string.h>
+#include <kernel/arch_up.h>
+#include <kernel/slab/slab.h>
+#include <kernel/task/task.h>
+
+#include "x86_impl.h"
+
+/* FXSAVE area and XSAVE header; the rest follows. Intel SDM vol. 1, 13.4. */
+struct fpu_state {
+	u8 legacy[512];
+	u64 xstate_bv;
+	u64 xcomp_bv;
+	u64 reserved[6];
+	u8 extended[];
+} __aligned(64);
+
+#define FXSAVE_SIZE 512u
+#define XSAVE_HEADER_END 576u
+#define XFEATURE_FP_SSE 3ULL
+/* x87, SSE, AVX, MPX, AVX-512, PKRU; not AMX, whose 8 KiB need permission first. */
+#define XFEATURE_WANTED 0x2ffULL
+#define MXCSR_DEFAULT 0x1f80u
+#define FCW_DEFAULT 0x37fu
+
+static u64 xfeatures __ro_after_init;
+static u32 state_size __ro_after_init = FXSAVE_SIZE;
+static u32 mxcsr_mask __ro_after_init = 0xffbf;
+static struct slab_cache *state_cache __ro_after_init;
+
+static DEFINE_PERCPU(struct task *, fpu_owner);
+
+static __always_inline void state_save(struct fpu_state *s)
+{
+	u32 lo = (u32)xfeatures, hi = (u32)(xfeatures >> 32);
+
+	if (likely(cpu_has(CPU_XSAVEOPT)))
+		asm volatile("xsaveopt64 (%0)" : : "r"(s), "a"(lo), "d"(hi) : "memory");
+	else if (xfeatures)
+		asm volatile("xsave64 (%0)" : : "r"(s), "a"(lo), "d"(hi) : "memory");
+	else
+		asm volatile("fxsave64 (%0)" : : "r"(s) : "memory");
+}
+
+static __always_inline void state_load(const struct fpu_state *s)
+{
+	u32 lo = (u32)xfeatures, hi = (u32)(xfeatures >> 32);
+
+	if (likely(xfeatures))
+		asm volatile("xrstor64 (%0)" : : "r"(s), "a"(lo), "d"(hi) : "memory");
+	else
+		asm volatile("fxrstor64 (%0)" : : "r"(s) : "memory");
+}
+
+static void state_init(struct fpu_state *s)
+{
+	u16 fcw = FCW_DEFAULT;
+	u32 mxcsr = MXCSR_DEFAULT;
+
+	memset(s, 0, state_size);
+	memcpy(s->legacy, &fcw, sizeof(fcw));
+	memcpy(s->legacy + 24, &mxcsr, sizeof(mxcsr));
+}
+
+void fpu_setup_cpu(void)
+{
+	asm volatile("clts; fninit");
+	if (!cpu_has(CPU_XSAVE))
+		return;
+	struct cpuid_regs r = cpuid(0xd, 0);
+	u64 have = r.eax | (u64)r.edx << 32;
+
+	xfeatures = have & XFEATURE_WANTED;
+	asm volatile("xsetbv" : : "c"(0), "a"((u32)xfeatures), "d"((u32)(xfeatures >> 32)));
+	/* ebx: size of the standard format for what xcr0 enables now */
+	state_size = cpuid(0xd, 0).ebx;
+}
+
+int fpu_init(void)
+{
+	return slab_cache_create("fpu_state", state_size, 64, 0, NULL, &state_cache);
+}
+
+unsigned int fpu_user_size(void)
+{
+	return state_size;
+}
+
+u64 fpu_user_features(void)
+{
+	return xfeatures;
+}
+
+void fpu_switch(struct task *prev, struct task *next)
+{
+	if (prev->arch.fpu && !(READ_ONCE(prev->work) & TASK_WORK_FPU_LOAD))
+		state_save(prev->arch.fpu);
+	if (!next->arch.fpu)
+		return;
+	if (this_cpu_read(fpu_owner) == next && next->arch.fpu_cpu == cpu_id()) {
+		if (READ_ONCE(next->work) & TASK_WORK_FPU_LOAD)
+			__atomic_fetch_and(&next->work, ~TASK_WORK_FPU_LOAD, __ATOMIC_RELAXED);
+	} else if (!(READ_ONCE(next->work) & TASK_WORK_FPU_LOAD)) {
+		__atomic_fetch_or(&next->work, TASK_WORK_FPU_LOAD, __ATOMIC_RELAXED);
+	}
+}
+
+/* Interrupts off, on the way to user mode. */
+void fpu_load_current(void)
+{
+	struct task *t = current;
+
+	state_load(t->arch.fpu);
+	this_cpu_write(fpu_owner, t);
+	t->arch.fpu_cpu = cpu_id();
+	__atomic_fetch_and(&t->work, ~TASK_WORK_FPU_LOAD, __ATOMIC_RELAXED);
+}
+
+/* Puts current's registers into its area, so that the area is the truth; they stay valid too. */
+static void state_sync_current(void)
+{
+	unsigned long flags = irqs_save();
+
+	if (current->arch.fpu && !(READ_ONCE(current->work) & TASK_WORK_FPU_LOAD))
+		state_save(current->arch.fpu);
+	irqs_restore(flags);
+}
+
+/* The area of current is about to be written: the registers must be loaded from it afterwards. */
+static void state_invalidate_current(void)
+{
+	unsigned long flags = irqs_save();
+
+	__atomic_fetch_or(&current->work, TASK_WORK_FPU_LOAD, __ATOMIC_RELAXED);
+	current->arch.fpu_cpu = FPU_NO_CPU;
+	irqs_restore(flags);
+}
+
+int fpu_fork(struct task *child)
+{
+	child->arch.fpu = NULL;
+	if (!current->arch.fpu)
+		return 0;
+	struct fpu_state *s = slab_alloc(state_cache, GFP_KERNEL);
+
+	if (!s)
+		return -ENOMEM;
+	state_sync_current();
+	memcpy(s, current->arch.fpu, state_size);
+	child->arch.fpu = s;
+	__atomic_fetch_or(&child->work, TASK_WORK_FPU_LOAD, __ATOMIC_RELAXED);
+	return 0;
+}
+
+void arch_thread_free(struct task *task)
+{
+	if (task->arch.fpu)
+		slab_free(state_cache, task->arch.fpu);
+	task->arch.fpu = NULL;
+}
+
+int fpu_prepare_current(void)
+{
+	if (current->arch.fpu)
+		return 0;
+	struct fpu_state *s = slab_alloc(state_cache, GFP_KERNEL);
+
+	if (!s)
+		return -ENOMEM;
+	state_init(s);
+	unsigned long flags = irqs_save();
+
+	current->arch.fpu = s;
+	current->arch.fpu_cpu = FPU_NO_CPU;
+	__atomic_fetch_or(&current->work, TASK_WORK_FPU_LOAD, __ATOMIC_RELAXED);
+	irqs_restore(flags);
+	return 0;
+}
+
+void fpu_reset_current(void)
+{
+	if (!current->arch.fpu)
+		return;
+	state_invalidate_current();
+	state_init(current->arch.fpu);
+}
+
+void fpu_begin(void)
+{
+	preempt_disable();
+	unsigned long flags = irqs_save();
+
+	if (current->arch.fpu && !(READ_ONCE(current->work) & TASK_WORK_FPU_LOAD)) {
+		state_save(current->arch.fpu);
+		__atomic_fetch_or(&current->work, TASK_WORK_FPU_LOAD, __ATOMIC_RELAXED);
+	}
+	this_cpu_write(fpu_owner, NULL);
+	irqs_restore(flags);
+}
+
+void fpu_end(void)
+{
+	preempt_enable();
+}
+
+int fpu_copy_out(struct task *task, void *buf, size_t size)
+{
+	if (!task->arch.fpu)
+		return -ENODATA;
+	if (task == current)
+		state_sync_current();
+	memcpy(buf, task->arch.fpu, min(size, (size_t)state_size));
+	return 0;
+}
+
+/* Whether XRSTOR takes this image: no reserved bit, no feature that is not enabled. */
+static bool image_ok(const struct fpu_state *s, size_t size)
+{
+	u32 mxcsr;
+
+	memcpy(&mxcsr, s->legacy + 24, sizeof(mxcsr));
+	if (mxcsr & ~mxcsr_mask)
+		return false;
+	if (size < XSAVE_HEADER_END)
+		return true;
+	if (s->xstate_bv & ~xfeatures || s->xcomp_bv)
+		return false;
+	for (unsigned int i = 0; i < ARRAY_SIZE(s->reserved); i++) {
+		if (s->reserved[i])
+			return false;
+	}
+	return true;
+}
+
+int fpu_copy_in(struct task *task, const void *buf, size_t size)
+{
+	struct fpu_state *s = task->arch.fpu;
+
+	if (!s || size < FXSAVE_SIZE || !image_ok(buf, size))
+		return -EINVAL;
+	if (task == current)
+		state_invalidate_current();
+	else
+		task->arch.fpu_cpu = FPU_NO_CPU;
+	size = min(size, (size_t)state_size);
+	memcpy(s, buf, size);
+	if (xfeatures && size < state_size) {
+		/* Only the legacy part was given: the rest becomes initial. */
+		s->xstate_bv = size < XSAVE_HEADER_END ? XFEATURE_FP_SSE : s->xstate_bv;
+		s->xcomp_bv = 0;
+		memset(s->reserved, 0, sizeof(s->reserved));
+	}
+	return 0;
+}

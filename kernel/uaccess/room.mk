@@ -1,0 +1,3 @@
+room := kernel/uaccess
+deps :=
+objs := uaccess.o
