@@ -1,0 +1,232 @@
+/*
+ * Credentials: life cycle, the per-user counters, and asking.
+ *
+ * A published struct cred never changes; a task replaces its own.  Others look at it under RCU
+ * and take a reference only if the count is not zero yet.
+ */
+#include <kernel/cred/cred.h>
+
+#include <kern/atomic.h>
+#include <kern/errno.h>
+#include <kern/string.h>
+#include <kernel/cred/cred_impl.h>
+#include <kernel/lock/lock.h>
+#include <kernel/slab/slab.h>
+#include <kernel/task/task.h>
+
+#define USER_BUCKETS 64
+
+static struct cred_groups groups_none = { .refs = 1 };
+static struct cred_user user_root = { .uid = 0, .refs = 2 };
+static struct cred_user *users[USER_BUCKETS] = { &user_root };	/* users_lock */
+static struct spinlock users_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
+static struct slab_cache *cred_cache;
+
+struct cred cred_init = {
+	.refs = 2,
+	.cap_permitted = CAP_FULL_SET,
+	.cap_effective = CAP_FULL_SET,
+	.cap_bset = CAP_FULL_SET,
+	.groups = &groups_none,
+	.user = &user_root,
+};
+
+void cred_system_init(void)
+{
+	cred_cache = SLAB_CACHE_BOOT(cred, 0);
+}
+
+/* ---- users ---- */
+
+int cred_user_find(u32 uid, struct cred_user **out)
+{
+	struct cred_user *fresh = kzalloc(sizeof(*fresh));
+	struct cred_user *u;
+
+	if (!fresh)
+		return -ENOMEM;
+	spin_lock(&users_lock);
+	for (u = users[uid % USER_BUCKETS]; u; u = u->next) {
+		if (u->uid == uid)
+			break;
+	}
+	if (u) {
+		__atomic_fetch_add(&u->refs, 1, __ATOMIC_RELAXED);
+	} else {
+		u = fresh;
+		fresh = NULL;
+		u->uid = uid;
+		u->refs = 1;
+		u->next = users[uid % USER_BUCKETS];
+		users[uid % USER_BUCKETS] = u;
+	}
+	spin_unlock(&users_lock);
+	kfree(fresh);
+	*out = u;
+	return 0;
+}
+
+struct cred_user *cred_user_get(struct cred_user *u)
+{
+	__atomic_fetch_add(&u->refs, 1, __ATOMIC_RELAXED);
+	return u;
+}
+
+void cred_user_put(struct cred_user *u)
+{
+	u32 old = READ_ONCE(u->refs);
+
+	while (old > 1) {
+		if (try_cmpxchg(&u->refs, &old, old - 1))
+			return;
+	}
+	/* Perhaps the last one: only under the lock can nobody find it any more. */
+	spin_lock(&users_lock);
+	if (__atomic_sub_fetch(&u->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		struct cred_user **at = &users[u->uid % USER_BUCKETS];
+
+		while (*at != u)
+			at = &(*at)->next;
+		*at = u->next;
+	} else {
+		u = NULL;
+	}
+	spin_unlock(&users_lock);
+	kfree(u);
+}
+
+/* ---- groups ---- */
+
+struct cred_groups *cred_groups_get(struct cred_groups *g)
+{
+	__atomic_fetch_add(&g->refs, 1, __ATOMIC_RELAXED);
+	return g;
+}
+
+void cred_groups_put(struct cred_groups *g)
+{
+	if (g && __atomic_sub_fetch(&g->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		kvfree(g);
+}
+
+bool cred_in_group(const struct cred *c, u32 gid)
+{
+	u32 lo = 0, hi = c->groups->count;
+
+	if (gid == c->fsgid)
+		return true;
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (c->groups->gid[mid] == gid)
+			return true;
+		if (c->groups->gid[mid] < gid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+/* ---- life cycle ---- */
+
+/* References are counted behind the const view that everybody else has. */
+static struct cred *cred_mut(const struct cred *c)
+{
+	return (struct cred *)(unsigned long)c;
+}
+
+const struct cred *cred_get(const struct cred *c)
+{
+	__atomic_fetch_add(&cred_mut(c)->refs, 1, __ATOMIC_RELAXED);
+	return c;
+}
+
+static void cred_free_rcu(struct rcu_head *head)
+{
+	struct cred *c = container_of(head, struct cred, rcu);
+
+	cred_groups_put(c->groups);
+	cred_user_put(c->user);
+	slab_free(cred_cache, c);
+}
+
+void cred_put(const struct cred *c)
+{
+	if (c && __atomic_sub_fetch(&cred_mut(c)->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		rcu_call(&cred_mut(c)->rcu, cred_free_rcu);
+}
+
+const struct cred *cred_of(struct task *t)
+{
+	const struct cred *c;
+
+	if (t == current)
+		return cred_get(t->cred);
+	rcu_read_lock();
+	for (;;) {
+		c = rcu_dereference(t->cred);
+		u32 old = READ_ONCE(c->refs);
+
+		if (old && try_cmpxchg(&cred_mut(c)->refs, &old, old + 1))
+			break;
+	}
+	rcu_read_unlock();
+	return c;
+}
+
+int cred_prepare(struct cred **out)
+{
+	struct cred *c = slab_alloc(cred_cache, GFP_KERNEL);
+
+	if (!c)
+		return -ENOMEM;
+	*c = *current->cred;
+	c->refs = 1;
+	cred_groups_get(c->groups);
+	cred_user_get(c->user);
+	*out = c;
+	return 0;
+}
+
+void cred_abort(struct cred *new_cred)
+{
+	if (!new_cred)
+		return;
+	/* Nobody has seen it: no grace period needed. */
+	cred_groups_put(new_cred->groups);
+	cred_user_put(new_cred->user);
+	slab_free(cred_cache, new_cred);
+}
+
+void cred_commit(struct cred *new_cred)
+{
+	const struct cred *old = current->cred;
+
+	if (old->euid != new_cred->euid || old->egid != new_cred->egid ||
+	    old->fsuid != new_cred->fsuid || old->fsgid != new_cred->fsgid ||
+	    (new_cred->cap_permitted & ~old->cap_permitted)) {
+		if (current->mm)
+			current->mm->dumpable = false;
+		current->pdeath_signal = 0;
+	}
+	if (old->user != new_cred->user) {
+		__atomic_fetch_add(&new_cred->user->processes, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_sub(&old->user->processes, 1, __ATOMIC_RELAXED);
+	}
+	rcu_assign(current->cred, new_cred);
+	cred_put(old);
+}
+
+bool cred_capable(const struct cred *c, int cap)
+{
+	return cap >= 0 && cap <= CAP_LAST_CAP && (c->cap_effective >> cap & 1);
+}
+
+bool capable(int cap)
+{
+	if (!cred_capable(current->cred, cap))
+		return false;
+	current->flags |= TF_SUPERPRIV;
+	return true;
+}

@@ -1,0 +1,335 @@
+/*
+ * User and group ids: set*id(2) with the rules of credentials(7).
+ *
+ * Every call makes a copy, judges and changes it, and publishes it; a refused call leaves nothing.
+ */
+#include <kernel/cred/cred_impl.h>
+
+#include <kern/errno.h>
+#include <kern/string.h>
+#include <kernel/slab/slab.h>
+#include <kernel/syscall/syscall.h>
+#include <kernel/task/task.h>
+#include <kernel/uaccess/uaccess.h>
+
+#define ID_NONE U32_MAX
+#define GROUPS_MAX 65536
+
+long sys_getuid(void)
+{
+	return current->cred->uid;
+}
+
+long sys_geteuid(void)
+{
+	return current->cred->euid;
+}
+
+long sys_getgid(void)
+{
+	return current->cred->gid;
+}
+
+long sys_getegid(void)
+{
+	return current->cred->egid;
+}
+
+static int set_real_uid(struct cred *c, u32 uid)
+{
+	struct cred_user *u;
+
+	if (c->uid == uid)
+		return 0;
+	int err = cred_user_find(uid, &u);
+
+	if (err)
+		return -EAGAIN;
+	cred_user_put(c->user);
+	c->user = u;
+	c->uid = uid;
+	return 0;
+}
+
+static long finish_uid(struct cred *c, long err)
+{
+	if (err) {
+		cred_abort(c);
+		return err;
+	}
+	cred_caps_fix_setuid(c, current->cred);
+	cred_commit(c);
+	return 0;
+}
+
+static long finish_gid(struct cred *c, long err)
+{
+	if (err)
+		cred_abort(c);
+	else
+		cred_commit(c);
+	return err;
+}
+
+long sys_setuid(unsigned int uid)
+{
+	struct cred *c;
+	int err;
+
+	if (uid == ID_NONE)
+		return -EINVAL;
+	err = cred_prepare(&c);
+	if (err)
+		return err;
+	if (capable(CAP_SETUID)) {
+		c->suid = uid;
+		err = set_real_uid(c, uid);
+	} else if (uid != c->uid && uid != c->suid) {
+		err = -EPERM;
+	}
+	c->euid = uid;
+	c->fsuid = uid;
+	return finish_uid(c, err);
+}
+
+long sys_setreuid(unsigned int ruid, unsigned int euid)
+{
+	const struct cred *old = current->cred;
+	struct cred *c;
+	int err = cred_prepare(&c);
+
+	if (err)
+		return err;
+	if (ruid != ID_NONE) {
+		if (old->uid != ruid && old->euid != ruid && !capable(CAP_SETUID))
+			err = -EPERM;
+		else
+			err = set_real_uid(c, ruid);
+	}
+	if (euid != ID_NONE) {
+		c->euid = euid;
+		if (old->uid != euid && old->euid != euid && old->suid != euid &&
+		    !capable(CAP_SETUID))
+			err = -EPERM;
+	}
+	if (ruid != ID_NONE || (euid != ID_NONE && euid != old->uid))
+		c->suid = c->euid;
+	c->fsuid = c->euid;
+	return finish_uid(c, err);
+}
+
+static bool uid_is_own(const struct cred *c, u32 uid)
+{
+	return uid == ID_NONE || uid == c->uid || uid == c->euid || uid == c->suid;
+}
+
+static bool gid_is_own(const struct cred *c, u32 gid)
+{
+	return gid == ID_NONE || gid == c->gid || gid == c->egid || gid == c->sgid;
+}
+
+long sys_setresuid(unsigned int ruid, unsigned int euid, unsigned int suid)
+{
+	const struct cred *old = current->cred;
+	struct cred *c;
+	int err = cred_prepare(&c);
+
+	if (err)
+		return err;
+	if (!(uid_is_own(old, ruid) && uid_is_own(old, euid) && uid_is_own(old, suid)) &&
+	    !capable(CAP_SETUID))
+		err = -EPERM;
+	if (!err && ruid != ID_NONE)
+		err = set_real_uid(c, ruid);
+	if (euid != ID_NONE)
+		c->euid = euid;
+	if (suid != ID_NONE)
+		c->suid = suid;
+	c->fsuid = c->euid;
+	return finish_uid(c, err);
+}
+
+long sys_setgid(unsigned int gid)
+{
+	struct cred *c;
+	int err;
+
+	if (gid == ID_NONE)
+		return -EINVAL;
+	err = cred_prepare(&c);
+	if (err)
+		return err;
+	if (capable(CAP_SETGID)) {
+		c->gid = gid;
+		c->sgid = gid;
+	} else if (gid != c->gid && gid != c->sgid) {
+		err = -EPERM;
+	}
+	c->egid = gid;
+	c->fsgid = gid;
+	return finish_gid(c, err);
+}
+
+long sys_setregid(unsigned int rgid, unsigned int egid)
+{
+	const struct cred *old = current->cred;
+	struct cred *c;
+	int err = cred_prepare(&c);
+
+	if (err)
+		return err;
+	if (rgid != ID_NONE) {
+		c->gid = rgid;
+		if (old->gid != rgid && old->egid != rgid && !capable(CAP_SETGID))
+			err = -EPERM;
+	}
+	if (egid != ID_NONE) {
+		c->egid = egid;
+		if (!gid_is_own(old, egid) && !capable(CAP_SETGID))
+			err = -EPERM;
+	}
+	if (rgid != ID_NONE || (egid != ID_NONE && egid != old->gid))
+		c->sgid = c->egid;
+	c->fsgid = c->egid;
+	return finish_gid(c, err);
+}
+
+long sys_setresgid(unsigned int rgid, unsigned int egid, unsigned int sgid)
+{
+	const struct cred *old = current->cred;
+	struct cred *c;
+	int err = cred_prepare(&c);
+
+	if (err)
+		return err;
+	if (!(gid_is_own(old, rgid) && gid_is_own(old, egid) && gid_is_own(old, sgid)) &&
+	    !capable(CAP_SETGID))
+		err = -EPERM;
+	if (rgid != ID_NONE)
+		c->gid = rgid;
+	if (egid != ID_NONE)
+		c->egid = egid;
+	if (sgid != ID_NONE)
+		c->sgid = sgid;
+	c->fsgid = c->egid;
+	return finish_gid(c, err);
+}
+
+long sys_getresuid(unsigned int __user *ruid, unsigned int __user *euid, unsigned int __user *suid)
+{
+	const struct cred *c = current->cred;
+
+	if (put_user(c->uid, ruid) || put_user(c->euid, euid) || put_user(c->suid, suid))
+		return -EFAULT;
+	return 0;
+}
+
+long sys_getresgid(unsigned int __user *rgid, unsigned int __user *egid, unsigned int __user *sgid)
+{
+	const struct cred *c = current->cred;
+
+	if (put_user(c->gid, rgid) || put_user(c->egid, egid) || put_user(c->sgid, sgid))
+		return -EFAULT;
+	return 0;
+}
+
+/* Returns the previous id whatever happens. */
+long sys_setfsuid(unsigned int uid)
+{
+	const struct cred *old = current->cred;
+	u32 before = old->fsuid;
+	struct cred *c;
+
+	if (uid == ID_NONE || uid == before)
+		return before;
+	if (!uid_is_own(old, uid) && !capable(CAP_SETUID))
+		return before;
+	if (cred_prepare(&c))
+		return before;
+	c->fsuid = uid;
+	cred_caps_fix_setfsuid(c, old);
+	cred_commit(c);
+	return before;
+}
+
+long sys_setfsgid(unsigned int gid)
+{
+	const struct cred *old = current->cred;
+	u32 before = old->fsgid;
+	struct cred *c;
+
+	if (gid == ID_NONE || gid == before)
+		return before;
+	if (!gid_is_own(old, gid) && !capable(CAP_SETGID))
+		return before;
+	if (cred_prepare(&c))
+		return before;
+	c->fsgid = gid;
+	cred_commit(c);
+	return before;
+}
+
+long sys_getgroups(int size, unsigned int __user *list)
+{
+	const struct cred_groups *g = current->cred->groups;
+
+	if (size < 0)
+		return -EINVAL;
+	if (!size)
+		return g->count;
+	if ((u32)size < g->count)
+		return -EINVAL;
+	if (copy_to_user(list, g->gid, g->count * sizeof(g->gid[0])))
+		return -EFAULT;
+	return g->count;
+}
+
+static void sort_gids(u32 *v, u32 n)
+{
+	for (u32 gap = n / 2; gap; gap /= 2) {
+		for (u32 i = gap; i < n; i++) {
+			u32 x = v[i], j = i;
+
+			for (; j >= gap && v[j - gap] > x; j -= gap)
+				v[j] = v[j - gap];
+			v[j] = x;
+		}
+	}
+}
+
+long sys_setgroups(int size, const unsigned int __user *list)
+{
+	struct cred_groups *g;
+	struct cred *c;
+	int err;
+
+	if (!capable(CAP_SETGID))
+		return -EPERM;
+	if ((u32)size > GROUPS_MAX)
+		return -EINVAL;
+	g = kvmalloc(sizeof(*g) + (size_t)size * sizeof(g->gid[0]), GFP_KERNEL);
+	if (!g)
+		return -ENOMEM;
+	g->refs = 1;
+	g->count = (u32)size;
+	if (copy_from_user(g->gid, list, g->count * sizeof(g->gid[0]))) {
+		kvfree(g);
+		return -EFAULT;
+	}
+	for (u32 i = 0; i < g->count; i++) {
+		if (g->gid[i] == ID_NONE) {
+			kvfree(g);
+			return -EINVAL;
+		}
+	}
+	sort_gids(g->gid, g->count);
+	err = cred_prepare(&c);
+	if (err) {
+		kvfree(g);
+		return err;
+	}
+	cred_groups_put(c->groups);
+	c->groups = g;
+	cred_commit(c);
+	return 0;
+}
