@@ -43,6 +43,10 @@ int signal_send_task(struct task *t, int sig, const struct siginfo *info);
 int signal_send_process(struct process *p, int sig, const struct siginfo *info);
 /* A fault of current: cannot be ignored or blocked. */
 void signal_force(int sig, int code, u64 addr, int trapno);
+/* As a fault without address (SI_KERNEL); @fatal: no handler helps. */
+void signal_force_fatal_if(int sig, bool fatal);
+/* sigaltstack(2) by the kernel. */
+int signal_altstack_restore(u64 sp, u64 size, int flags, u64 user_sp);
 struct pid;
 /* To a process group (terminal ^C, SIGHUP). Takes LK_TASKLIST read side (RCU). */
 int signal_send_pgrp(struct pid *pgrp, int sig, bool from_kernel);
@@ -64,6 +68,8 @@ void signal_restore_saved_mask_unless(bool interrupted);
 /* fork, exec, exit. */
 int sighand_copy(struct task *child, u64 clone_flags) __must_check;
 void sighand_put(struct sighand *s);
+/* exec: handlers shared with another process become own ones. */
+int sighand_unshare(void) __must_check;
 void signal_exec(void);				/* handlers back to default, altstack off */
 void signal_flush_queue(struct sigpending *p);
 /*

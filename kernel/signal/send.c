@@ -1,0 +1,370 @@
+/*
+ * Sending: what a signal does before anybody handles it.
+ *
+ * The order of POSIX: stop and continue signals cancel one another; an ignored signal vanishes; the
+ * rest is queued, and a thread that does not block it is woken.  A signal that ends the process does
+ * so here already, by a SIGKILL for every thread.
+ */
+#include <kernel/signal/signal_impl.h>
+
+#include <kern/errno.h>
+#include <kern/string.h>
+#include <kernel/cred/cred.h>
+#include <kernel/rcu/rcu.h>
+#include <kernel/time/time.h>
+
+void signal_wake_task(struct task *t, bool kill)
+{
+	unsigned int states = TASK_INTERRUPTIBLE;
+
+	if (kill)
+		states |= TASK_WAKEKILL | TASK_STOPPED | TASK_TRACED;
+	__atomic_fetch_or(&t->work, WORK_SIGNAL, __ATOMIC_SEQ_CST);
+	if (!sched_wake(t, states) && t != current)
+		sched_kick(t);
+}
+
+unsigned int signal_kill_others(void)
+{
+	struct process *p = current->process;
+	struct task *t;
+	unsigned int n = 0;
+
+	p->stop_count = 0;
+	list_for_each_entry(t, &p->threads, thread_link) {
+		stop_cancel(t);
+		if (t == current)
+			continue;
+		n++;
+		if (t->exit_state)
+			continue;
+		t->pending.mask |= SIGMASK(SIGKILL);
+		signal_wake_task(t, true);
+	}
+	return n;
+}
+
+static bool ignored_by_handler(const struct task *t, int sig)
+{
+	u64 h = sig_handler(t, sig);
+
+	return h == HANDLER_IGN || (h == HANDLER_DFL && sig_in(sig, SIGMASK_IGNORE_DFL));
+}
+
+static bool is_ignored(struct task *t, int sig, bool force)
+{
+	/* A blocked signal stays: the handler may change before it is unblocked. */
+	if (sig_in(sig, t->blocked | t->wanted))
+		return false;
+	if ((t->process->group_flags & PROC_UNKILLABLE) && sig_handler(t, sig) == HANDLER_DFL &&
+	    !(force && sig_in(sig, SIGMASK_KERNEL_ONLY)))
+		return true;
+	if (t->flags & TF_KTHREAD)
+		return true;
+	return ignored_by_handler(t, sig);
+}
+
+static void continue_process(struct task *t)
+{
+	struct process *p = t->process;
+	struct task *m;
+	u32 tell = 0;
+
+	sigpending_remove(&p->pending, SIGMASK_STOP);
+	list_for_each_entry(m, &p->threads, thread_link) {
+		sigpending_remove(&m->pending, SIGMASK_STOP);
+		stop_cancel(m);
+		sched_wake(m, TASK_STOPPED);
+	}
+	if (p->group_flags & PROC_STOPPED)
+		tell = PROC_TELL_CONTINUED | PROC_CONTINUED;
+	else if (p->stop_count)
+		tell = PROC_TELL_STOPPED | PROC_CONTINUED;
+	if (tell) {
+		p->group_flags &= ~(PROC_STOPPED | PROC_TELL_STOPPED | PROC_TELL_CONTINUED);
+		p->group_flags |= tell;
+		p->stop_count = 0;
+		p->group_exit_code = 0;
+	}
+}
+
+/* The cancelling effects; false: the signal goes no further. */
+static bool prepare(struct task *t, int sig, bool force)
+{
+	struct process *p = t->process;
+	struct task *m;
+
+	if (p->group_flags & PROC_GROUP_EXIT)
+		return false;
+	if (sig_in(sig, SIGMASK_STOP)) {
+		sigpending_remove(&p->pending, SIGMASK(SIGCONT));
+		list_for_each_entry(m, &p->threads, thread_link)
+			sigpending_remove(&m->pending, SIGMASK(SIGCONT));
+	} else if (sig == SIGCONT) {
+		continue_process(t);
+	}
+	return !is_ignored(t, sig, force);
+}
+
+static bool wants_signal(struct task *t, int sig)
+{
+	if (sig_in(sig, t->blocked) || (t->flags & TF_EXITING))
+		return false;
+	if (sig == SIGKILL)
+		return true;
+	if (READ_ONCE(t->state) & (TASK_STOPPED | TASK_TRACED))
+		return false;
+	return t == current || !(READ_ONCE(t->work) & WORK_SIGNAL);
+}
+
+static bool is_fatal(struct task *t, int sig)
+{
+	return !sig_in(sig, SIGMASK_IGNORE_DFL | SIGMASK_STOP) && sig_handler(t, sig) == HANDLER_DFL &&
+	       !(t->process->group_flags & PROC_UNKILLABLE && sig != SIGKILL);
+}
+
+static struct task *choose_thread(struct task *t, bool group, int sig)
+{
+	struct task *m;
+
+	if (wants_signal(t, sig))
+		return t;
+	if (!group)
+		return NULL;
+	list_for_each_entry(m, &t->process->threads, thread_link) {
+		if (m != t && wants_signal(m, sig))
+			return m;
+	}
+	return NULL;
+}
+
+static void kill_process(struct process *p, int sig)
+{
+	struct task *m;
+
+	p->group_flags = (p->group_flags & PROC_UNKILLABLE) | PROC_GROUP_EXIT;
+	p->group_exit_code = sig;
+	p->stop_count = 0;
+	list_for_each_entry(m, &p->threads, thread_link) {
+		stop_cancel(m);
+		m->pending.mask |= SIGMASK(SIGKILL);
+		signal_wake_task(m, true);
+	}
+}
+
+static void complete(struct task *t, bool group, int sig)
+{
+	struct process *p = t->process;
+	struct task *who = choose_thread(t, group, sig);
+
+	if (!who)
+		return;		/* whoever unblocks it will see it */
+	if (is_fatal(who, sig) && !sig_in(sig, who->wanted)) {
+		kill_process(p, sig);
+		return;
+	}
+	signal_wake_task(who, sig == SIGKILL);
+}
+
+/* From the kernel's side of an interface, or by number alone: must get through without memory. */
+static bool may_exceed_limit(int sig, const struct siginfo *info)
+{
+	return sig < SIGRTMIN && (!info || info->si_code >= 0);
+}
+
+int signal_send_locked(struct task *t, bool group, int sig, const struct siginfo *info, bool force)
+{
+	struct sigpending *pending = group ? &t->process->pending : &t->pending;
+	struct sigqueue *q;
+
+	if (!prepare(t, sig, force))
+		return 0;
+	/* Standard signals do not queue up. */
+	if (sig < SIGRTMIN && (pending->mask & SIGMASK(sig)))
+		return 0;
+	if (sig != SIGKILL) {
+		q = sigqueue_alloc(t, sig, may_exceed_limit(sig, info));
+		if (q && info) {
+			q->info = *info;
+		} else if (q) {
+			memset(&q->info, 0, sizeof(q->info));
+			q->info.si_code = SI_KERNEL;
+		} else if (sig >= SIGRTMIN && info && info->si_code != SI_USER) {
+			return -EAGAIN;
+		}
+		if (q) {
+			q->info.si_signo = sig;
+			list_add_tail(&q->link, &pending->queue);
+		}
+	}
+	pending->mask |= SIGMASK(sig);
+	if (wait_queue_active(&t->process->signal_wait))
+		wake_up_poll(&t->process->signal_wait, 0);
+	complete(t, group, sig);
+	return 0;
+}
+
+static bool from_ancestor(const struct siginfo *info)
+{
+	return !info;	/* the kernel itself */
+}
+
+int signal_send_task(struct task *t, int sig, const struct siginfo *info)
+{
+	unsigned long flags;
+
+	if (!sighand_lock(t, &flags))
+		return -ESRCH;
+	int err = signal_send_locked(t, false, sig, info, from_ancestor(info));
+
+	sighand_unlock(t, flags);
+	return err;
+}
+
+int signal_send_process(struct process *p, int sig, const struct siginfo *info)
+{
+	unsigned long flags;
+	int err = -ESRCH;
+
+	rcu_read_lock();
+	struct task *t = rcu_dereference(p->leader);
+
+	/* A leader changes by exec of another thread; the handlers are then the same. */
+	if (sighand_lock(t, &flags)) {
+		err = signal_send_locked(t, true, sig, info, from_ancestor(info));
+		sighand_unlock(t, flags);
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+int signal_send_pgrp(struct pid *pgrp, int sig, bool from_kernel)
+{
+	struct siginfo info = { .si_signo = sig, .si_code = SI_USER };
+	struct process *p;
+	int err = -ESRCH;
+
+	if (!from_kernel) {
+		info.si_pid = task_tgid(current);
+		info.si_uid = current->cred->uid;
+	}
+	rcu_read_lock();
+	list_for_each_entry_rcu(p, &pgrp->members[PID_PGRP], pgrp_link) {
+		int e = signal_send_process(p, sig, from_kernel ? NULL : &info);
+
+		if (err)
+			err = e;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+void signal_retarget(struct task *t, sigmask mask)
+{
+	struct process *p = t->process;
+	sigmask rest = p->pending.mask & mask;
+	struct task *m;
+
+	if (!rest)
+		return;
+	list_for_each_entry(m, &p->threads, thread_link) {
+		if (m == t || (m->flags & TF_EXITING) || !(rest & ~m->blocked))
+			continue;
+		rest &= m->blocked;
+		if (!(READ_ONCE(m->work) & WORK_SIGNAL))
+			signal_wake_task(m, false);
+		if (!rest)
+			break;
+	}
+}
+
+void signal_exit_thread(struct task *t)
+{
+	bool stopped = false;
+
+	spin_lock_irq(&t->sighand->lock);
+	t->flags |= TF_EXITING;
+	if (!(t->process->group_flags & PROC_GROUP_EXIT) && t->process->thread_count > 1) {
+		if (t->work & WORK_SIGNAL)
+			signal_retarget(t, ~t->blocked);
+		if (t->stop_state & STOP_PENDING)
+			stopped = stop_participate(t);
+	}
+	spin_unlock_irq(&t->sighand->lock);
+	if (stopped) {
+		spin_lock_irq(&tasklist_lock);
+		signal_notify_parent(t->process, CLD_STOPPED);
+		spin_unlock_irq(&tasklist_lock);
+	}
+}
+
+/* ---- the parent is told ---- */
+
+static void child_info(struct process *p, struct siginfo *info)
+{
+	u64 utime, stime;
+
+	memset(info, 0, sizeof(*info));
+	task_times(p->leader, &utime, &stime);
+	info->si_pid = p->pid->nr;
+	info->si_uid = p->leader->cred->uid;
+	info->si_utime = (long)task_ns_to_ticks(p->utime_ns + utime);
+	info->si_stime = (long)task_ns_to_ticks(p->stime_ns + stime);
+}
+
+void signal_notify_parent(struct process *p, int why)
+{
+	struct process *parent = p->parent;
+	struct siginfo info;
+	unsigned long flags;
+
+	if (!parent || !sighand_lock(parent->leader, &flags))
+		return;
+	const struct ksigaction *a = &parent->leader->sighand->action[SIGCHLD - 1];
+
+	if (a->handler != HANDLER_IGN && !(a->flags & SA_NOCLDSTOP)) {
+		child_info(p, &info);
+		info.si_signo = SIGCHLD;
+		info.si_code = why;
+		info.si_status = why == CLD_CONTINUED ? SIGCONT : p->group_exit_code & 0x7f;
+		(void)signal_send_locked(parent->leader, true, SIGCHLD, &info, false);
+	}
+	sighand_unlock(parent->leader, flags);
+	wake_up_interruptible(&parent->child_wait);
+}
+
+bool signal_notify_exit(struct process *p)
+{
+	struct process *parent = p->parent;
+	struct task *leader = p->leader;
+	int sig = leader->exit_signal;
+	bool autoreap = false;
+	unsigned long flags;
+
+	if (wait_queue_active(&p->pid->exit_wait))
+		wake_up_all(&p->pid->exit_wait);
+	if (!sighand_lock(parent->leader, &flags))
+		return true;
+	const struct ksigaction *a = &parent->leader->sighand->action[SIGCHLD - 1];
+
+	if (sig == SIGCHLD && (a->handler == HANDLER_IGN || (a->flags & SA_NOCLDWAIT))) {
+		/* The status is not wanted; without SIG_IGN the signal still comes. */
+		autoreap = true;
+		if (a->handler == HANDLER_IGN)
+			sig = 0;
+	}
+	if (signal_valid(sig)) {
+		int st = p->group_flags & PROC_GROUP_EXIT ? p->group_exit_code : leader->exit_code;
+		struct siginfo info;
+
+		child_info(p, &info);
+		info.si_signo = sig;
+		info.si_code = st & 0x80 ? CLD_DUMPED : st & 0x7f ? CLD_KILLED : CLD_EXITED;
+		info.si_status = st & 0x7f ? st & 0x7f : st >> 8;
+		(void)signal_send_locked(parent->leader, true, sig, &info, false);
+	}
+	sighand_unlock(parent->leader, flags);
+	if (wait_queue_active(&parent->child_wait))
+		wake_up_interruptible(&parent->child_wait);
+	return autoreap;
+}
