@@ -60,6 +60,7 @@ SECTIONS
 		TABLE(fs_type)
 		TABLE(device)
 		TABLE(exec_format)
+		TABLE(task_hook)
 		TABLE(driver)
 		TABLE(initcall)
 		TABLE(param)

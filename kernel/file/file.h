@@ -123,6 +123,7 @@ int fd_replace(unsigned int fd, struct file *f, u32 o_cloexec) __must_check;	/* 
 int files_copy(struct task *child, u64 clone_flags) __must_check;
 int files_unshare(void) __must_check;
 void files_exec(void);				/* closes FD_CLOEXEC */
+struct files *files_get(struct files *files);
 void files_put(struct files *files);
 struct files *files_create_init(void);
 /* For /proc/PID/fd: smallest descriptor >= *fd, +1 on its file; NULL when none. */

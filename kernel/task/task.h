@@ -164,6 +164,7 @@ struct task {
 #define STOP_SIGNAL_MASK 0xffu		/* the signal that stops */
 #define STOP_PENDING 0x100u		/* is to stop on its way to user mode */
 #define STOP_CONSUME 0x200u		/* counted in process->stop_count */
+#define STOP_DEQUEUED 0x400u		/* a stop signal was taken and no SIGCONT came since */
 
 #define EXIT_NONE 0
 #define EXIT_ZOMBIE 1
@@ -183,6 +184,7 @@ struct process {
 	struct list_head children, sibling;	/* LK_TASKLIST */
 	bool is_reaper, has_child_reaper;	/* PR_SET_CHILD_SUBREAPER */
 	bool did_exec;
+	u32 membarrier;			/* atomic: MEMBARRIER_CMD_REGISTER_* done */
 	struct mutex exec_lock;		/* LK_EXEC: credentials and mm against exec */
 	struct wait_queue child_wait;	/* wait4() of any thread */
 
@@ -194,7 +196,8 @@ struct process {
 	u32 stop_count;			/* threads still to stop */
 	struct task *group_exec;	/* thread that waits to be alone */
 
-	struct tty *tty;		/* controlling terminal; LK_TASKLIST + tty */
+	/* Controlling terminal, not counted: the terminal clears it in its session before it goes. */
+	struct tty *tty;		/* LK_TASKLIST + tty */
 	struct rlimit64 rlim[RLIM_NLIMITS];	/* alloc_lock of the leader */
 	s32 oom_score_adj;
 	/* usage of threads that are gone, and of waited-for children */
@@ -221,6 +224,9 @@ int kthread_start(int (*fn)(void *ctx), void *ctx, const char *name, struct task
 /* As kthread_start but bound to one CPU. */
 int kthread_start_on(unsigned int cpu, int (*fn)(void *ctx), void *ctx, const char *name,
 		     struct task **out) __must_check;
+
+/* pid 1, as a kernel thread that will exec. */
+int task_start_init(int (*fn)(void *ctx)) __must_check;
 
 struct task *task_get(struct task *t);
 bool task_tryget(struct task *t) __must_check;
@@ -301,3 +307,16 @@ static inline u64 task_ns_to_ticks(u64 ns)
 {
 	return ns / 10000000u;
 }
+/* Restartable sequences; see rseq.c. */
+void rseq_signal(struct regs *regs);	/* before a signal frame is built */
+void rseq_leave(struct regs *regs);	/* WORK_RSEQ on the way to user mode */
+void rseq_exec(struct task *t);
+/* The file of a pidfd, or NULL when @f is something else; +0. */
+struct file;
+struct pid *pidfd_pid(struct file *f);
+/* +1 on the pid behind descriptor @fd of current: -EBADF.  *f_flags: O_* of the file. */
+int pidfd_get(unsigned int fd, struct pid **out, u32 *f_flags) __must_check;
+int pid_last(void);				/* newest number, /proc/loadavg */
+u32 task_count_all(void);
+u64 task_forks_total(void);
+extern int task_threads_max;

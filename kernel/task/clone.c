@@ -1,0 +1,224 @@
+/* The system calls that make tasks: arguments judged, then one request. clone(2). */
+#include <kernel/task/fork_impl.h>
+
+#include <kern/errno.h>
+#include <kernel/cred/cred.h>
+#include <kernel/file/file.h>
+#include <kernel/syscall/syscall.h>
+#include <kernel/task/task_impl.h>
+#include <kernel/uaccess/uaccess.h>
+#include <kernel/vfs/vfs.h>
+#include <linux/fcntl.h>
+#include <linux/sched.h>
+
+#define CLONE_NAMESPACES                                                                         \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID |            \
+	 CLONE_NEWNET | CLONE_NEWTIME)
+#define CLONE_SHARE_MASK 0xffffff00ull
+
+/* There is one namespace of each kind: as a kernel configured without them answers. */
+static int namespaces_check(u64 flags)
+{
+	if (flags & CLONE_NEWUSER)
+		return -EINVAL;
+	if (flags & CLONE_NAMESPACES)
+		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+	return 0;
+}
+
+static int flags_check(u64 flags)
+{
+	if ((flags & (CLONE_NEWNS | CLONE_FS)) == (CLONE_NEWNS | CLONE_FS) ||
+	    (flags & (CLONE_NEWUSER | CLONE_FS)) == (CLONE_NEWUSER | CLONE_FS))
+		return -EINVAL;
+	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+		return -EINVAL;
+	if ((flags & CLONE_PARENT) && (current->process->group_flags & PROC_UNKILLABLE))
+		return -EINVAL;
+	if ((flags & CLONE_THREAD) && (flags & (CLONE_NEWUSER | CLONE_NEWPID)))
+		return -EINVAL;
+	if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
+		return -EINVAL;
+	return namespaces_check(flags);
+}
+
+long sys_fork(void)
+{
+	const struct fork_request r = { .exit_signal = SIGCHLD };
+
+	return fork_user(&r);
+}
+
+long sys_vfork(void)
+{
+	const struct fork_request r = { .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD };
+
+	return fork_user(&r);
+}
+
+long sys_clone(unsigned long flags, unsigned long newsp, int __user *parent_tid,
+	       int __user *child_tid, unsigned long tls)
+{
+	const struct fork_request r = {
+		.flags = (u32)flags & CLONE_SHARE_MASK,
+		.exit_signal = (int)(flags & CSIGNAL),
+		.stack = newsp,
+		.tls = tls,
+		.parent_tid = (u32 __user *)parent_tid,
+		.child_tid = (u32 __user *)child_tid,
+		.pidfd = parent_tid,
+	};
+
+	if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID))
+		return -EINVAL;
+	int err = flags_check(r.flags);
+
+	return err ? err : fork_user(&r);
+}
+
+static int set_tid_check(const struct clone_args *a, int *wanted)
+{
+	*wanted = 0;
+	if (!a->set_tid_size)
+		return a->set_tid ? -EINVAL : 0;
+	if (!a->set_tid || a->set_tid_size > 32)
+		return -EINVAL;
+	if (a->set_tid_size > 1)
+		return -EINVAL;		/* deeper than the one pid namespace */
+	int nr;
+
+	if (get_user(nr, (const int __user *)(unsigned long)a->set_tid))
+		return -EFAULT;
+	if (nr < 1 || nr >= pid_max)
+		return -EINVAL;
+	if (!capable(CAP_CHECKPOINT_RESTORE) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	*wanted = nr;
+	return 0;
+}
+
+static int clone3_check(const struct clone_args *a)
+{
+	if (a->flags & ~(0xffffffffull | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP))
+		return -EINVAL;
+	if (a->flags & (CLONE_DETACHED | (CSIGNAL & ~CLONE_NEWTIME)))
+		return -EINVAL;
+	if ((a->flags & CLONE_SIGHAND) && (a->flags & CLONE_CLEAR_SIGHAND))
+		return -EINVAL;
+	if ((a->flags & (CLONE_THREAD | CLONE_PARENT)) && a->exit_signal)
+		return -EINVAL;
+	if (a->exit_signal > SIGNAL_COUNT)
+		return -EINVAL;
+	if (!a->stack != !a->stack_size)
+		return -EINVAL;
+	if (a->stack && !access_ok((const void __user *)(unsigned long)a->stack, a->stack_size))
+		return -EINVAL;
+	if (a->flags & CLONE_INTO_CGROUP)
+		return -EBADF;		/* no descriptor is a cgroup's */
+	return 0;
+}
+
+long sys_clone3(const struct clone_args __user *args, size_t size)
+{
+	struct clone_args a;
+	struct fork_request r;
+	int err;
+
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (size < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	err = copy_struct_from_user(&a, sizeof(a), args, size);
+	if (err)
+		return err;
+	err = clone3_check(&a);
+	if (err)
+		return err;
+	r = (struct fork_request){
+		.flags = a.flags,
+		.exit_signal = (int)a.exit_signal,
+		.stack = a.stack + a.stack_size,
+		.tls = a.tls,
+		.parent_tid = (u32 __user *)(unsigned long)a.parent_tid,
+		.child_tid = (u32 __user *)(unsigned long)a.child_tid,
+		.pidfd = (int __user *)(unsigned long)a.pidfd,
+	};
+	err = flags_check(r.flags);
+	if (!err)
+		err = set_tid_check(&a, &r.wanted_pid);
+	return err ? err : fork_user(&r);
+}
+
+/* ---- unshare, setns ---- */
+
+static int fs_unshare(void)
+{
+	struct task *t = current;
+	struct fs_ctx *old = t->fs;
+
+	if (__atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1)
+		return 0;
+	/* fs_ctx_copy() fills ->fs of the task it is given from current's. */
+	struct task *tmp;
+	int err = task_alloc(&tmp);
+
+	if (err)
+		return err;
+	err = fs_ctx_copy(tmp, 0);
+	if (!err) {
+		spin_lock(&t->alloc_lock);
+		t->fs = tmp->fs;
+		spin_unlock(&t->alloc_lock);
+		fs_ctx_put(old);
+	}
+	task_free_unborn(tmp);
+	return err;
+}
+
+long sys_unshare(unsigned long flags)
+{
+	const u64 known = CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES |
+			  CLONE_SYSVSEM | CLONE_NEWUSER | CLONE_NAMESPACES;
+	int err;
+
+	if (flags & ~known)
+		return -EINVAL;
+	if (flags & CLONE_NEWUSER)
+		flags |= CLONE_THREAD | CLONE_FS;
+	if (flags & CLONE_VM)
+		flags |= CLONE_SIGHAND;
+	if (flags & CLONE_SIGHAND)
+		flags |= CLONE_THREAD;
+	if (flags & CLONE_NEWNS)
+		flags |= CLONE_FS;
+	if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) &&
+	    current->process->thread_count > 1)
+		return -EINVAL;
+	if ((flags & (CLONE_SIGHAND | CLONE_VM)) &&
+	    __atomic_load_n(&current->sighand->refs, __ATOMIC_RELAXED) > 1)
+		return -EINVAL;
+	if ((flags & CLONE_VM) && __atomic_load_n(&current->mm->users, __ATOMIC_RELAXED) > 1)
+		return -EINVAL;
+	err = namespaces_check(flags);
+	if (err)
+		return err;
+	if (flags & CLONE_FS)
+		err = fs_unshare();
+	if (!err && (flags & CLONE_FILES))
+		err = files_unshare();
+	return err;
+}
+
+/* No kind of namespace has files: every descriptor is the wrong one. */
+long sys_setns(int fd, int nstype)
+{
+	struct fd_ref ref = fd_get((unsigned int)fd);
+
+	(void)nstype;
+	if (!ref.file)
+		return -EBADF;
+	fd_put(ref);
+	return -EINVAL;
+}

@@ -1,0 +1,170 @@
+/* Small calls about the process and the machine: personality, sysinfo, membarrier, kcmp. */
+#include <kernel/task/task_impl.h>
+
+#include <kern/errno.h>
+#include <kern/string.h>
+#include <kernel/cred/cred.h>
+#include <kernel/file/file.h>
+#include <kernel/frame/frame.h>
+#include <kernel/syscall/syscall.h>
+#include <kernel/time/time.h>
+#include <kernel/uaccess/uaccess.h>
+#include <asm/smp.h>
+#include <linux/kcmp.h>
+#include <linux/membarrier.h>
+#include <linux/sysinfo.h>
+
+long sys_personality(unsigned int persona)
+{
+	u32 old = current->personality;
+
+	if (persona != 0xffffffffu)
+		current->personality = persona;
+	return old;
+}
+
+long sys_sysinfo(struct sysinfo __user *info)
+{
+	struct sysinfo si = { 0 };
+	struct frame_stats st;
+	u64 loads[3];
+
+	frame_stats(&st);
+	sched_loadavg(loads);
+	si.uptime = (long)(time_boot_ns() / NSEC_PER_SEC);
+	/* 16 fraction bits here, 11 in the scheduler. */
+	for (int i = 0; i < 3; i++)
+		si.loads[i] = loads[i] << (SI_LOAD_SHIFT - 11);
+	si.totalram = st.total * PAGE_SIZE;
+	si.freeram = st.free * PAGE_SIZE;
+	si.procs = (u16)task_count_all();
+	si.mem_unit = 1;
+	return copy_to_user(info, &si, sizeof(si)) ? -EFAULT : 0;
+}
+
+static void barrier_here(void *arg)
+{
+	(void)arg;
+	smp_mb();
+}
+
+#define MEMBARRIER_KNOWN                                                                         \
+	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                               \
+	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |           \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
+
+/*
+ * Interrupts every CPU: an interrupt and its return order memory and serialise the core, so all kinds
+ * are one.  Registration is remembered because the private commands ask for it.
+ */
+long sys_membarrier(int cmd, unsigned int flags, int cpu_id_arg)
+{
+	struct process *p = current->process;
+	u32 need = 0;
+
+	(void)cpu_id_arg;
+	if (flags)
+		return -EINVAL;
+	switch (cmd) {
+	case MEMBARRIER_CMD_QUERY:
+		return MEMBARRIER_KNOWN;
+	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
+		return 0;
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
+		__atomic_fetch_or(&p->membarrier, (u32)cmd, __ATOMIC_SEQ_CST);
+		return 0;
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+		need = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+		break;
+	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
+		need = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+		break;
+	case MEMBARRIER_CMD_GLOBAL:
+	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (need && !(READ_ONCE(p->membarrier) & need))
+		return -EPERM;
+	smp_mb();
+	smp_call(cpumask_without(cpumask_read(&cpu_online_mask), cpu_id()), barrier_here, NULL, true);
+	return 0;
+}
+
+static bool may_compare(struct task *t)
+{
+	const struct cred *me = current->cred, *c = cred_of(t);
+	bool ok = (me->uid == c->uid && me->uid == c->euid && me->uid == c->suid) ||
+		  capable(CAP_SYS_PTRACE);
+
+	cred_put(c);
+	return ok;
+}
+
+static const void *kcmp_file(struct task *t, unsigned long fd)
+{
+	struct files *files = task_files(t);
+	unsigned int at = (unsigned int)fd;
+	u32 cloexec;
+
+	if (!files)
+		return NULL;
+	struct file *f = files_next(files, &at, &cloexec);
+
+	files_put(files);
+	if (!f)
+		return NULL;
+	file_put(f);
+	return at == fd ? f : NULL;
+}
+
+/* 0 equal, 1 less, 2 greater; the order is only good for sorting. */
+static long order(const void *a, const void *b)
+{
+	unsigned long x = (unsigned long)a * 0x9e3779b97f4a7c15ul;
+	unsigned long y = (unsigned long)b * 0x9e3779b97f4a7c15ul;
+
+	return x == y ? 0 : x < y ? 1 : 2;
+}
+
+static long kcmp_tasks(struct task *a, struct task *b, int type, unsigned long idx1,
+		       unsigned long idx2)
+{
+	switch (type) {
+	case KCMP_FILE: {
+		const void *f1 = kcmp_file(a, idx1), *f2 = kcmp_file(b, idx2);
+
+		return f1 && f2 ? order(f1, f2) : -EBADF;
+	}
+	case KCMP_VM:
+		return order(a->mm, b->mm);
+	case KCMP_FILES:
+		return order(a->files, b->files);
+	case KCMP_FS:
+		return order(a->fs, b->fs);
+	case KCMP_SIGHAND:
+		return order(a->sighand, b->sighand);
+	case KCMP_IO:
+	case KCMP_SYSVSEM:
+		return -EOPNOTSUPP;
+	}
+	return -EINVAL;
+}
+
+long sys_kcmp(int pid1, int pid2, int type, unsigned long idx1, unsigned long idx2)
+{
+	struct task *a = task_find(pid1), *b = task_find(pid2);
+	long ret = -ESRCH;
+
+	if (a && b)
+		ret = may_compare(a) && may_compare(b) ? kcmp_tasks(a, b, type, idx1, idx2) :
+							  -EPERM;
+	if (a)
+		task_put(a);
+	if (b)
+		task_put(b);
+	return ret;
+}
