@@ -1,5 +1,0 @@
-room := lib/sort
-deps :=
-objs := sort.o
-tests := sort_test.o
-pure := y
