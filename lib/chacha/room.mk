@@ -1,0 +1,5 @@
+room := lib/chacha
+deps :=
+objs := chacha.o
+tests := chacha_test.o
+pure := y
