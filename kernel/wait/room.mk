@@ -1,0 +1,3 @@
+room := kernel/wait
+deps := kernel/lock kernel/sched kernel/task
+objs := wait.o
