@@ -10,6 +10,7 @@
 #include <kern/types.h>
 #include <kern/compiler.h>
 #include <kern/rcuhead.h>
+#include <asm/percpu.h>
 #include <asm/preempt.h>
 
 static inline void rcu_read_lock(void)
@@ -36,6 +37,46 @@ void rcu_synchronize(void);
 void rcu_barrier(void);
 
 /* Hooks. */
-void rcu_note_switch(void);		/* sched: on every context switch, preemption off */
-void rcu_note_idle(bool enter);		/* sched: around the idle halt */
-void rcu_note_user(void);		/* irq: an interrupt found the CPU in user mode or quiescent */
+
+/* Odd while the CPU may be in a read section, even while it is known not to be (idle); atomic. */
+DECLARE_PERCPU(u32, rcu_idle_count);
+DECLARE_PERCPU(u32, rcu_switches);	/* quiescent points; this CPU writes, others read */
+DECLARE_PERCPU(u8, rcu_idle_irq);	/* an interrupt of the idle halt is being handled */
+DECLARE_PERCPU(u8, rcu_from_user);	/* the interrupt being handled came from user mode */
+
+/* sched: on every context switch, preemption off */
+static __always_inline void rcu_note_switch(void)
+{
+	this_cpu_inc(rcu_switches);
+}
+
+/* irq: an interrupt found the CPU in user mode; before its handler runs */
+static __always_inline void rcu_note_user(void)
+{
+	this_cpu_inc(rcu_switches);
+	this_cpu_write(rcu_from_user, 1);
+}
+
+/* Did the interrupt being handled come from user mode?  Resets the mark. */
+static __always_inline bool rcu_take_user_mark(void)
+{
+	bool user = this_cpu_read(rcu_from_user);
+
+	this_cpu_write(rcu_from_user, 0);
+	return user;
+}
+
+void rcu_note_idle(bool enter);		/* sched: around the idle halt, interrupts off */
+/* Interrupt entry and exit of the architecture: the halt in the idle loop may be interrupted. */
+void rcu_irq_from_idle(bool enter);
+static __always_inline void rcu_irq_enter(void)
+{
+	if (unlikely(!(this_cpu_read(rcu_idle_count) & 1)))
+		rcu_irq_from_idle(true);
+}
+static __always_inline void rcu_irq_exit(void)
+{
+	if (unlikely(this_cpu_read(rcu_idle_irq)))
+		rcu_irq_from_idle(false);
+}
+u64 rcu_grace_periods(void);		/* since boot */
