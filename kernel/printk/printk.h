@@ -81,3 +81,12 @@ struct wait_queue;
 extern struct wait_queue printk_wait;
 /* A line written by user space to /dev/kmsg. */
 void printk_user(u8 level, u8 facility, const char *text, size_t len);
+
+/* Reads loglevel=, quiet, debug, ignore_loglevel, log_buf_len=, printk.devkmsg. Needs slab for the last. */
+void printk_init(void);
+/* Wakes readers whose wake-up could not be done where the message came from. */
+void printk_run_deferred(void);
+/* Everything that is in the ring goes to the consoles now, whoever holds what. */
+void printk_flush_panic(void);
+extern int dmesg_restrict;		/* /proc/sys/kernel/dmesg_restrict */
+extern int printk_minimum_level, printk_default_level;	/* /proc/sys/kernel/printk */
