@@ -15,6 +15,8 @@ void panic(const char *fmt, ...) __printf(1, 2) __attribute__((noreturn));
 void oops(struct regs *regs, const char *what, unsigned long error) __attribute__((noreturn));
 /* Prints a back trace of the running code. */
 void backtrace_print(struct regs *regs);
+struct task;
+void backtrace_print_task(const struct task *t);	/* one that does not run */
 extern unsigned long panic_taint;	/* /proc/sys/kernel/tainted */
 /* Names of addresses: <kernel/symbol/symbol.h>. */
 

@@ -1,0 +1,3 @@
+room := kernel/panic
+deps := kernel/cmdline kernel/printk kernel/symbol kernel/task
+objs := panic.o
