@@ -56,6 +56,8 @@ void timer_start(struct timer *t, u64 expires_ns);	/* re-arms if active */
 bool timer_cancel(struct timer *t);			/* was it pending?  fn may still run */
 bool timer_cancel_sync(struct timer *t);		/* and fn has finished */
 bool timer_pending(const struct timer *t);
+/* The scheduler's: this CPU runs a task from now on and wants its tick. Interrupts off. */
+void time_tick_start(u64 now_ns);
 u64 timer_next_ns(unsigned int cpu);			/* for the idle loop; U64_MAX: none */
 /* Clock was stepped: absolute CLOCK_REALTIME timers re-evaluate. */
 struct clock_notifier {

@@ -1,0 +1,168 @@
+/*
+ * adjtimex(2), clock_adjtime(2): how a daemon disciplines the clock.
+ *
+ * The frequency correction is applied as asked.  A phase offset (ADJ_OFFSET, PLL) is applied at once
+ * when it is set, as far as the limits allow, instead of being slewed over minutes: there is no tick to
+ * slew from, and a virtual machine's offsets are small.  ADJ_OFFSET_SINGLESHOT likewise.
+ */
+#include <kernel/time/time_impl.h>
+#include <kernel/cred/cred.h>
+#include <kernel/uaccess/uaccess.h>
+#include <kern/errno.h>
+#include <generated/syscalls.h>
+#include <linux/timex.h>
+
+/* adjtime(3) in the kernel's ABI: ADJ_OFFSET_SINGLESHOT and _SS_READ taken apart. */
+#define ADJ_ADJTIME 0x8000u
+#define ADJ_ADJTIME_OFFSET 0x0001u
+#define ADJ_ADJTIME_READ 0x2000u
+
+#define ADJUST_FREQ_MAX (500ll << 16)	/* 500 ppm */
+#define ADJUST_TICK_US 10000l		/* microseconds per USER_HZ tick */
+
+static struct {
+	s64 freq_shift16;	/* ppm, 16 fraction bits */
+	long tick_us, max_error_us, est_error_us, constant;
+	int status;
+} adjust = {
+	.tick_us = ADJUST_TICK_US,
+	.max_error_us = 16000000,
+	.est_error_us = 16000000,
+	.constant = 2,
+	.status = STA_UNSYNC,
+};
+static struct spinlock adjust_lock = SPINLOCK_INIT(LK_SPIN_LEAF);	/* adjust */
+
+static int adjust_check(const struct __kernel_timex *tx)
+{
+	if (tx->modes & ADJ_ADJTIME) {
+		if (!(tx->modes & ADJ_ADJTIME_OFFSET))
+			return -EINVAL;
+		if (!(tx->modes & ADJ_ADJTIME_READ) && !capable(CAP_SYS_TIME))
+			return -EPERM;
+		return 0;
+	}
+	if (tx->modes && !capable(CAP_SYS_TIME))
+		return -EPERM;
+	if ((tx->modes & ADJ_TICK) && (tx->tick < 900000 / USER_HZ || tx->tick > 1100000 / USER_HZ))
+		return -EINVAL;
+	if ((tx->modes & ADJ_SETOFFSET) && tx->time.tv_usec < 0)
+		return -EINVAL;
+	if ((tx->modes & ADJ_SETOFFSET) &&
+	    tx->time.tv_usec >= (s64)(tx->modes & ADJ_NANO ? NSEC_PER_SEC : USEC_PER_SEC))
+		return -EINVAL;
+	return 0;
+}
+
+static void adjust_apply_rate(void)
+{
+	clock_set_rate(adjust.freq_shift16 +
+		       (((s64)(adjust.tick_us - ADJUST_TICK_US) * 1000000 << 16) / ADJUST_TICK_US));
+}
+
+/* Nanoseconds that the clock is to be moved by. */
+static s64 adjust_phase(const struct __kernel_timex *tx)
+{
+	s64 ns = 0, unit = tx->modes & ADJ_NANO ? 1 : 1000;
+
+	if (tx->modes & ADJ_SETOFFSET)
+		ns = tx->time.tv_sec * (s64)NSEC_PER_SEC + tx->time.tv_usec * unit;
+	else if ((tx->modes & ADJ_OFFSET) && (adjust.status & STA_PLL))
+		ns = clamp(tx->offset * (adjust.status & STA_NANO ? 1 : 1000),
+			   -500000000ll, 500000000ll);
+	return ns;
+}
+
+static void adjust_set(const struct __kernel_timex *tx)
+{
+	if (tx->modes & ADJ_STATUS)
+		adjust.status = (adjust.status & STA_RONLY) | (tx->status & ~STA_RONLY);
+	if (tx->modes & ADJ_NANO)
+		adjust.status |= STA_NANO;
+	if (tx->modes & ADJ_MICRO)
+		adjust.status &= ~STA_NANO;
+	if (tx->modes & ADJ_MAXERROR)
+		adjust.max_error_us = tx->maxerror;
+	if (tx->modes & ADJ_ESTERROR)
+		adjust.est_error_us = tx->esterror;
+	if (tx->modes & ADJ_TIMECONST)
+		adjust.constant = clamp(tx->constant, 0ll, 10ll);
+	if (tx->modes & ADJ_TICK)
+		adjust.tick_us = (long)tx->tick;
+	if (tx->modes & ADJ_FREQUENCY)
+		adjust.freq_shift16 = clamp(tx->freq, -ADJUST_FREQ_MAX, ADJUST_FREQ_MAX);
+	if ((tx->modes & ADJ_TAI) && tx->constant >= 0)
+		clock_set_tai((s32)tx->constant);
+	if (tx->modes & (ADJ_TICK | ADJ_FREQUENCY))
+		adjust_apply_rate();
+}
+
+static void adjust_report(struct __kernel_timex *tx)
+{
+	u64 now = time_real_ns();
+
+	tx->offset = 0;
+	tx->freq = adjust.freq_shift16;
+	tx->maxerror = adjust.max_error_us;
+	tx->esterror = adjust.est_error_us;
+	tx->status = adjust.status;
+	tx->constant = adjust.constant;
+	tx->precision = 1;
+	tx->tolerance = ADJUST_FREQ_MAX;
+	tx->tick = adjust.tick_us;
+	tx->tai = clock_get_tai();
+	tx->ppsfreq = 0;
+	tx->jitter = 0;
+	tx->shift = 0;
+	tx->stabil = 0;
+	tx->jitcnt = 0;
+	tx->calcnt = 0;
+	tx->errcnt = 0;
+	tx->stbcnt = 0;
+	tx->time.tv_sec = (s64)(now / (u64)NSEC_PER_SEC);
+	tx->time.tv_usec = (s64)(now % (u64)NSEC_PER_SEC);
+	if (!(adjust.status & STA_NANO))
+		tx->time.tv_usec /= 1000;
+}
+
+static long adjust_clock(struct __kernel_timex __user *utx)
+{
+	struct __kernel_timex tx;
+	s64 step = 0;
+	int err, state;
+
+	if (copy_from_user(&tx, utx, sizeof(tx)))
+		return -EFAULT;
+	err = adjust_check(&tx);
+	if (err)
+		return err;
+	spin_lock(&adjust_lock);
+	if (tx.modes & ADJ_ADJTIME) {
+		if (!(tx.modes & ADJ_ADJTIME_READ))
+			step = tx.offset * 1000;
+	} else {
+		adjust_set(&tx);
+		step = adjust_phase(&tx);
+	}
+	adjust_report(&tx);
+	state = adjust.status & STA_UNSYNC ? TIME_ERROR : TIME_OK;
+	spin_unlock(&adjust_lock);
+	if (step) {
+		err = clock_step_real(step);
+		if (err)
+			return err;
+	}
+	return copy_to_user(utx, &tx, sizeof(tx)) ? -EFAULT : state;
+}
+
+long sys_adjtimex(struct __kernel_timex __user *buf)
+{
+	return adjust_clock(buf);
+}
+
+long sys_clock_adjtime(int clock, struct __kernel_timex __user *buf)
+{
+	if (clock == CLOCK_REALTIME)
+		return adjust_clock(buf);
+	return clock >= 0 && clock <= CLOCK_TAI ? -EOPNOTSUPP : -EINVAL;
+}
