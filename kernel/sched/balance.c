@@ -1,0 +1,176 @@
+/*
+ * Which CPU: placement at wake-up, pulling before idling, pushing from the tick.
+ *
+ * A woken task goes to an idle CPU, its last one if possible.  The exception is a synchronous
+ * wake-up (the waker is about to block) between tasks that only run for moments: the wakee stays
+ * with the waker, since an interrupt to another CPU costs more than the run.
+ *
+ * A CPU that runs out of work takes a queued task from one that has several.  A busy one lets an
+ * idle one know at its tick, and moves a task to a clearly less loaded one from time to time.
+ * The masks are hints: nothing is lost when they are wrong for a moment.
+ */
+#include <kernel/sched/sched_impl.h>
+
+#define BALANCE_TICKS 8
+#define BALANCE_SCAN_MAX 8
+
+void balance_note_load(struct runqueue *rq)
+{
+	bool busy = rq->nr_running > 1;
+
+	if (busy == cpumask_test(&sched_busy_cpus, rq->cpu))
+		return;
+	if (busy)
+		cpumask_set(&sched_busy_cpus, rq->cpu);
+	else
+		cpumask_clear(&sched_busy_cpus, rq->cpu);
+}
+
+/* The CPU of @set with the shortest queue. */
+static unsigned int balance_least_loaded(struct cpumask set)
+{
+	unsigned int cpu, best = cpumask_first(set), best_nr = ~0u;
+
+	for_each_cpu(cpu, set) {
+		unsigned int nr = READ_ONCE(rq_of(cpu)->nr_running);
+
+		if (nr < best_nr) {
+			best = cpu;
+			best_nr = nr;
+		}
+	}
+	return best;
+}
+
+/* For a real-time task that has to share: a CPU that runs something less urgent. */
+static unsigned int balance_select_rt(const struct task *t, struct cpumask set, unsigned int prev)
+{
+	unsigned int cpu;
+
+	if (cpumask_test(&set, prev) && !READ_ONCE(rq_of(prev)->nr_rt))
+		return prev;
+	for_each_cpu(cpu, set) {
+		if (!READ_ONCE(rq_of(cpu)->nr_rt))
+			return cpu;
+	}
+	for_each_cpu(cpu, set) {
+		if (READ_ONCE(rq_of(cpu)->curr->se.rt_priority) < t->se.rt_priority)
+			return cpu;
+	}
+	return cpumask_test(&set, prev) ? prev : cpumask_first(set);
+}
+
+unsigned int balance_select_cpu(struct task *t, bool sync)
+{
+	struct cpumask set = cpumask_and(t->se.allowed, cpumask_read(&sched_cpus));
+	unsigned int this = cpu_id(), prev = t->se.cpu;
+	struct cpumask idle;
+
+	if (unlikely(cpumask_empty(set)))
+		set = cpumask_read(&sched_cpus);
+	if (!(set.bits & (set.bits - 1)))
+		return cpumask_first(set);
+	if (sync && t->se.burst_ns < BURST_SHORT_NS && cpumask_test(&set, this) &&
+	    rq_of(this)->nr_running == 1 && current->se.burst_ns < BURST_SHORT_NS)
+		return this;
+	idle = cpumask_and(set, cpumask_read(&sched_idle_cpus));
+	if (!cpumask_empty(idle)) {
+		unsigned int cpu = cpumask_test(&idle, prev) ? prev :
+				   cpumask_test(&idle, this) ? this : cpumask_first(idle);
+
+		/* The next waker shall choose another. */
+		cpumask_clear(&sched_idle_cpus, cpu);
+		return cpu;
+	}
+	if (se_is_rt(&t->se))
+		return balance_select_rt(t, set, prev);
+	if (cpumask_test(&set, prev) && READ_ONCE(rq_of(prev)->nr_running) < 2)
+		return prev;
+	return balance_least_loaded(set);
+}
+
+/* A queued task of @from that may run on @to and has left its stack; both locked. */
+static struct task *balance_candidate(struct runqueue *from, const struct runqueue *to)
+{
+	struct rb_node *n = rb_first(&from->tree);
+
+	for (unsigned int i = 0; n && i < BALANCE_SCAN_MAX; i++, n = rb_next(n)) {
+		struct task *t = se_task(rb_entry(n, struct sched_entity, node));
+
+		if (cpumask_test(&t->se.allowed, to->cpu) && !smp_load_acquire(&t->se.on_cpu))
+			return t;
+	}
+	for (unsigned int i = 0; from->nr_rt > 1 && i < RT_PRIO_COUNT; i++) {
+		struct task *t;
+
+		list_for_each_entry(t, &from->rt[i], se.rt_link) {
+			if (t != from->curr && cpumask_test(&t->se.allowed, to->cpu) &&
+			    !smp_load_acquire(&t->se.on_cpu))
+				return t;
+		}
+	}
+	return NULL;
+}
+
+static bool balance_move(struct runqueue *from, struct runqueue *to, u64 now)
+{
+	struct task *t = balance_candidate(from, to);
+	u64 wait_start;
+
+	if (!t)
+		return false;
+	wait_start = t->se.wait_start_ns;
+	rq_dequeue(from, t, now);
+	rq_enqueue(to, t, now);
+	t->se.wait_start_ns = wait_start;
+	return true;
+}
+
+bool balance_pull(struct runqueue *rq, u64 now)
+{
+	struct cpumask busy = cpumask_without(cpumask_read(&sched_busy_cpus), rq->cpu);
+	unsigned int cpu;
+
+	for_each_cpu(cpu, busy) {
+		struct runqueue *from = rq_of(cpu);
+		bool moved;
+
+		if (!rq_trylock(from))
+			continue;
+		moved = from->nr_running > 1 && balance_move(from, rq, now);
+		rq_unlock(from);
+		if (moved)
+			return true;
+	}
+	return false;
+}
+
+/* Moves one task to @cpu if it has clearly less to do. */
+static void balance_push(struct runqueue *rq, unsigned int cpu)
+{
+	struct runqueue *to = rq_of(cpu);
+
+	if (READ_ONCE(to->nr_running) + 2 > rq->nr_running)
+		return;
+	rq_lock(rq);
+	if (rq_trylock(to)) {
+		if (to->nr_running + 2 <= rq->nr_running && balance_move(rq, to, time_mono_ns()) &&
+		    to->curr == to->idle)
+			rq_kick(to);
+		rq_unlock(to);
+	}
+	rq_unlock(rq);
+}
+
+void balance_tick(struct runqueue *rq)
+{
+	struct cpumask idle = cpumask_read(&sched_idle_cpus);
+
+	rq->ticks++;
+	if (rq->nr_running < 2)
+		return;
+	if (!cpumask_empty(idle))
+		balance_push(rq, cpumask_first(idle));
+	else if (rq->ticks % BALANCE_TICKS == 0)
+		balance_push(rq, balance_least_loaded(cpumask_read(&sched_cpus)));
+}

@@ -1,0 +1,3 @@
+room := kernel/sched
+deps := kernel/cred kernel/uaccess kernel/lock kernel/printk kernel/rcu kernel/signal kernel/task kernel/time lib/rbtree
+objs := core.o fair.o rt.o balance.o account.o policy.o syscalls.o

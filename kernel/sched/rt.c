@@ -1,0 +1,60 @@
+/*
+ * The real-time classes: a list for each priority and a bit map of those that are not empty.
+ *
+ * Unlike the fair class the running task stays in its list, at the head, so that it keeps its place
+ * when something better preempts it (POSIX).  The end of a round-robin slice and sched_yield() move
+ * it to the tail.
+ */
+#include <kernel/sched/sched_impl.h>
+
+static inline unsigned int rt_index(const struct sched_entity *se)
+{
+	return 99u - se->rt_priority;
+}
+
+void rt_enqueue(struct runqueue *rq, struct sched_entity *se, bool at_head)
+{
+	unsigned int i = rt_index(se);
+
+	if (at_head)
+		list_add(&se->rt_link, &rq->rt[i]);
+	else
+		list_add_tail(&se->rt_link, &rq->rt[i]);
+	rq->rt_bits[i / 64] |= 1ull << (i % 64);
+	rq->nr_rt++;
+}
+
+void rt_dequeue(struct runqueue *rq, struct sched_entity *se)
+{
+	unsigned int i = rt_index(se);
+
+	list_del_init(&se->rt_link);
+	if (list_empty(&rq->rt[i]))
+		rq->rt_bits[i / 64] &= ~(1ull << (i % 64));
+	rq->nr_rt--;
+}
+
+struct task *rt_pick(struct runqueue *rq)
+{
+	unsigned int i = rq->rt_bits[0] ? (unsigned int)__builtin_ctzll(rq->rt_bits[0]) :
+					  64 + (unsigned int)__builtin_ctzll(rq->rt_bits[1]);
+
+	return list_first_entry(&rq->rt[i], struct task, se.rt_link);
+}
+
+void rt_yield(struct runqueue *rq, struct sched_entity *se)
+{
+	list_move_tail(&se->rt_link, &rq->rt[rt_index(se)]);
+}
+
+void rt_account(struct runqueue *rq, struct sched_entity *se, u64 delta)
+{
+	if (se->policy != SCHED_RR)
+		return;
+	if (delta < se->rt_slice_left_ns) {
+		se->rt_slice_left_ns -= (u32)delta;
+		return;
+	}
+	se->rt_slice_left_ns = RT_SLICE_NS;
+	rt_yield(rq, se);
+}
