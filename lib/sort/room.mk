@@ -1,0 +1,5 @@
+room := lib/sort
+deps :=
+objs := sort.o
+tests := sort_test.o
+pure := y
