@@ -33,7 +33,6 @@
 #define __const __attribute__((__const__))
 #define __malloc __attribute__((__malloc__))
 #define __flatten __attribute__((__flatten__))
-#define __nonstring __attribute__((__nonstring__))
 #define __cleanup(fn) __attribute__((__cleanup__(fn)))
 #define fallthrough __attribute__((__fallthrough__))
 
@@ -42,12 +41,14 @@
 #define __no_sanitize_address __attribute__((__no_sanitize__("address")))
 #define __no_loop_to_libcall
 #define __patchable_none
+#define __nonstring
 #else
 #define __no_sanitize_undefined __attribute__((__no_sanitize_undefined__))
 #define __no_sanitize_address __attribute__((__no_sanitize_address__))
 /* For the bodies of memset and friends: gcc must not turn their loops into calls to themselves. */
 #define __no_loop_to_libcall __attribute__((__optimize__("no-tree-loop-distribute-patterns")))
 #define __patchable_none __attribute__((__patchable_function_entry__(0, 0)))
+#define __nonstring __attribute__((__nonstring__))
 #endif
 
 /* Code and data that are freed after boot; on the host they are ordinary. */

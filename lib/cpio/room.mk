@@ -1,5 +1,5 @@
 room := lib/cpio
-deps := lib/string
+deps :=
 objs := cpio.o
 tests := cpio_test.o
 fuzz := cpio_fuzz.o

@@ -1,5 +1,5 @@
 room := lib/fmt
-deps := lib/string
+deps :=
 objs := fmt.o
 tests := fmt_test.o
 pure := y

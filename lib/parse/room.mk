@@ -1,5 +1,5 @@
 room := lib/parse
-deps := lib/string
+deps :=
 objs := parse.o
 tests := parse_test.o
 fuzz := parse_fuzz.o
