@@ -3,7 +3,7 @@
 # Decompressors from Debian source packages: fetched by tools/apt-source with a pinned SHA-256,
 # unpacked outside git, compiled with the kernel's flags. Rooms include <thirdparty/zstd.h>
 # (ZSTD_STATIC_LINKING_ONLY is set there: use a static workspace, malloc is refused) and
-# <thirdparty/zlib.h> (Z_SOLO: the caller gives zalloc and zfree).
+# <thirdparty/zlib.h> (Z_SOLO: the caller gives zalloc and zfree; Z_PREFIX: inflate() is z_inflate() for the linker).
 
 TP := $(if $(filter out/%,$(O)),out/thirdparty,$(O)/thirdparty)
 TPOBJ := $(O)/obj/thirdparty
@@ -23,7 +23,8 @@ ZLIB_SRCS := inflate inffast inftrees adler32 crc32 zutil
 TPFLAGS = $(filter-out -W% -I% -include %.h,$(KCFLAGS)) $(if $(CONFIG_KASAN),$(KASAN_FLAGS)) -w -Ibuild/thirdparty
 ZSTD_FLAGS := -DZSTD_DISABLE_ASM=1 -DDYNAMIC_BMI2=0 -DZSTD_LEGACY_SUPPORT=0 -DXXH_NAMESPACE=ZSTD_ \
 	-DZSTD_STRIP_ERROR_STRINGS=1 -DZSTD_NO_TRACE=1 -DZSTD_NO_INTRINSICS=1 -DXXH_VECTOR=0
-ZLIB_FLAGS := -DZ_SOLO -DHAVE_MEMCPY
+# Z_PREFIX: names such as crc32 are ours.
+ZLIB_FLAGS := -DZ_SOLO -DZ_PREFIX -DHAVE_MEMCPY
 
 THIRDPARTY_OBJS := $(if $(CONFIG_ZSTD),$(ZSTD_SRCS:%=$(TPOBJ)/zstd/lib/%.o)) \
 	$(if $(CONFIG_ZLIB),$(ZLIB_SRCS:%=$(TPOBJ)/zlib/%.o))
@@ -41,7 +42,7 @@ $(TPINC)/zstd.h: $(TP)/zstd/.unpacked
 	$(Q){ echo '#define ZSTD_STATIC_LINKING_ONLY'; cat $(TP)/zstd/lib/zstd.h; } > $@
 $(TPINC)/zlib.h: $(TP)/zlib/.unpacked
 	@mkdir -p $(TPINC)
-	$(Q){ echo '#define Z_SOLO'; cat $(TP)/zlib/zconf.h; } > $(TPINC)/zconf.h
+	$(Q){ printf '#define Z_SOLO\n#define Z_PREFIX\n'; cat $(TP)/zlib/zconf.h; } > $(TPINC)/zconf.h
 	$(Q)cp $(TP)/zlib/zlib.h $@
 
 $(O)/.tpflags: ;
