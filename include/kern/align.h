@@ -6,7 +6,7 @@
 #define __align_mask(x, a) ((__typeof__(x))(a)-1)
 #define ALIGN(x, a) (((x) + __align_mask(x, a)) & ~__align_mask(x, a))
 #define ALIGN_DOWN(x, a) ((x) & ~__align_mask(x, a))
-#define IS_ALIGNED(x, a) (((x) & __align_mask(x, a)) == 0)
+#define IS_ALIGNED(x, a) (((x)&__align_mask(x, a)) == 0)
 #define PTR_ALIGN(p, a) ((__typeof__(p))ALIGN((unsigned long)(p), (unsigned long)(a)))
 #define round_up(x, a) ALIGN(x, a)
 #define round_down(x, a) ALIGN_DOWN(x, a)
@@ -17,9 +17,9 @@
 #define roundup(x, m) (DIV_ROUND_UP(x, m) * (m))
 #define rounddown(x, m) ((x) - (x) % (m))
 
-#define is_power_of_2(n) \
-	({ \
-		__typeof__(n) __p2 = (n); \
+#define is_power_of_2(n)                               \
+	({                                             \
+		__typeof__(n) __p2 = (n);              \
 		__p2 != 0 && (__p2 & (__p2 - 1)) == 0; \
 	})
 

@@ -19,8 +19,14 @@ typedef struct atomic64 {
 	s64 v;
 } atomic64_t;
 
-#define ATOMIC_INIT(i) { .v = (i) }
-#define ATOMIC64_INIT(i) { .v = (i) }
+#define ATOMIC_INIT(i)   \
+	{                \
+		.v = (i) \
+	}
+#define ATOMIC64_INIT(i) \
+	{                \
+		.v = (i) \
+	}
 
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
@@ -39,12 +45,12 @@ typedef struct atomic64 {
 
 /* On plain integers and pointers. cmpxchg returns the value found. */
 #define xchg(p, val) __atomic_exchange_n(p, val, __ATOMIC_SEQ_CST)
-#define cmpxchg(p, old, new) \
-	({ \
-		__typeof__(*(p)) __found = (old); \
+#define cmpxchg(p, old, new)                                                           \
+	({                                                                             \
+		__typeof__(*(p)) __found = (old);                                      \
 		__atomic_compare_exchange_n(p, &__found, new, false, __ATOMIC_SEQ_CST, \
-					    __ATOMIC_SEQ_CST); \
-		__found; \
+					    __ATOMIC_SEQ_CST);                         \
+		__found;                                                               \
 	})
 /* True if *@p was *@oldp and is now @new; else *@oldp becomes the value found. */
 #define try_cmpxchg(p, oldp, new) \
@@ -56,141 +62,141 @@ typedef struct atomic64 {
 #define try_cmpxchg_relaxed(p, oldp, new) \
 	__atomic_compare_exchange_n(p, oldp, new, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 
-#define __ATOMIC_FAMILY(name, stype, type) \
-	static __always_inline type name##_read(const stype *a) \
-	{ \
-		return __atomic_load_n(&a->v, __ATOMIC_RELAXED); \
-	} \
-	static __always_inline type name##_read_acquire(const stype *a) \
-	{ \
-		return __atomic_load_n(&a->v, __ATOMIC_ACQUIRE); \
-	} \
-	static __always_inline void name##_set(stype *a, type i) \
-	{ \
-		__atomic_store_n(&a->v, i, __ATOMIC_RELAXED); \
-	} \
-	static __always_inline void name##_set_release(stype *a, type i) \
-	{ \
-		__atomic_store_n(&a->v, i, __ATOMIC_RELEASE); \
-	} \
-	static __always_inline void name##_add(stype *a, type i) \
-	{ \
-		(void)__atomic_fetch_add(&a->v, i, __ATOMIC_RELAXED); \
-	} \
-	static __always_inline void name##_sub(stype *a, type i) \
-	{ \
-		(void)__atomic_fetch_sub(&a->v, i, __ATOMIC_RELAXED); \
-	} \
-	static __always_inline void name##_inc(stype *a) \
-	{ \
-		name##_add(a, 1); \
-	} \
-	static __always_inline void name##_dec(stype *a) \
-	{ \
-		name##_sub(a, 1); \
-	} \
-	static __always_inline void name##_or(stype *a, type i) \
-	{ \
-		(void)__atomic_fetch_or(&a->v, i, __ATOMIC_RELAXED); \
-	} \
-	static __always_inline void name##_and(stype *a, type i) \
-	{ \
-		(void)__atomic_fetch_and(&a->v, i, __ATOMIC_RELAXED); \
-	} \
-	static __always_inline void name##_andnot(stype *a, type i) \
-	{ \
-		(void)__atomic_fetch_and(&a->v, ~i, __ATOMIC_RELAXED); \
-	} \
-	static __always_inline type name##_add_return(stype *a, type i) \
-	{ \
-		return __atomic_add_fetch(&a->v, i, __ATOMIC_SEQ_CST); \
-	} \
-	static __always_inline type name##_sub_return(stype *a, type i) \
-	{ \
-		return __atomic_sub_fetch(&a->v, i, __ATOMIC_SEQ_CST); \
-	} \
-	static __always_inline type name##_inc_return(stype *a) \
-	{ \
-		return name##_add_return(a, 1); \
-	} \
-	static __always_inline type name##_dec_return(stype *a) \
-	{ \
-		return name##_sub_return(a, 1); \
-	} \
-	static __always_inline type name##_fetch_add(stype *a, type i) \
-	{ \
-		return __atomic_fetch_add(&a->v, i, __ATOMIC_SEQ_CST); \
-	} \
-	static __always_inline type name##_fetch_sub(stype *a, type i) \
-	{ \
-		return __atomic_fetch_sub(&a->v, i, __ATOMIC_SEQ_CST); \
-	} \
-	static __always_inline type name##_fetch_or(stype *a, type i) \
-	{ \
-		return __atomic_fetch_or(&a->v, i, __ATOMIC_SEQ_CST); \
-	} \
-	static __always_inline type name##_fetch_and(stype *a, type i) \
-	{ \
-		return __atomic_fetch_and(&a->v, i, __ATOMIC_SEQ_CST); \
-	} \
-	static __always_inline type name##_fetch_andnot(stype *a, type i) \
-	{ \
-		return __atomic_fetch_and(&a->v, ~i, __ATOMIC_SEQ_CST); \
-	} \
-	static __always_inline type name##_fetch_xor(stype *a, type i) \
-	{ \
-		return __atomic_fetch_xor(&a->v, i, __ATOMIC_SEQ_CST); \
-	} \
-	static __always_inline bool name##_dec_and_test(stype *a) \
-	{ \
-		return __atomic_sub_fetch(&a->v, 1, __ATOMIC_SEQ_CST) == 0; \
-	} \
-	static __always_inline bool name##_sub_and_test(stype *a, type i) \
-	{ \
-		return __atomic_sub_fetch(&a->v, i, __ATOMIC_SEQ_CST) == 0; \
-	} \
-	static __always_inline bool name##_inc_and_test(stype *a) \
-	{ \
-		return __atomic_add_fetch(&a->v, 1, __ATOMIC_SEQ_CST) == 0; \
-	} \
-	static __always_inline type name##_xchg(stype *a, type i) \
-	{ \
-		return __atomic_exchange_n(&a->v, i, __ATOMIC_SEQ_CST); \
-	} \
-	/* Returns the value found. */ \
-	static __always_inline type name##_cmpxchg(stype *a, type old, type new) \
-	{ \
-		return cmpxchg(&a->v, old, new); \
-	} \
+#define __ATOMIC_FAMILY(name, stype, type)                                            \
+	static __always_inline type name##_read(const stype *a)                       \
+	{                                                                             \
+		return __atomic_load_n(&a->v, __ATOMIC_RELAXED);                      \
+	}                                                                             \
+	static __always_inline type name##_read_acquire(const stype *a)               \
+	{                                                                             \
+		return __atomic_load_n(&a->v, __ATOMIC_ACQUIRE);                      \
+	}                                                                             \
+	static __always_inline void name##_set(stype *a, type i)                      \
+	{                                                                             \
+		__atomic_store_n(&a->v, i, __ATOMIC_RELAXED);                         \
+	}                                                                             \
+	static __always_inline void name##_set_release(stype *a, type i)              \
+	{                                                                             \
+		__atomic_store_n(&a->v, i, __ATOMIC_RELEASE);                         \
+	}                                                                             \
+	static __always_inline void name##_add(stype *a, type i)                      \
+	{                                                                             \
+		(void)__atomic_fetch_add(&a->v, i, __ATOMIC_RELAXED);                 \
+	}                                                                             \
+	static __always_inline void name##_sub(stype *a, type i)                      \
+	{                                                                             \
+		(void)__atomic_fetch_sub(&a->v, i, __ATOMIC_RELAXED);                 \
+	}                                                                             \
+	static __always_inline void name##_inc(stype *a)                              \
+	{                                                                             \
+		name##_add(a, 1);                                                     \
+	}                                                                             \
+	static __always_inline void name##_dec(stype *a)                              \
+	{                                                                             \
+		name##_sub(a, 1);                                                     \
+	}                                                                             \
+	static __always_inline void name##_or(stype *a, type i)                       \
+	{                                                                             \
+		(void)__atomic_fetch_or(&a->v, i, __ATOMIC_RELAXED);                  \
+	}                                                                             \
+	static __always_inline void name##_and(stype *a, type i)                      \
+	{                                                                             \
+		(void)__atomic_fetch_and(&a->v, i, __ATOMIC_RELAXED);                 \
+	}                                                                             \
+	static __always_inline void name##_andnot(stype *a, type i)                   \
+	{                                                                             \
+		(void)__atomic_fetch_and(&a->v, ~i, __ATOMIC_RELAXED);                \
+	}                                                                             \
+	static __always_inline type name##_add_return(stype *a, type i)               \
+	{                                                                             \
+		return __atomic_add_fetch(&a->v, i, __ATOMIC_SEQ_CST);                \
+	}                                                                             \
+	static __always_inline type name##_sub_return(stype *a, type i)               \
+	{                                                                             \
+		return __atomic_sub_fetch(&a->v, i, __ATOMIC_SEQ_CST);                \
+	}                                                                             \
+	static __always_inline type name##_inc_return(stype *a)                       \
+	{                                                                             \
+		return name##_add_return(a, 1);                                       \
+	}                                                                             \
+	static __always_inline type name##_dec_return(stype *a)                       \
+	{                                                                             \
+		return name##_sub_return(a, 1);                                       \
+	}                                                                             \
+	static __always_inline type name##_fetch_add(stype *a, type i)                \
+	{                                                                             \
+		return __atomic_fetch_add(&a->v, i, __ATOMIC_SEQ_CST);                \
+	}                                                                             \
+	static __always_inline type name##_fetch_sub(stype *a, type i)                \
+	{                                                                             \
+		return __atomic_fetch_sub(&a->v, i, __ATOMIC_SEQ_CST);                \
+	}                                                                             \
+	static __always_inline type name##_fetch_or(stype *a, type i)                 \
+	{                                                                             \
+		return __atomic_fetch_or(&a->v, i, __ATOMIC_SEQ_CST);                 \
+	}                                                                             \
+	static __always_inline type name##_fetch_and(stype *a, type i)                \
+	{                                                                             \
+		return __atomic_fetch_and(&a->v, i, __ATOMIC_SEQ_CST);                \
+	}                                                                             \
+	static __always_inline type name##_fetch_andnot(stype *a, type i)             \
+	{                                                                             \
+		return __atomic_fetch_and(&a->v, ~i, __ATOMIC_SEQ_CST);               \
+	}                                                                             \
+	static __always_inline type name##_fetch_xor(stype *a, type i)                \
+	{                                                                             \
+		return __atomic_fetch_xor(&a->v, i, __ATOMIC_SEQ_CST);                \
+	}                                                                             \
+	static __always_inline bool name##_dec_and_test(stype *a)                     \
+	{                                                                             \
+		return __atomic_sub_fetch(&a->v, 1, __ATOMIC_SEQ_CST) == 0;           \
+	}                                                                             \
+	static __always_inline bool name##_sub_and_test(stype *a, type i)             \
+	{                                                                             \
+		return __atomic_sub_fetch(&a->v, i, __ATOMIC_SEQ_CST) == 0;           \
+	}                                                                             \
+	static __always_inline bool name##_inc_and_test(stype *a)                     \
+	{                                                                             \
+		return __atomic_add_fetch(&a->v, 1, __ATOMIC_SEQ_CST) == 0;           \
+	}                                                                             \
+	static __always_inline type name##_xchg(stype *a, type i)                     \
+	{                                                                             \
+		return __atomic_exchange_n(&a->v, i, __ATOMIC_SEQ_CST);               \
+	}                                                                             \
+	/* Returns the value found. */                                                \
+	static __always_inline type name##_cmpxchg(stype *a, type old, type new)      \
+	{                                                                             \
+		return cmpxchg(&a->v, old, new);                                      \
+	}                                                                             \
 	static __always_inline bool name##_try_cmpxchg(stype *a, type *old, type new) \
-	{ \
-		return try_cmpxchg(&a->v, old, new); \
-	} \
-	/* Adds @i unless the value is @unless; true if it added. */ \
-	static __always_inline bool name##_add_unless(stype *a, type i, type unless) \
-	{ \
-		type old = name##_read(a); \
-\
-		do { \
-			if (old == unless) \
-				return false; \
-		} while (!try_cmpxchg(&a->v, &old, old + i)); \
-		return true; \
-	} \
-	static __always_inline bool name##_inc_not_zero(stype *a) \
-	{ \
-		return name##_add_unless(a, 1, 0); \
-	} \
-	/* Takes one off a positive value; true if it did. */ \
-	static __always_inline bool name##_dec_if_positive(stype *a) \
-	{ \
-		type old = name##_read(a); \
-\
-		do { \
-			if (old <= 0) \
-				return false; \
-		} while (!try_cmpxchg(&a->v, &old, old - 1)); \
-		return true; \
+	{                                                                             \
+		return try_cmpxchg(&a->v, old, new);                                  \
+	}                                                                             \
+	/* Adds @i unless the value is @unless; true if it added. */                  \
+	static __always_inline bool name##_add_unless(stype *a, type i, type unless)  \
+	{                                                                             \
+		type old = name##_read(a);                                            \
+                                                                                      \
+		do {                                                                  \
+			if (old == unless)                                            \
+				return false;                                         \
+		} while (!try_cmpxchg(&a->v, &old, old + i));                         \
+		return true;                                                          \
+	}                                                                             \
+	static __always_inline bool name##_inc_not_zero(stype *a)                     \
+	{                                                                             \
+		return name##_add_unless(a, 1, 0);                                    \
+	}                                                                             \
+	/* Takes one off a positive value; true if it did. */                         \
+	static __always_inline bool name##_dec_if_positive(stype *a)                  \
+	{                                                                             \
+		type old = name##_read(a);                                            \
+                                                                                      \
+		do {                                                                  \
+			if (old <= 0)                                                 \
+				return false;                                         \
+		} while (!try_cmpxchg(&a->v, &old, old - 1));                         \
+		return true;                                                          \
 	}
 
 __ATOMIC_FAMILY(atomic, struct atomic, int)
@@ -204,7 +210,10 @@ typedef struct refcount {
 	int v;
 } refcount_t;
 
-#define REFCOUNT_INIT(n) { .v = (n) }
+#define REFCOUNT_INIT(n) \
+	{                \
+		.v = (n) \
+	}
 #define REFCOUNT_SATURATED (INT_MIN / 2)
 
 static __always_inline void refcount_set(struct refcount *r, int n)

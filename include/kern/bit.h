@@ -164,6 +164,6 @@ unsigned long find_last_bit(const unsigned long *map, unsigned long nbits);
 #define find_first_bit(map, nbits) find_next_bit(map, nbits, 0)
 #define find_first_zero_bit(map, nbits) find_next_zero_bit(map, nbits, 0)
 
-#define for_each_set_bit(bit, map, nbits) \
+#define for_each_set_bit(bit, map, nbits)                           \
 	for ((bit) = find_next_bit(map, nbits, 0); (bit) < (nbits); \
 	     (bit) = find_next_bit(map, nbits, (bit) + 1))

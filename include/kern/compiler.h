@@ -114,10 +114,10 @@
 #define hide_var(v) __asm__("" : "+r"(v))
 
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, val) \
-	do { \
+#define WRITE_ONCE(x, val)                               \
+	do {                                             \
 		volatile __typeof__(x) *__once_p = &(x); \
-		*__once_p = (val); \
+		*__once_p = (val);                       \
 	} while (0)
 
 #define __stringify_1(...) #__VA_ARGS__
@@ -135,26 +135,26 @@
 #define offsetofend(type, member) (offsetof(type, member) + sizeof_field(type, member))
 
 /* From a pointer to a member to the structure around it. */
-#define container_of(ptr, type, member) \
-	({ \
-		const void *__mptr = (ptr); \
+#define container_of(ptr, type, member)                                   \
+	({                                                                \
+		const void *__mptr = (ptr);                               \
 		static_assert(__same_type(*(ptr), ((type *)0)->member) || \
-				      __same_type(*(ptr), void), \
-			      "container_of: wrong member type"); \
+				      __same_type(*(ptr), void),          \
+			      "container_of: wrong member type");         \
 		(type *)((unsigned long)__mptr - offsetof(type, member)); \
 	})
-#define container_of_or_null(ptr, type, member) \
-	({ \
-		__typeof__(ptr) __cptr = (ptr); \
+#define container_of_or_null(ptr, type, member)                     \
+	({                                                          \
+		__typeof__(ptr) __cptr = (ptr);                     \
 		__cptr ? container_of(__cptr, type, member) : NULL; \
 	})
 
 /* Each argument is evaluated once; mixed signedness is a -Wsign-compare error: use min_t then. */
-#define __minmax_ids(a, b, op, ua, ub) \
-	({ \
+#define __minmax_ids(a, b, op, ua, ub)  \
+	({                              \
 		__typeof__(a) ua = (a); \
 		__typeof__(b) ub = (b); \
-		ua op ub ? ua : ub; \
+		ua op ub ? ua : ub;     \
 	})
 #define __minmax(a, b, op, ua, ub) __minmax_ids(a, b, op, ua, ub)
 #define min(a, b) __minmax(a, b, <, __unique_id(l), __unique_id(r))
@@ -165,11 +165,11 @@
 #define max3(a, b, c) max(max(a, b), c)
 #define clamp(v, lo, hi) min(max(v, lo), hi)
 #define clamp_t(type, v, lo, hi) clamp((type)(v), (type)(lo), (type)(hi))
-#define swap(a, b) \
-	do { \
+#define swap(a, b)                              \
+	do {                                    \
 		__typeof__(a) __swap_tmp = (a); \
-		(a) = (b); \
-		(b) = __swap_tmp; \
+		(a) = (b);                      \
+		(b) = __swap_tmp;               \
 	} while (0)
 
 /*
@@ -183,63 +183,63 @@
  * `scoped_guard (mutex, &p->lock) { ... }` for the following statement. The _FLAGS form takes a
  * lock function that returns the saved state and an unlock function that takes it.
  */
-#define DEFINE_GUARD(name, type, lockfn, unlockfn) \
-	struct __guard_##name { \
-		type *lock; \
-	}; \
-	static __always_inline __maybe_unused __no_lock_analysis struct __guard_##name \
-		__guard_enter_##name(type *lock) \
-	{ \
-		lockfn(lock); \
-		return (struct __guard_##name){ lock }; \
-	} \
+#define DEFINE_GUARD(name, type, lockfn, unlockfn)                                          \
+	struct __guard_##name {                                                             \
+		type *lock;                                                                 \
+	};                                                                                  \
+	static __always_inline __maybe_unused                                               \
+		__no_lock_analysis struct __guard_##name __guard_enter_##name(type *lock)   \
+	{                                                                                   \
+		lockfn(lock);                                                               \
+		return (struct __guard_##name){lock};                                       \
+	}                                                                                   \
 	static __always_inline __maybe_unused __no_lock_analysis void __guard_leave_##name( \
-		struct __guard_##name *g) \
-	{ \
-		unlockfn(g->lock); \
+		struct __guard_##name *g)                                                   \
+	{                                                                                   \
+		unlockfn(g->lock);                                                          \
 	}
 
-#define DEFINE_GUARD_FLAGS(name, type, lockfn, unlockfn) \
-	struct __guard_##name { \
-		type *lock; \
-		unsigned long flags; \
-	}; \
-	static __always_inline __maybe_unused __no_lock_analysis struct __guard_##name \
-		__guard_enter_##name(type *lock) \
-	{ \
-		unsigned long flags = lockfn(lock); \
-		return (struct __guard_##name){ lock, flags }; \
-	} \
+#define DEFINE_GUARD_FLAGS(name, type, lockfn, unlockfn)                                    \
+	struct __guard_##name {                                                             \
+		type *lock;                                                                 \
+		unsigned long flags;                                                        \
+	};                                                                                  \
+	static __always_inline __maybe_unused                                               \
+		__no_lock_analysis struct __guard_##name __guard_enter_##name(type *lock)   \
+	{                                                                                   \
+		unsigned long flags = lockfn(lock);                                         \
+		return (struct __guard_##name){lock, flags};                                \
+	}                                                                                   \
 	static __always_inline __maybe_unused __no_lock_analysis void __guard_leave_##name( \
-		struct __guard_##name *g) \
-	{ \
-		unlockfn(g->lock, g->flags); \
+		struct __guard_##name *g)                                                   \
+	{                                                                                   \
+		unlockfn(g->lock, g->flags);                                                \
 	}
 
-#define DEFINE_GUARD_VOID(name, lockfn, unlockfn) \
-	struct __guard_##name { \
-		char held; \
-	}; \
-	static __always_inline __maybe_unused __no_lock_analysis struct __guard_##name \
-		__guard_enter_##name(void) \
-	{ \
-		lockfn(); \
-		return (struct __guard_##name){ 1 }; \
-	} \
+#define DEFINE_GUARD_VOID(name, lockfn, unlockfn)                                           \
+	struct __guard_##name {                                                             \
+		char held;                                                                  \
+	};                                                                                  \
+	static __always_inline __maybe_unused                                               \
+		__no_lock_analysis struct __guard_##name __guard_enter_##name(void)         \
+	{                                                                                   \
+		lockfn();                                                                   \
+		return (struct __guard_##name){1};                                          \
+	}                                                                                   \
 	static __always_inline __maybe_unused __no_lock_analysis void __guard_leave_##name( \
-		struct __guard_##name *g) \
-	{ \
-		(void)g; \
-		unlockfn(); \
+		struct __guard_##name *g)                                                   \
+	{                                                                                   \
+		(void)g;                                                                    \
+		unlockfn();                                                                 \
 	}
 
-#define __guard_var(name, id) \
+#define __guard_var(name, id)                                                     \
 	struct __guard_##name id __cleanup(__guard_leave_##name) __maybe_unused = \
 		__guard_enter_##name
 #define guard(name) __guard_var(name, __unique_id(guard))
 
-#define scoped_guard(name, ...) \
-	for (struct __guard_##name __scope __cleanup(__guard_leave_##name) = \
-		     __guard_enter_##name(__VA_ARGS__), \
-	     *__once = &__scope; \
+#define scoped_guard(name, ...)                                                           \
+	for (struct __guard_##name __scope                                                \
+		     __cleanup(__guard_leave_##name) = __guard_enter_##name(__VA_ARGS__), \
+		     *__once = &__scope;                                                  \
 	     __once; __once = NULL)

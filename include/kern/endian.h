@@ -36,47 +36,47 @@ typedef struct {
 #error "big-endian machines are not supported"
 #endif
 
-#define __ENDIAN_TYPE(bits) \
-	static __always_inline u##bits le##bits##_get(le##bits v) \
-	{ \
-		return __le_order(bits, v.raw); \
-	} \
-	static __always_inline le##bits le##bits##_make(u##bits x) \
-	{ \
-		return (le##bits){ __le_order(bits, x) }; \
-	} \
-	static __always_inline u##bits be##bits##_get(be##bits v) \
-	{ \
-		return __be_order(bits, v.raw); \
-	} \
-	static __always_inline be##bits be##bits##_make(u##bits x) \
-	{ \
-		return (be##bits){ __be_order(bits, x) }; \
-	} \
-	/* At any address. */ \
-	static __always_inline u##bits le##bits##_read(const void *p) \
-	{ \
-		u##bits x; \
-\
-		__builtin_memcpy(&x, p, sizeof(x)); \
-		return __le_order(bits, x); \
-	} \
-	static __always_inline u##bits be##bits##_read(const void *p) \
-	{ \
-		u##bits x; \
-\
-		__builtin_memcpy(&x, p, sizeof(x)); \
-		return __be_order(bits, x); \
-	} \
+#define __ENDIAN_TYPE(bits)                                              \
+	static __always_inline u##bits le##bits##_get(le##bits v)        \
+	{                                                                \
+		return __le_order(bits, v.raw);                          \
+	}                                                                \
+	static __always_inline le##bits le##bits##_make(u##bits x)       \
+	{                                                                \
+		return (le##bits){__le_order(bits, x)};                  \
+	}                                                                \
+	static __always_inline u##bits be##bits##_get(be##bits v)        \
+	{                                                                \
+		return __be_order(bits, v.raw);                          \
+	}                                                                \
+	static __always_inline be##bits be##bits##_make(u##bits x)       \
+	{                                                                \
+		return (be##bits){__be_order(bits, x)};                  \
+	}                                                                \
+	/* At any address. */                                            \
+	static __always_inline u##bits le##bits##_read(const void *p)    \
+	{                                                                \
+		u##bits x;                                               \
+                                                                         \
+		__builtin_memcpy(&x, p, sizeof(x));                      \
+		return __le_order(bits, x);                              \
+	}                                                                \
+	static __always_inline u##bits be##bits##_read(const void *p)    \
+	{                                                                \
+		u##bits x;                                               \
+                                                                         \
+		__builtin_memcpy(&x, p, sizeof(x));                      \
+		return __be_order(bits, x);                              \
+	}                                                                \
 	static __always_inline void le##bits##_write(void *p, u##bits x) \
-	{ \
-		x = __le_order(bits, x); \
-		__builtin_memcpy(p, &x, sizeof(x)); \
-	} \
+	{                                                                \
+		x = __le_order(bits, x);                                 \
+		__builtin_memcpy(p, &x, sizeof(x));                      \
+	}                                                                \
 	static __always_inline void be##bits##_write(void *p, u##bits x) \
-	{ \
-		x = __be_order(bits, x); \
-		__builtin_memcpy(p, &x, sizeof(x)); \
+	{                                                                \
+		x = __be_order(bits, x);                                 \
+		__builtin_memcpy(p, &x, sizeof(x));                      \
 	}
 
 __ENDIAN_TYPE(16)

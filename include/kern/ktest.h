@@ -40,27 +40,26 @@ void ktest_free(void *p);
 #define __ktest_entry __linker_entry(".ktest")
 #endif
 
-#define KTEST(suite_, name_) \
-	static void ktest_fn_##suite_##_##name_(struct ktest_ctx *t); \
+#define KTEST(suite_, name_)                                                       \
+	static void ktest_fn_##suite_##_##name_(struct ktest_ctx *t);              \
 	static const struct ktest ktest_entry_##suite_##_##name_ __ktest_entry = { \
-		#suite_, #name_, ktest_fn_##suite_##_##name_ \
-	}; \
+		#suite_, #name_, ktest_fn_##suite_##_##name_};                     \
 	static void ktest_fn_##suite_##_##name_(struct ktest_ctx *t __maybe_unused)
 
 /* For helpers of a test, which take the context as `struct ktest_ctx *t`. */
-#define EXPECT_TRUE(c) \
-	do { \
-		if (!(c)) \
+#define EXPECT_TRUE(c)                                               \
+	do {                                                         \
+		if (!(c))                                            \
 			ktest_fail(t, __FILE__, __LINE__, "%s", #c); \
 	} while (0)
 #define EXPECT_FALSE(c) EXPECT_TRUE(!(c))
 
-#define __EXPECT_OP(a, op, b) \
-	do { \
-		long __a = (long)(a), __b = (long)(b); \
-		if (!(__a op __b)) \
+#define __EXPECT_OP(a, op, b)                                                                      \
+	do {                                                                                       \
+		long __a = (long)(a), __b = (long)(b);                                             \
+		if (!(__a op __b))                                                                 \
 			ktest_fail(t, __FILE__, __LINE__, "%s " #op " %s: %ld (%#lx), %ld (%#lx)", \
-				   #a, #b, __a, (unsigned long)__a, __b, (unsigned long)__b); \
+				   #a, #b, __a, (unsigned long)__a, __b, (unsigned long)__b);      \
 	} while (0)
 /* Integers (compared as 64-bit values) and pointers. */
 #define EXPECT_EQ(a, b) __EXPECT_OP(a, ==, b)
@@ -71,24 +70,24 @@ void ktest_free(void *p);
 #define EXPECT_GE(a, b) __EXPECT_OP(a, >=, b)
 #define EXPECT_NULL(p) EXPECT_TRUE((p) == NULL)
 #define EXPECT_NOT_NULL(p) EXPECT_TRUE((p) != NULL)
-#define EXPECT_STREQ(a, b) \
-	do { \
-		const char *__sa = (a), *__sb = (b); \
-		if (!__sa || !__sb || strcmp(__sa, __sb)) \
+#define EXPECT_STREQ(a, b)                                                              \
+	do {                                                                            \
+		const char *__sa = (a), *__sb = (b);                                    \
+		if (!__sa || !__sb || strcmp(__sa, __sb))                               \
 			ktest_fail(t, __FILE__, __LINE__, "%s: \"%s\", %s: \"%s\"", #a, \
 				   __sa ? __sa : "(null)", #b, __sb ? __sb : "(null)"); \
 	} while (0)
 #define EXPECT_MEMEQ(a, b, n) EXPECT_TRUE(memcmp((a), (b), (n)) == 0)
 
-#define KTEST_REQUIRE(c) \
-	do { \
-		if (!(c)) { \
+#define KTEST_REQUIRE(c)                                                       \
+	do {                                                                   \
+		if (!(c)) {                                                    \
 			ktest_fail(t, __FILE__, __LINE__, "required: %s", #c); \
-			return; \
-		} \
+			return;                                                \
+		}                                                              \
 	} while (0)
-#define KTEST_SKIP(reason) \
-	do { \
+#define KTEST_SKIP(reason)             \
+	do {                           \
 		t->skipped = (reason); \
-		return; \
+		return;                \
 	} while (0)

@@ -16,7 +16,10 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-#define LIST_HEAD_INIT(name) { &(name), &(name) }
+#define LIST_HEAD_INIT(name)     \
+	{                        \
+		&(name), &(name) \
+	}
 #define LIST_HEAD(name) struct list_head name = LIST_HEAD_INIT(name)
 /* Left in removed entries, so that a use after removal faults. */
 #define LIST_POISON ((void *)0xdead000000000100ul)
@@ -142,35 +145,35 @@ static inline void list_del_rcu(struct list_head *e)
 #define list_last_entry(h, type, member) list_entry((h)->prev, type, member)
 #define list_next_entry(pos, member) list_entry((pos)->member.next, __typeof__(*(pos)), member)
 #define list_prev_entry(pos, member) list_entry((pos)->member.prev, __typeof__(*(pos)), member)
-#define list_first_entry_or_null(h, type, member) \
-	({ \
+#define list_first_entry_or_null(h, type, member)                                   \
+	({                                                                          \
 		struct list_head *__head = (h), *__first = READ_ONCE(__head->next); \
-		__first != __head ? list_entry(__first, type, member) : NULL; \
+		__first != __head ? list_entry(__first, type, member) : NULL;       \
 	})
 #define list_entry_is_head(pos, h, member) (&(pos)->member == (h))
 
 #define list_for_each(pos, h) for (pos = (h)->next; pos != (h); pos = pos->next)
 #define list_for_each_safe(pos, n, h) \
 	for (pos = (h)->next, n = pos->next; pos != (h); pos = n, n = pos->next)
-#define list_for_each_entry(pos, h, member) \
+#define list_for_each_entry(pos, h, member)                       \
 	for (pos = list_first_entry(h, __typeof__(*pos), member); \
 	     !list_entry_is_head(pos, h, member); pos = list_next_entry(pos, member))
-#define list_for_each_entry_reverse(pos, h, member) \
+#define list_for_each_entry_reverse(pos, h, member)              \
 	for (pos = list_last_entry(h, __typeof__(*pos), member); \
 	     !list_entry_is_head(pos, h, member); pos = list_prev_entry(pos, member))
 #define list_for_each_entry_from(pos, h, member) \
 	for (; !list_entry_is_head(pos, h, member); pos = list_next_entry(pos, member))
-#define list_for_each_entry_continue(pos, h, member) \
+#define list_for_each_entry_continue(pos, h, member)                                  \
 	for (pos = list_next_entry(pos, member); !list_entry_is_head(pos, h, member); \
 	     pos = list_next_entry(pos, member))
 /* The loop body may remove @pos. */
-#define list_for_each_entry_safe(pos, n, h, member) \
+#define list_for_each_entry_safe(pos, n, h, member)               \
 	for (pos = list_first_entry(h, __typeof__(*pos), member), \
-	    n = list_next_entry(pos, member); \
+	    n = list_next_entry(pos, member);                     \
 	     !list_entry_is_head(pos, h, member); pos = n, n = list_next_entry(n, member))
-#define list_for_each_entry_rcu(pos, h, member) \
+#define list_for_each_entry_rcu(pos, h, member)                                      \
 	for (pos = list_entry(rcu_dereference((h)->next), __typeof__(*pos), member); \
-	     !list_entry_is_head(pos, h, member); \
+	     !list_entry_is_head(pos, h, member);                                    \
 	     pos = list_entry(rcu_dereference(pos->member.next), __typeof__(*pos), member))
 
 struct hlist_node {
@@ -182,7 +185,10 @@ struct hlist_head {
 	struct hlist_node *first;
 };
 
-#define HLIST_HEAD_INIT { NULL }
+#define HLIST_HEAD_INIT \
+	{               \
+		NULL    \
+	}
 #define HLIST_HEAD(name) struct hlist_head name = HLIST_HEAD_INIT
 #define INIT_HLIST_HEAD(h) ((h)->first = NULL)
 
@@ -271,19 +277,19 @@ static inline void hlist_del_init_rcu(struct hlist_node *n)
 }
 
 #define hlist_entry(ptr, type, member) container_of(ptr, type, member)
-#define hlist_entry_safe(ptr, type, member) \
-	({ \
-		struct hlist_node *__hn = (ptr); \
+#define hlist_entry_safe(ptr, type, member)                    \
+	({                                                     \
+		struct hlist_node *__hn = (ptr);               \
 		__hn ? hlist_entry(__hn, type, member) : NULL; \
 	})
-#define hlist_for_each_entry(pos, h, member) \
+#define hlist_for_each_entry(pos, h, member)                                    \
 	for (pos = hlist_entry_safe((h)->first, __typeof__(*pos), member); pos; \
 	     pos = hlist_entry_safe(pos->member.next, __typeof__(*pos), member))
 /* @n is a struct hlist_node *; the loop body may remove @pos. */
-#define hlist_for_each_entry_safe(pos, n, h, member) \
+#define hlist_for_each_entry_safe(pos, n, h, member)                       \
 	for (pos = hlist_entry_safe((h)->first, __typeof__(*pos), member); \
-	     pos && ((n = pos->member.next), 1); \
+	     pos && ((n = pos->member.next), 1);                           \
 	     pos = hlist_entry_safe(n, __typeof__(*pos), member))
-#define hlist_for_each_entry_rcu(pos, h, member) \
+#define hlist_for_each_entry_rcu(pos, h, member)                                                 \
 	for (pos = hlist_entry_safe(rcu_dereference((h)->first), __typeof__(*pos), member); pos; \
 	     pos = hlist_entry_safe(rcu_dereference(pos->member.next), __typeof__(*pos), member))

@@ -55,8 +55,8 @@ static inline u64 div_u64_rem(u64 n, u32 d, u32 *rem)
 #define div_u64(n, d) ((u64)(n) / (u32)(d))
 #define div64_u64(n, d) ((u64)(n) / (u64)(d))
 #define div64_s64(n, d) ((s64)(n) / (s64)(d))
-#define abs(x) \
-	({ \
-		__typeof__(x) __abs = (x); \
+#define abs(x)                              \
+	({                                  \
+		__typeof__(x) __abs = (x);  \
 		__abs < 0 ? -__abs : __abs; \
 	})

@@ -31,5 +31,4 @@ static inline size_t size_mul(size_t a, size_t b)
 
 #define array_size(n, size) size_mul(n, size)
 /* Bytes of *@p with @n elements in its flexible array @member. */
-#define struct_size(p, member, n) \
-	size_add(sizeof(*(p)), size_mul((n), sizeof((p)->member[0])))
+#define struct_size(p, member, n) size_add(sizeof(*(p)), size_mul((n), sizeof((p)->member[0])))

@@ -1,6 +1,6 @@
 /*
- * The integer types of the kernel. u64/s64 are long long everywhere, as in the UAPI: print them with
- * %llu/%lld/%llx. User and group ids are plain u32 values of the initial user namespace.
+ * The integer types of the kernel. u64/s64 are long long everywhere, as in the UAPI: print them
+ * with %llu/%lld/%llx. User and group ids are plain u32 values of the initial user namespace.
  */
 #pragma once
 

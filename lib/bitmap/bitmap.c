@@ -201,8 +201,8 @@ int bitmap_format_mask(char *buf, size_t size, const unsigned long *map, unsigne
 	size_t len = 0;
 
 	for (unsigned long i = groups; i--;) {
-		unsigned int digits = i == groups - 1 && nbits % 32 ?
-					      (unsigned int)(nbits % 32 + 3) / 4 : 8;
+		unsigned int digits =
+			i == groups - 1 && nbits % 32 ? (unsigned int)(nbits % 32 + 3) / 4 : 8;
 		u32 v = (u32)(map[i / 2] >> i % 2 * 32);
 
 		if (nbits % 32 && i == groups - 1)

@@ -27,7 +27,7 @@ bool bitmap_equal(const unsigned long *a, const unsigned long *b, unsigned long 
  */
 int bitmap_format_list(char *buf, size_t size, const unsigned long *map, unsigned long nbits);
 /* The reverse. -EINVAL for a syntax error, -ERANGE for a bit beyond @nbits; @map is overwritten. */
-int bitmap_parse_list(const char *s, size_t len, unsigned long *map,
-		      unsigned long nbits) __must_check;
+int bitmap_parse_list(const char *s, size_t len, unsigned long *map, unsigned long nbits)
+	__must_check;
 /* Writes 32-bit groups of hexadecimal digits, "ff,ffffffff" (/proc cpumasks). */
 int bitmap_format_mask(char *buf, size_t size, const unsigned long *map, unsigned long nbits);

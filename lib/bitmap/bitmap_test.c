@@ -48,7 +48,8 @@ KTEST(bitmap, set_clear_find)
 		else
 			bitmap_clear(map, first, count);
 		memset(ref + first, on, count);
-		EXPECT_EQ(on ? bitmap_all_set(map, first, count) : bitmap_all_clear(map, first, count),
+		EXPECT_EQ(on ? bitmap_all_set(map, first, count)
+			     : bitmap_all_clear(map, first, count),
 			  true);
 		check(t);
 	}

@@ -2,8 +2,8 @@
  * Lookups and iteration. Nodes that can be reached from a root never change, so nothing here needs
  * more than one dependent load of the root.
  *
- * Branches carry the exact extent of what is below them: the first branch that ends behind an address
- * leads to the first range that does.
+ * Branches carry the exact extent of what is below them: the first branch that ends behind an
+ * address leads to the first range that does.
  */
 #include <lib/btree/btree_impl.h>
 

@@ -39,13 +39,13 @@ struct btree_slot {
 
 struct btree_branch {
 	u64 start, end; /* of the ranges below: least start, greatest end */
-	u64 gap;        /* largest hole between two ranges below */
+	u64 gap;	/* largest hole between two ranges below */
 	struct btree_node *child;
 };
 
 struct btree_node {
 	struct rcu_head rcu; /* for the retire callback; chains the nodes of an edit before */
-	u64 edit;            /* number of the edit that made it */
+	u64 edit;	     /* number of the edit that made it */
 	u16 count;
 	u8 level; /* 0: leaf */
 	u8 dead;  /* made and dropped by the same edit */
@@ -65,21 +65,21 @@ struct btree_ops {
 struct btree {
 	struct btree_node *root; /* changed by commit; read under RCU */
 	const struct btree_ops *ops;
-	u64 edits;   /* writer's lock, as what follows */
-	u32 count;   /* ranges */
+	u64 edits; /* writer's lock, as what follows */
+	u32 count; /* ranges */
 };
 
 static inline void btree_init(struct btree *t, const struct btree_ops *ops)
 {
-	*t = (struct btree){ .ops = ops };
+	*t = (struct btree){.ops = ops};
 }
 
 /* Frees the nodes at once: nobody may read any more. The values are the caller's. */
 void btree_destroy(struct btree *t);
 
 /*
- * Lookups: the caller holds RCU or the writer's lock. They return the value and fill @out (which may
- * be NULL) with its range; NULL if there is none.
+ * Lookups: the caller holds RCU or the writer's lock. They return the value and fill @out (which
+ * may be NULL) with its range; NULL if there is none.
  */
 /* The first range that ends behind @at: the one that contains @at, or the next one. */
 void *btree_find(const struct btree *t, u64 at, struct btree_range *out);
@@ -89,8 +89,8 @@ void *btree_at(const struct btree *t, u64 at, struct btree_range *out);
 void *btree_before(const struct btree *t, u64 at, struct btree_range *out);
 
 /*
- * Walks one state of the tree, in either direction, O(1) amortised. Begins between the ranges so that
- * btree_iter_next gives btree_find(@at) and btree_iter_prev what lies before it.
+ * Walks one state of the tree, in either direction, O(1) amortised. Begins between the ranges so
+ * that btree_iter_next gives btree_find(@at) and btree_iter_prev what lies before it.
  */
 struct btree_iter {
 	const struct btree_node *path[BTREE_DEPTH_MAX]; /* [level] */
@@ -101,7 +101,8 @@ void btree_iter_init(struct btree_iter *it, const struct btree *t, u64 at);
 void *btree_iter_next(struct btree_iter *it, struct btree_range *out);
 void *btree_iter_prev(struct btree_iter *it, struct btree_range *out);
 
-/* What a hole must be like: @align_mask is alignment - 1, and result % alignment is @align_offset. */
+/* What a hole must be like: @align_mask is alignment - 1, and result % alignment is @align_offset.
+ */
 struct btree_gap {
 	u64 size;
 	u64 low, high; /* the result lies in [low, high - size] */
@@ -128,14 +129,15 @@ struct btree_edit {
 void btree_edit_begin(struct btree_edit *e, struct btree *t);
 /* -EINVAL if empty, -EEXIST if it overlaps a range, -ENOMEM. */
 int btree_edit_insert(struct btree_edit *e, u64 start, u64 end, void *value) __must_check;
-/* Removes the range that starts at @start; its value goes to @old (may be NULL). -ENOENT, -ENOMEM. */
+/* Removes the range that starts at @start; its value goes to @old (may be NULL). -ENOENT, -ENOMEM.
+ */
 int btree_edit_erase(struct btree_edit *e, u64 start, void **old) __must_check;
 /*
  * Gives the range that starts at @start a new extent and value; its neighbours must stay clear of
  * it. -ENOENT, -EINVAL, -EEXIST, -ENOMEM.
  */
-int btree_edit_update(struct btree_edit *e, u64 start, struct btree_range to,
-		      void *value) __must_check;
+int btree_edit_update(struct btree_edit *e, u64 start, struct btree_range to, void *value)
+	__must_check;
 /* btree_find in the state to be. */
 void *btree_edit_find(const struct btree_edit *e, u64 at, struct btree_range *out);
 void btree_edit_commit(struct btree_edit *e);

@@ -6,9 +6,9 @@
  * copied before, is changed. So when an edit ends, everything from its root down to what changed is
  * new, and the rest is shared with the state before.
  *
- * Full nodes are split on the way down. A node that becomes small takes over a neighbour if both fit
- * in one node; otherwise it stays small, as two neighbours together are more than one full node. Taking
- * over needs no memory.
+ * Full nodes are split on the way down. A node that becomes small takes over a neighbour if both
+ * fit in one node; otherwise it stays small, as two neighbours together are more than one full
+ * node. Taking over needs no memory.
  */
 #include <lib/btree/btree_impl.h>
 
@@ -118,7 +118,8 @@ static void path_refresh(struct path *p)
 		branch_refresh(&p->step[i].node->branch[p->step[i].index]);
 }
 
-/* Where a range that starts at @start goes: the branch that contains it or the next, or the last. */
+/* Where a range that starts at @start goes: the branch that contains it or the next, or the last.
+ */
 static unsigned int branch_for(const struct btree_node *n, u64 start)
 {
 	unsigned int i = btree_branch_index(n, start);
@@ -188,7 +189,7 @@ static int path_for_insert(struct btree_edit *e, u64 start, struct path *p)
 				return err;
 			i += start >= n->branch[i].end;
 		}
-		p->step[p->len] = (struct step){ n, i };
+		p->step[p->len] = (struct step){n, i};
 		n = n->branch[i].child;
 	}
 	p->leaf = n;
@@ -210,7 +211,7 @@ static int path_to(struct btree_edit *e, u64 at, struct path *p)
 		err = node_own(e, &n->branch[i].child);
 		if (err)
 			return err;
-		p->step[p->len] = (struct step){ n, i };
+		p->step[p->len] = (struct step){n, i};
 		n = n->branch[i].child;
 	}
 	p->leaf = n;
@@ -248,7 +249,7 @@ int btree_edit_insert(struct btree_edit *e, u64 start, u64 end, void *value)
 	unsigned int i = btree_slot_index(p.leaf, start);
 
 	items_move(p.leaf, i + 1, p.leaf, i, p.leaf->count - i);
-	p.leaf->slot[i] = (struct btree_slot){ start, end, value };
+	p.leaf->slot[i] = (struct btree_slot){start, end, value};
 	p.leaf->count++;
 	e->count++;
 	path_refresh(&p);
@@ -343,7 +344,7 @@ int btree_edit_erase(struct btree_edit *e, u64 start, void **old)
 /* The last range of the state to be that starts before @at. */
 static bool edit_before(const struct btree_edit *e, u64 at, struct btree_range *out)
 {
-	const struct btree state = { .root = e->root };
+	const struct btree state = {.root = e->root};
 
 	return btree_before(&state, at, out);
 }
@@ -369,7 +370,7 @@ int btree_edit_update(struct btree_edit *e, u64 start, struct btree_range to, vo
 	if (err)
 		return err;
 	p.leaf->slot[btree_slot_index(p.leaf, start)] =
-		(struct btree_slot){ to.start, to.end, value };
+		(struct btree_slot){to.start, to.end, value};
 	path_refresh(&p);
 	return 0;
 }

@@ -70,7 +70,7 @@ static bool search_down(const struct btree_node *n, struct search *s)
 
 static bool search_init(struct search *s, const struct btree_gap *g)
 {
-	*s = (struct search){ .size = g->size + g->align_mask, .low = g->low, .high = g->high };
+	*s = (struct search){.size = g->size + g->align_mask, .low = g->low, .high = g->high};
 	return g->size && s->size >= g->size && g->high > g->low && g->high - g->low >= s->size;
 }
 

@@ -49,7 +49,7 @@ static void bury(void)
 	}
 }
 
-static const struct btree_ops ops = { node_alloc, node_free, node_retire };
+static const struct btree_ops ops = {node_alloc, node_free, node_retire};
 
 static u64 seed;
 
@@ -76,7 +76,7 @@ static int check_node(const struct btree_node *n, struct btree_branch *sum, bool
 	u64 gap = 0, last = 0;
 
 	for (unsigned int i = 0; i < n->count; i++) {
-		struct btree_branch b = { .start = n->slot[i].start, .end = n->slot[i].end };
+		struct btree_branch b = {.start = n->slot[i].start, .end = n->slot[i].end};
 		int below = 1;
 
 		if (n->level) {
@@ -106,7 +106,7 @@ static int check_node(const struct btree_node *n, struct btree_branch *sum, bool
 
 static void check_tree(struct ktest_ctx *t, const struct btree *tree)
 {
-	struct btree_branch sum = { 0 };
+	struct btree_branch sum = {0};
 	int n = tree->root ? check_node(tree->root, &sum, true) : 0;
 
 	EXPECT_EQ(n, tree->count);
@@ -160,7 +160,7 @@ static void model_set(u32 first, u32 len, bool on)
 
 static void check_lookups(struct ktest_ctx *t, const struct btree *tree)
 {
-	struct btree_range r = { 0 };
+	struct btree_range r = {0};
 	u32 at = rnd(CELLS);
 	u32 next = at, start;
 
@@ -187,7 +187,7 @@ static void check_lookups(struct ktest_ctx *t, const struct btree *tree)
 static void check_gaps(struct ktest_ctx *t, const struct btree *tree)
 {
 	u32 lo = rnd(CELLS), hi = lo + rnd(CELLS - lo) + 1, len = 1 + rnd(12);
-	struct btree_gap g = { .size = len * CELL, .low = lo * CELL, .high = hi * CELL };
+	struct btree_gap g = {.size = len * CELL, .low = lo * CELL, .high = hi * CELL};
 	u32 up, down;
 	u64 got;
 
@@ -220,7 +220,7 @@ static int step(struct btree_edit *e)
 	}
 	if (have) {
 		u32 want = 1 + rnd(min(have + 2, 8u));
-		struct btree_range to = { first * CELL, (first + want) * CELL };
+		struct btree_range to = {first * CELL, (first + want) * CELL};
 
 		if (want > have && !model_free(first + have, want - have))
 			return btree_edit_update(e, first * CELL, to, value_of(first * CELL)) ==
@@ -306,7 +306,7 @@ KTEST(btree, empty)
 	struct btree tree;
 	struct btree_edit e;
 	struct btree_iter it;
-	struct btree_gap g = { .size = 0x1000, .low = 0x1000, .high = 0x3000 };
+	struct btree_gap g = {.size = 0x1000, .low = 0x1000, .high = 0x3000};
 	u64 got;
 
 	btree_init(&tree, &ops);
@@ -383,12 +383,12 @@ KTEST(btree, update_keeps_clear_of_neighbours)
 	EXPECT_EQ(btree_edit_insert(&e, 50, 60, &v), 0);
 	EXPECT_EQ(btree_edit_insert(&e, 19, 21, &v), -EEXIST);
 	EXPECT_EQ(btree_edit_insert(&e, 5, 70, &v), -EEXIST);
-	EXPECT_EQ(btree_edit_update(&e, 30, (struct btree_range){ 20, 50 }, &v), 0);
-	EXPECT_EQ(btree_edit_update(&e, 30, (struct btree_range){ 20, 50 }, &v), -ENOENT);
-	EXPECT_EQ(btree_edit_update(&e, 20, (struct btree_range){ 19, 50 }, &v), -EEXIST);
-	EXPECT_EQ(btree_edit_update(&e, 20, (struct btree_range){ 20, 51 }, &v), -EEXIST);
-	EXPECT_EQ(btree_edit_update(&e, 50, (struct btree_range){ 70, 80 }, &v), -EINVAL);
-	EXPECT_EQ(btree_edit_update(&e, 50, (struct btree_range){ 50, U64_MAX }, &v), 0);
+	EXPECT_EQ(btree_edit_update(&e, 30, (struct btree_range){20, 50}, &v), 0);
+	EXPECT_EQ(btree_edit_update(&e, 30, (struct btree_range){20, 50}, &v), -ENOENT);
+	EXPECT_EQ(btree_edit_update(&e, 20, (struct btree_range){19, 50}, &v), -EEXIST);
+	EXPECT_EQ(btree_edit_update(&e, 20, (struct btree_range){20, 51}, &v), -EEXIST);
+	EXPECT_EQ(btree_edit_update(&e, 50, (struct btree_range){70, 80}, &v), -EINVAL);
+	EXPECT_EQ(btree_edit_update(&e, 50, (struct btree_range){50, U64_MAX}, &v), 0);
 	btree_edit_commit(&e);
 	check_tree(t, &tree);
 	btree_destroy(&tree);
@@ -399,8 +399,11 @@ KTEST(btree, gap_alignment)
 {
 	struct btree tree;
 	struct btree_edit e;
-	struct btree_gap g = { .size = 0x3000, .low = 0x1000, .high = 0x10000000,
-			       .align_mask = 0x1fffff, .align_offset = 0x5000 };
+	struct btree_gap g = {.size = 0x3000,
+			      .low = 0x1000,
+			      .high = 0x10000000,
+			      .align_mask = 0x1fffff,
+			      .align_offset = 0x5000};
 	u64 got;
 	int v;
 

@@ -15,7 +15,7 @@ static bool is_leap(s64 year)
 
 static u32 days_in_month(s64 year, u32 month)
 {
-	static const u8 days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const u8 days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
 	return days[month - 1] + (month == 2 && is_leap(year));
 }
@@ -64,6 +64,6 @@ void caltime_from_unix(s64 t, struct caltime *out)
 	out->second = second % 60;
 	out->weekday = (u32)(((day + 4) % 7 + 7) % 7);
 	/* 1 March is day 59 or 60 of its year. */
-	out->yearday = (u32)(out->month <= 2 ? day_of_year - 306 :
-					       day_of_year + 59 + is_leap(out->year));
+	out->yearday =
+		(u32)(out->month <= 2 ? day_of_year - 306 : day_of_year + 59 + is_leap(out->year));
 }

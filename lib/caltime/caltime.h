@@ -4,9 +4,9 @@
 #include <kern/types.h>
 
 struct caltime {
-	s32 year;    /* 1970, not 70 */
-	u32 month;   /* 1 to 12 */
-	u32 day;     /* 1 to 31 */
+	s32 year;  /* 1970, not 70 */
+	u32 month; /* 1 to 12 */
+	u32 day;   /* 1 to 31 */
 	u32 hour, minute, second;
 	u32 weekday; /* 0: Sunday; result of caltime_from_unix only */
 	u32 yearday; /* 0: 1 January; as weekday */

@@ -15,7 +15,8 @@ struct chacha {
 
 void chacha_init(struct chacha *c, const u8 key[CHACHA_KEY_SIZE], u32 counter,
 		 const u8 nonce[CHACHA_NONCE_SIZE]);
-/* Writes the key stream's next block and advances the counter, which must not wrap within a nonce. */
+/* Writes the key stream's next block and advances the counter, which must not wrap within a nonce.
+ */
 void chacha_block(struct chacha *c, u8 out[CHACHA_BLOCK_SIZE]);
 /* The key stream over @len bytes; the rest of the last block is lost. */
 void chacha_stream(struct chacha *c, u8 *out, size_t len);

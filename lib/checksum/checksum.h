@@ -1,9 +1,9 @@
 /*
  * Checksums: CRCs of disk formats, and the Internet checksum.
  *
- * The CRC functions work on the raw register, so that a sum can go on over several pieces: start with
- * all ones and invert the end result for the usual CRC-32 and CRC-32C (ext4 uses CRC-32C without the
- * inversion; its CRC-16 starts with all ones, too).
+ * The CRC functions work on the raw register, so that a sum can go on over several pieces: start
+ * with all ones and invert the end result for the usual CRC-32 and CRC-32C (ext4 uses CRC-32C
+ * without the inversion; its CRC-16 starts with all ones, too).
  */
 #pragma once
 
@@ -15,8 +15,9 @@ u32 crc32c(u32 crc, const void *data, size_t len); /* Castagnoli: ext4, iSCSI */
 u16 crc16(u16 crc, const void *data, size_t len);  /* CRC-16/ARC: ext4 group descriptors */
 
 /*
- * Internet checksum, RFC 1071. Sums are partial: 32 bits, in the byte order of the data, to be added
- * up and folded at the end. A piece at an odd offset of the packet is added with inet_sum_block.
+ * Internet checksum, RFC 1071. Sums are partial: 32 bits, in the byte order of the data, to be
+ * added up and folded at the end. A piece at an odd offset of the packet is added with
+ * inet_sum_block.
  */
 u32 inet_sum(u32 sum, const void *data, size_t len);
 
@@ -41,7 +42,7 @@ static inline u32 inet_sum_block(u32 sum, u32 piece, size_t offset)
 /* The checksum field's value: as it stands in the packet. */
 static inline be16 inet_sum_finish(u32 sum)
 {
-	return (be16){ (u16)~inet_sum_fold16(sum) };
+	return (be16){(u16)~inet_sum_fold16(sum)};
 }
 
 /* The pseudo header of TCP and UDP over IPv4 (RFC 793) and IPv6 (RFC 8200); addresses as sent. */

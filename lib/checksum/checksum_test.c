@@ -49,15 +49,15 @@ KTEST(checksum, inet_any_length_and_split)
 KTEST(checksum, inet_headers)
 {
 	/* An IPv4 header whose sum is known, RFC 1071 style. */
-	u8 ip[20] = { 0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0, 0,
-		      0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7 };
+	u8 ip[20] = {0x45, 0, 0,    0x73, 0, 0, 0x40, 0,    0x40, 0x11,
+		     0,	   0, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0,	  0xc7};
 	be16 check = inet_sum_finish(inet_sum(0, ip, 20));
 
 	EXPECT_EQ(be16_get(check), 0xb861);
 	memcpy(ip + 10, &check, 2);
 	EXPECT_EQ(inet_sum_finish(inet_sum(0, ip, 20)).raw, 0);
 	/* One hop less, by update. */
-	be16 from = { 0 }, to = { 0 };
+	be16 from = {0}, to = {0};
 
 	memcpy(&from, ip + 8, 2);
 	ip[8]--;
@@ -70,13 +70,14 @@ KTEST(checksum, inet_headers)
 	memcpy(ip + 10, &check, 2);
 	EXPECT_EQ(inet_sum_finish(inet_sum(0, ip, 20)).raw, 0);
 
-	u8 pseudo[12] = { 0xc0, 0xa8, 0, 1, 0x0a, 0, 2, 15, 0, 6, 0x12, 0x34 };
+	u8 pseudo[12] = {0xc0, 0xa8, 0, 1, 0x0a, 0, 2, 15, 0, 6, 0x12, 0x34};
 
-	EXPECT_EQ(inet_sum_finish(inet_sum_pseudo4(be32_make(0xc0a80001), be32_make(0x0a00020f), 6,
-						   0x1234)).raw,
+	EXPECT_EQ(inet_sum_finish(
+			  inet_sum_pseudo4(be32_make(0xc0a80001), be32_make(0x0a00020f), 6, 0x1234))
+			  .raw,
 		  inet_sum_finish(inet_sum(0, pseudo, 12)).raw);
-	u8 p6[40] = { [0] = 0xfe, [1] = 0x80, [15] = 1, [16] = 0xff, [17] = 2, [31] = 2,
-		      [34] = 1, [35] = 4, [39] = 17 };
+	u8 p6[40] = {[0] = 0xfe, [1] = 0x80, [15] = 1, [16] = 0xff, [17] = 2,
+		     [31] = 2,	 [34] = 1,   [35] = 4, [39] = 17};
 
 	EXPECT_EQ(inet_sum_finish(inet_sum_pseudo6(p6, p6 + 16, 17, 0x104)).raw,
 		  inet_sum_finish(inet_sum(0, p6, 40)).raw);

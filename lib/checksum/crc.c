@@ -1,6 +1,6 @@
 /*
- * Cyclic checks by table, a byte at a time. The three polynomials are reflected: bit 0 is the highest
- * power, so the register moves right.
+ * Cyclic checks by table, a byte at a time. The three polynomials are reflected: bit 0 is the
+ * highest power, so the register moves right.
  */
 #include <lib/checksum/checksum.h>
 

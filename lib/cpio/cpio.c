@@ -1,7 +1,7 @@
 /*
  * cpio "newc": a header of a 6-byte magic and 13 numbers of 8 hexadecimal digits, the name with its
- * terminator, and the data; name and data are each padded so that what follows begins at a multiple of
- * 4 from the archive's beginning. An archive ends with an entry named "TRAILER!!!".
+ * terminator, and the data; name and data are each padded so that what follows begins at a multiple
+ * of 4 from the archive's beginning. An archive ends with an entry named "TRAILER!!!".
  *
  * Alignment is counted from the beginning of the range. Archives behind the first begin aligned too
  * (the zero bytes between them see to it), so the two counts agree.
@@ -86,8 +86,8 @@ static int read_entry(struct cpio *c, struct cpio_entry *out)
 	size_t pos = c->pos + HEADER_SIZE;
 	u32 h[H_COUNT];
 
-	if (c->size - c->pos < HEADER_SIZE || memcmp(p, "07070", 5) || (p[5] != '1' && p[5] != '2') ||
-	    !read_numbers(p + 6, h))
+	if (c->size - c->pos < HEADER_SIZE || memcmp(p, "07070", 5) ||
+	    (p[5] != '1' && p[5] != '2') || !read_numbers(p + 6, h))
 		return -EINVAL;
 	if (!h[H_NAMESIZE] || h[H_NAMESIZE] > CPIO_NAME_MAX)
 		return -EINVAL;

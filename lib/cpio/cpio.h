@@ -1,6 +1,6 @@
 /*
- * cpio archives in the "newc" format (070701, and 070702 with checksums), as boot archives are made:
- * several archives one after the other, with zero bytes between them.
+ * cpio archives in the "newc" format (070701, and 070702 with checksums), as boot archives are
+ * made: several archives one after the other, with zero bytes between them.
  *
  * A reader over a range of memory. Nothing is copied: names and data point into the range. Format:
  * Linux Documentation/driver-api/early-userspace/buffer-format.rst.
@@ -14,8 +14,8 @@
 struct cpio {
 	const u8 *base;
 	size_t size;
-	size_t pos;      /* of the next header, or of what cannot be read */
-	u32 archive;     /* number of the archive that @pos is in */
+	size_t pos;	 /* of the next header, or of what cannot be read */
+	u32 archive;	 /* number of the archive that @pos is in */
 	bool in_archive; /* between a first header and its trailer */
 };
 
@@ -38,7 +38,7 @@ struct cpio_entry {
 
 static inline void cpio_init(struct cpio *c, const void *base, size_t size)
 {
-	*c = (struct cpio){ .base = base, .size = size };
+	*c = (struct cpio){.base = base, .size = size};
 }
 
 /*

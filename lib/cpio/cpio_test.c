@@ -11,8 +11,8 @@ static void add(const char *magic, const char *name, const char *data, u32 mode,
 	size_t n = strlen(data);
 
 	len += (size_t)snprintf((char *)archive + len, sizeof(archive) - len,
-				"%s%08x%08x%08x%08x%08x%08x%08x%08X%08x%08x%08x%08x%08x%s", magic, 7u,
-				mode, 1000u, 100u, 2u, 0x5f5e100u, (u32)n, 8u, 1u, 0xAu, 0xbu,
+				"%s%08x%08x%08x%08x%08x%08x%08x%08X%08x%08x%08x%08x%08x%s", magic,
+				7u, mode, 1000u, 100u, 2u, 0x5f5e100u, (u32)n, 8u, 1u, 0xAu, 0xbu,
 				(u32)strlen(name) + 1, check, name);
 	archive[len++] = 0;
 	while (len % 4)

@@ -27,7 +27,7 @@ struct elf_header {
 struct elf_segment {
 	u64 vaddr, memsz;
 	u64 offset, filesz; /* offset and vaddr agree modulo the page size; filesz <= memsz */
-	u32 flags;          /* PF_R PF_W PF_X */
+	u32 flags;	    /* PF_R PF_W PF_X */
 };
 
 enum elf_stack {
@@ -44,8 +44,8 @@ struct elf_plan {
 	u64 phdr_vaddr; /* for AT_PHDR; 0 if no segment holds the program headers */
 	u32 phdr_count;
 	u64 interp_offset, interp_size; /* PT_INTERP with its terminator; size 0: none */
-	u64 low, high; /* page-rounded extent of all segments */
-	u64 align;     /* largest valid p_align, at least a page */
+	u64 low, high;			/* page-rounded extent of all segments */
+	u64 align;			/* largest valid p_align, at least a page */
 	/* For /proc/PID/stat and brk, as Linux computes them. */
 	u64 start_code, end_code, start_data, end_data, brk;
 	u32 segments;

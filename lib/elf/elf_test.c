@@ -53,8 +53,8 @@ KTEST(elf, static_program)
 	load(0, 0x400000, 0x500, 0, 0x500, PF_R);
 	load(1, 0x401000, 0x8000, 0x1000, 0x8000, PF_R | PF_X);
 	load(2, 0x40a000, 0x2000, 0x9000 + 0x1000, 0x800, PF_R | PF_W);
-	file.p[3] = (Elf64_Phdr){ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W };
-	file.p[4] = (Elf64_Phdr){ .p_type = PT_TLS, .p_filesz = ~0ull };
+	file.p[3] = (Elf64_Phdr){.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W};
+	file.p[4] = (Elf64_Phdr){.p_type = PT_TLS, .p_filesz = ~0ull};
 	EXPECT_EQ(plan_it(), 0);
 	EXPECT_FALSE(plan.dyn);
 	EXPECT_EQ(plan.segments, 3);
@@ -79,8 +79,8 @@ KTEST(elf, shared_object)
 	reset(ET_DYN, 4);
 	load(0, 0x10, 0x100, 0x10, 0x100, PF_R | PF_W | PF_X);
 	file.p[0].p_align = 0x200000;
-	file.p[1] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_offset = 0x318, .p_filesz = 28 };
-	file.p[2] = (Elf64_Phdr){ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W | PF_X };
+	file.p[1] = (Elf64_Phdr){.p_type = PT_INTERP, .p_offset = 0x318, .p_filesz = 28};
+	file.p[2] = (Elf64_Phdr){.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W | PF_X};
 	load(3, 0x5000, 0, 0x5000, 0, PF_R);
 	EXPECT_EQ(plan_it(), 0);
 	EXPECT_TRUE(plan.dyn);
@@ -121,14 +121,14 @@ KTEST(elf, bad_segments)
 	static const struct {
 		u64 vaddr, memsz, offset, filesz;
 	} bad[] = {
-		{ 0x400000, 0x1000, 0, 0x1001 },          /* more in the file than in memory */
-		{ 0x400010, 0x1000, 0, 0x1000 },          /* offset within the page differs */
-		{ ~0xfffull, 0x2000, 0, 0x1000 },         /* wraps */
-		{ LIMIT - 0x1000, 0x1001, 0, 0x1000 },    /* beyond the end */
-		{ 0x1000, ~0ull, 0x1000, 0x1000 },        /* wraps */
-		{ 0x1000, ~0ull, 0x1000, ~0ull },         /* file range wraps */
-		{ 0x1000, 0x1000, 1ull << 63, 0x1000 },   /* not an offset */
-		{ 0x1000, 1ull << 48, 0x1000, 0 },
+		{0x400000, 0x1000, 0, 0x1001},	      /* more in the file than in memory */
+		{0x400010, 0x1000, 0, 0x1000},	      /* offset within the page differs */
+		{~0xfffull, 0x2000, 0, 0x1000},	      /* wraps */
+		{LIMIT - 0x1000, 0x1001, 0, 0x1000},  /* beyond the end */
+		{0x1000, ~0ull, 0x1000, 0x1000},      /* wraps */
+		{0x1000, ~0ull, 0x1000, ~0ull},	      /* file range wraps */
+		{0x1000, 0x1000, 1ull << 63, 0x1000}, /* not an offset */
+		{0x1000, 1ull << 48, 0x1000, 0},
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -141,7 +141,7 @@ KTEST(elf, bad_segments)
 	EXPECT_EQ(plan_it(), 0);
 	file.p[0].p_type = PT_NULL;
 	EXPECT_EQ(plan_it(), -EINVAL);
-	file.p[0] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_filesz = 1 };
+	file.p[0] = (Elf64_Phdr){.p_type = PT_INTERP, .p_filesz = 1};
 	EXPECT_EQ(plan_it(), -ENOEXEC);
 	file.p[0].p_filesz = 4097;
 	EXPECT_EQ(plan_it(), -ENOEXEC);

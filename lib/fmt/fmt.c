@@ -183,7 +183,7 @@ static char *put_groups(char *to, const u8 *bytes, unsigned int n, unsigned int 
 
 static char *put_uuid(char *to, const u8 *b)
 {
-	static const u8 lengths[] = { 4, 2, 2, 2, 6 };
+	static const u8 lengths[] = {4, 2, 2, 2, 6};
 
 	for (unsigned int i = 0; i < sizeof(lengths); b += lengths[i++]) {
 		if (i)
@@ -407,7 +407,7 @@ static const char *put_conversion(struct out *o, const char *fmt, struct args *a
 
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list args)
 {
-	struct out o = { .buf = buf, .size = size ? size - 1 : 0 };
+	struct out o = {.buf = buf, .size = size ? size - 1 : 0};
 	struct args a;
 
 	va_copy(a.ap, args);

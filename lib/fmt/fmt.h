@@ -1,5 +1,6 @@
 /*
- * Formatted text. snprintf and its kin are declared in <kern/string.h>; here is what others build on.
+ * Formatted text. snprintf and its kin are declared in <kern/string.h>; here is what others build
+ *on.
  *
  * Conversions: d i u o x X c s %, flags "-+ #0", width and precision (also *), lengths hh h l ll z
  * t j. A pointer says how it is to be shown:

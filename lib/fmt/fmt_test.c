@@ -15,11 +15,11 @@
 
 static char buf[256];
 
-#define CHECK(want, ...) \
-	do { \
+#define CHECK(want, ...)                                          \
+	do {                                                      \
 		int n_ = snprintf(buf, sizeof(buf), __VA_ARGS__); \
-		EXPECT_STREQ(buf, want); \
-		EXPECT_EQ(n_, strlen(want)); \
+		EXPECT_STREQ(buf, want);                          \
+		EXPECT_EQ(n_, strlen(want));                      \
 	} while (0)
 
 KTEST(fmt, integers)
@@ -47,7 +47,7 @@ KTEST(fmt, width_and_precision)
 
 KTEST(fmt, strings)
 {
-	static const char raw[3] = { 'a', 'b', 'c' };
+	static const char raw[3] = {'a', 'b', 'c'};
 
 	CHECK("abc (null) x%", "%s %s %c%%", "abc", (char *)NULL, 'x');
 	CHECK("[  abc] [abc  ] [ab] [   ab]", "[%5s] [%-5s] [%.2s] [%5.2s]", "abc", "abc", "abc",
@@ -64,7 +64,8 @@ static size_t a_symbol(unsigned long addr, char *to, size_t size)
 
 KTEST(fmt, pointers)
 {
-	static const u8 bytes[16] = { 192, 168, 0, 1, 0xfe, 0xff, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+	static const u8 bytes[16] = {192, 168, 0,  1,  0xfe, 0xff, 6,  7,
+				     8,	  9,   10, 11, 12,   13,   14, 15};
 	size_t (*before)(unsigned long addr, char *to, size_t size) = fmt_symbol;
 
 	CHECK("(ptrval) ffff800000001234", "%p %px", bytes, (void *)0xffff800000001234ul);

@@ -24,7 +24,7 @@ static inline u64 siphash_1word(u64 a, const struct siphash_key *key)
 
 static inline u64 siphash_2words(u64 a, u64 b, const struct siphash_key *key)
 {
-	u64 w[2] = { a, b };
+	u64 w[2] = {a, b};
 
 	return siphash_words(w, 2, key);
 }
@@ -32,7 +32,7 @@ static inline u64 siphash_2words(u64 a, u64 b, const struct siphash_key *key)
 /* Hash of the @len bytes of a name; @seed tells tables or parent directories apart. */
 u32 hash_name(u64 seed, const char *name, size_t len);
 /*
- * The same for the path component that begins at @s and ends before '/' or the terminator; its length
- * goes to *@len. Reads aligned words or bytes only up to the end's page.
+ * The same for the path component that begins at @s and ends before '/' or the terminator; its
+ * length goes to *@len. Reads aligned words or bytes only up to the end's page.
  */
 u32 hash_component(u64 seed, const char *s, size_t *len);

@@ -4,9 +4,9 @@
 /* Reference values: appendix A of the SipHash paper and its first vectors. */
 KTEST(hash, siphash_vectors)
 {
-	static const u64 want[] = { 0x726fdb47dd0e0e31ull, 0x74f839c593dc67fdull,
-				    0x0d6c8009d9a94f5aull, 0x85676696d7fb7e2dull };
-	struct siphash_key key = { { 0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull } };
+	static const u64 want[] = {0x726fdb47dd0e0e31ull, 0x74f839c593dc67fdull,
+				   0x0d6c8009d9a94f5aull, 0x85676696d7fb7e2dull};
+	struct siphash_key key = {{0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull}};
 	u8 data[15];
 
 	for (u8 i = 0; i < sizeof(data); i++)
@@ -18,7 +18,7 @@ KTEST(hash, siphash_vectors)
 
 KTEST(hash, siphash_words_depend_on_all)
 {
-	struct siphash_key key = { { 1, 2 } }, other = { { 1, 3 } };
+	struct siphash_key key = {{1, 2}}, other = {{1, 3}};
 
 	EXPECT_NE(siphash_1word(5, &key), siphash_1word(6, &key));
 	EXPECT_NE(siphash_1word(5, &key), siphash_1word(5, &other));

@@ -1,6 +1,6 @@
 /*
- * Numbers over a radix tree. A free number is a hole; the search for one goes a word of 64 at a time,
- * and full nodes below the range's start are never looked at.
+ * Numbers over a radix tree. A free number is a hole; the search for one goes a word of 64 at a
+ * time, and full nodes below the range's start are never looked at.
  *
  * A search for the lowest number passes all full leaves in front of it: n/64 steps. Users with many
  * numbers (process ids) allocate cyclically and find theirs at once.

@@ -25,8 +25,8 @@ static inline void idr_init(struct idr *idr, const struct radix_ops *ops)
  * Gives @ptr (aligned to 4, not NULL) the lowest free number in [@min, @max]. -ENOSPC if there is
  * none, -ENOMEM. @reserve may be NULL, see radix_insert.
  */
-int idr_alloc(struct idr *idr, void *ptr, u32 min, u32 max, struct radix_reserve *reserve,
-	      u32 *out) __must_check;
+int idr_alloc(struct idr *idr, void *ptr, u32 min, u32 max, struct radix_reserve *reserve, u32 *out)
+	__must_check;
 /* The same beginning behind the last number given by it, and going on at @min after @max. */
 int idr_alloc_cyclic(struct idr *idr, void *ptr, u32 min, u32 max, struct radix_reserve *reserve,
 		     u32 *out) __must_check;

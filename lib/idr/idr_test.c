@@ -16,7 +16,7 @@ static void node_free(struct radix_node *n)
 	ktest_free(n);
 }
 
-static const struct radix_ops ops = { node_alloc, node_free, node_free };
+static const struct radix_ops ops = {node_alloc, node_free, node_free};
 
 static u32 things[512];
 

@@ -10,24 +10,24 @@ KTEST(parse, unsigned_numbers)
 		int err;
 		u64 v;
 	} cases[] = {
-		{ "0", 0, 0, 0 },
-		{ "42\n", 10, 0, 42 },
-		{ "+42", 10, 0, 42 },
-		{ "0x1F", 0, 0, 31 },
-		{ "0x1F", 16, 0, 31 },
-		{ "1f", 16, 0, 31 },
-		{ "017", 0, 0, 15 },
-		{ "18446744073709551615", 10, 0, U64_MAX },
-		{ "18446744073709551616", 10, -ERANGE, 0 },
-		{ "99999999999999999999999999", 10, -ERANGE, 0 },
-		{ "", 10, -EINVAL, 0 },
-		{ "-1", 10, -EINVAL, 0 },
-		{ "1 ", 10, -EINVAL, 0 },
-		{ " 1", 10, -EINVAL, 0 },
-		{ "1\n\n", 10, -EINVAL, 0 },
-		{ "0x", 0, -EINVAL, 0 },
-		{ "08", 0, -EINVAL, 0 },
-		{ "12a", 10, -EINVAL, 0 },
+		{"0", 0, 0, 0},
+		{"42\n", 10, 0, 42},
+		{"+42", 10, 0, 42},
+		{"0x1F", 0, 0, 31},
+		{"0x1F", 16, 0, 31},
+		{"1f", 16, 0, 31},
+		{"017", 0, 0, 15},
+		{"18446744073709551615", 10, 0, U64_MAX},
+		{"18446744073709551616", 10, -ERANGE, 0},
+		{"99999999999999999999999999", 10, -ERANGE, 0},
+		{"", 10, -EINVAL, 0},
+		{"-1", 10, -EINVAL, 0},
+		{"1 ", 10, -EINVAL, 0},
+		{" 1", 10, -EINVAL, 0},
+		{"1\n\n", 10, -EINVAL, 0},
+		{"0x", 0, -EINVAL, 0},
+		{"08", 0, -EINVAL, 0},
+		{"12a", 10, -EINVAL, 0},
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -95,9 +95,9 @@ KTEST(parse, command_line)
 	static const struct {
 		const char *key, *value;
 	} want[] = {
-		{ "root", "/dev/vda" }, { "quiet", NULL }, { "init", "/bin/sh -x" },
-		{ "a b", "c d" },       { "k", "" },       { "--", NULL },
-		{ "x", "y=z" },         { "", NULL },
+		{"root", "/dev/vda"}, {"quiet", NULL}, {"init", "/bin/sh -x"},
+		{"a b", "c d"},	      {"k", ""},       {"--", NULL},
+		{"x", "y=z"},	      {"", NULL},
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(want); i++) {

@@ -1,9 +1,10 @@
 /*
  * Changes of the tree.
  *
- * A node appears in its parent (or as root) complete, and disappears by one store; what readers still
- * have of it stays as it was until a grace period has passed. There are no empty nodes, and no node at
- * the top that has nothing but its first slot: an entry at index 0 alone needs no node at all.
+ * A node appears in its parent (or as root) complete, and disappears by one store; what readers
+ * still have of it stays as it was until a grace period has passed. There are no empty nodes, and
+ * no node at the top that has nothing but its first slot: an entry at index 0 alone needs no node
+ * at all.
  *
  * An insert first finds out how many nodes it lacks, takes them all, and then cannot fail.
  */
@@ -11,9 +12,9 @@
 
 /* What an insert has to build. */
 struct plan {
-	unsigned int shift;  /* of the node that the entry goes into */
-	unsigned int top;    /* shift that the topmost node must have */
-	unsigned int count;  /* nodes to be taken */
+	unsigned int shift; /* of the node that the entry goes into */
+	unsigned int top;   /* shift that the topmost node must have */
+	unsigned int count; /* nodes to be taken */
 	struct radix_node *nodes;
 };
 
@@ -59,8 +60,8 @@ void radix_reserve_drop(struct radix_reserve *r, const struct radix_ops *ops)
 static int plan_take(const struct radix_tree *t, struct plan *p, struct radix_reserve *r)
 {
 	for (unsigned int i = 0; i < p->count; i++) {
-		struct radix_node *n = r && r->count ? (r->count--, chain_pop(&r->first)) :
-						       t->ops->alloc();
+		struct radix_node *n =
+			r && r->count ? (r->count--, chain_pop(&r->first)) : t->ops->alloc();
 
 		if (!n) {
 			while (p->nodes)
@@ -314,7 +315,8 @@ void *radix_erase(struct radix_tree *t, u64 index)
 	unsigned long gone = BIT(slot);
 
 	WRITE_ONCE(n->slot[slot], NULL);
-	for (unsigned int i = slot + 1; i < RADIX_SLOTS && n->slot[i] == radix_sibling_of(slot); i++) {
+	for (unsigned int i = slot + 1; i < RADIX_SLOTS && n->slot[i] == radix_sibling_of(slot);
+	     i++) {
 		WRITE_ONCE(n->slot[i], NULL);
 		gone |= BIT(i);
 	}

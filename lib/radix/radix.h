@@ -4,9 +4,9 @@
  * An entry is a pointer, or a number made by radix_value(). An entry of order n covers the 2^n
  * indices from an aligned one and is found at each of them; it has one set of tags.
  *
- * Readers hold RCU (or the writer's lock) and may see an entry that is just being removed or that no
- * longer covers the index: they take a reference if that still can be had and then look at the object
- * itself, which must know where it belongs. Writers exclude one another.
+ * Readers hold RCU (or the writer's lock) and may see an entry that is just being removed or that
+ * no longer covers the index: they take a reference if that still can be had and then look at the
+ * object itself, which must know where it belongs. Writers exclude one another.
  */
 #pragma once
 
@@ -22,10 +22,10 @@
 struct radix_node {
 	struct rcu_head rcu; /* for the retire callback */
 	struct radix_node *parent;
-	u8 shift;  /* of an index, to find the slot here */
-	u8 offset; /* slot in the parent */
-	unsigned long present;           /* slots that are not empty */
-	unsigned long tags[RADIX_TAGS];  /* slots with the tag, at their first slot or below it */
+	u8 shift;			/* of an index, to find the slot here */
+	u8 offset;			/* slot in the parent */
+	unsigned long present;		/* slots that are not empty */
+	unsigned long tags[RADIX_TAGS]; /* slots with the tag, at their first slot or below it */
 	void *slot[RADIX_SLOTS];
 };
 
@@ -49,7 +49,7 @@ struct radix_reserve {
 
 static inline void radix_init(struct radix_tree *t, const struct radix_ops *ops)
 {
-	*t = (struct radix_tree){ .ops = ops };
+	*t = (struct radix_tree){.ops = ops};
 }
 
 static inline bool radix_empty(const struct radix_tree *t)
@@ -77,8 +77,8 @@ static inline u64 radix_to_value(const void *entry)
 /* The entry that covers @index, or NULL. */
 void *radix_find(const struct radix_tree *t, u64 index);
 /*
- * The first entry that covers an index in [*@index, @last]; *@index becomes the first of these. Go on
- * behind the entry's end. NULL: there is none, *@index is undefined.
+ * The first entry that covers an index in [*@index, @last]; *@index becomes the first of these. Go
+ * on behind the entry's end. NULL: there is none, *@index is undefined.
  */
 void *radix_find_next(const struct radix_tree *t, u64 *index, u64 last);
 /* The same among the entries with @tag. */

@@ -9,7 +9,8 @@
 
 /*
  * The low two bits of a slot: 00 pointer or empty, x1 number, 10 internal. Internal are nodes, and
- * siblings: the slots behind the first of an entry that takes several, which hold the first's number.
+ * siblings: the slots behind the first of an entry that takes several, which hold the first's
+ * number.
  */
 #define RADIX_INTERNAL 2ul
 

@@ -5,7 +5,8 @@
 
 #define CELLS 9000
 
-/* The model: which entry (first cell + 1) covers a cell, and tags of entries at their first cell. */
+/* The model: which entry (first cell + 1) covers a cell, and tags of entries at their first cell.
+ */
 static u16 owner[CELLS];
 static u8 order_of[CELLS], tags_of[CELLS];
 
@@ -54,7 +55,7 @@ static void bury(void)
 	}
 }
 
-static const struct radix_ops ops = { node_alloc, node_free, node_retire };
+static const struct radix_ops ops = {node_alloc, node_free, node_retire};
 
 static void *entry_of(u32 cell)
 {
@@ -180,7 +181,7 @@ static void check_all(struct ktest_ctx *t, const struct radix_tree *tree)
 static void churn(struct ktest_ctx *t, u32 rounds, bool faults)
 {
 	struct radix_tree tree;
-	struct radix_reserve r = { 0 };
+	struct radix_reserve r = {0};
 
 	live = 0;
 	memset(owner, 0, sizeof(owner));

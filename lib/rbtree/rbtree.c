@@ -2,12 +2,13 @@
  * Red-black trees.
  *
  * 1. A red node has no red child. 2. Every path from a node down to an empty place passes the same
- * number of black nodes. The colour is the low bit of the parent pointer, 1 for black; an empty place
- * counts as black.
+ * number of black nodes. The colour is the low bit of the parent pointer, 1 for black; an empty
+ * place counts as black.
  *
  * Insertion hangs the node in red and repairs two reds in a row on the way up. Erasing a node with
- * two children first exchanges it with its successor, so that what is cut out has one child at most;
- * if it was black without a red child, its side is one black short, which is repaired upwards.
+ * two children first exchanges it with its successor, so that what is cut out has one child at
+ * most; if it was black without a red child, its side is one black short, which is repaired
+ * upwards.
  */
 #include <lib/rbtree/rbtree.h>
 

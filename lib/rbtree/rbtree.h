@@ -1,8 +1,8 @@
 /*
  * Intrusive red-black trees.
  *
- * The user embeds a struct rb_node, compares keys itself (or through rb_add and rb_find) and holds a
- * lock. The first node is cached: rb_first is O(1).
+ * The user embeds a struct rb_node, compares keys itself (or through rb_add and rb_find) and holds
+ * a lock. The first node is cached: rb_first is O(1).
  *
  * An augmented tree keeps in each entry a value computed from the entry and its children (largest
  * end below, sum of weights). @update(node) recomputes it for one node; it is called bottom-up for
@@ -24,7 +24,7 @@ struct rb_root {
 
 typedef void rb_update_fn(struct rb_node *node);
 
-#define RB_ROOT ((struct rb_root){ NULL, NULL })
+#define RB_ROOT ((struct rb_root){NULL, NULL})
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
 #define rb_entry_safe(ptr, type, member) container_of_or_null(ptr, type, member)
 #define RB_EMPTY_ROOT(root) (READ_ONCE((root)->node) == NULL)
@@ -56,7 +56,8 @@ struct rb_node *rb_last(const struct rb_root *root);
 struct rb_node *rb_next(const struct rb_node *node);
 struct rb_node *rb_prev(const struct rb_node *node);
 
-/* Puts @node at *@link, the empty place below @parent that the search ended at; not yet balanced. */
+/* Puts @node at *@link, the empty place below @parent that the search ended at; not yet balanced.
+ */
 static inline void rb_link_node(struct rb_node *node, struct rb_node *parent, struct rb_node **link)
 {
 	node->parent_color = (unsigned long)parent;
@@ -107,6 +108,6 @@ static __always_inline struct rb_node *rb_find(const void *key, const struct rb_
 	return NULL;
 }
 
-#define rb_for_each_entry(pos, root, member) \
+#define rb_for_each_entry(pos, root, member)                                     \
 	for (pos = rb_entry_safe(rb_first(root), __typeof__(*pos), member); pos; \
 	     pos = rb_entry_safe(rb_next(&pos->member), __typeof__(*pos), member))

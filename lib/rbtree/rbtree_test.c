@@ -49,8 +49,8 @@ static int check(const struct rb_node *n, const struct rb_node *parent, bool aug
 
 	if (red && parent && !(parent->parent_color & 1))
 		return -1;
-	if (augmented && sum_of(n) != rb_entry(n, struct item, node)->key + sum_of(n->left) +
-					     sum_of(n->right))
+	if (augmented &&
+	    sum_of(n) != rb_entry(n, struct item, node)->key + sum_of(n->left) + sum_of(n->right))
 		return -1;
 	int l = check(n->left, n, augmented, depth + 1);
 	int r = check(n->right, n, augmented, depth + 1);
@@ -63,7 +63,8 @@ static void check_order(struct ktest_ctx *t, struct rb_root *root, unsigned int 
 	unsigned int n = 0;
 	struct item *it, *prev = NULL;
 
-	rb_for_each_entry(it, root, node) {
+	rb_for_each_entry(it, root, node)
+	{
 		EXPECT_TRUE(!prev || prev->key <= it->key);
 		EXPECT_EQ(rb_prev(&it->node), prev ? &prev->node : NULL);
 		prev = it;
@@ -80,7 +81,7 @@ static void churn(struct ktest_ctx *t, bool augmented)
 	u64 seed = 1;
 
 	for (unsigned int i = 0; i < COUNT; i++)
-		items[i] = (struct item){ .key = (u32)(i * 7919u % 503u) };
+		items[i] = (struct item){.key = (u32)(i * 7919u % 503u)};
 	for (unsigned int round = 0; round < 6000; round++) {
 		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 		struct item *it = &items[(seed >> 33) % COUNT];

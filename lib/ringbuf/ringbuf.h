@@ -1,6 +1,6 @@
 /*
- * Ring of bytes for one producer and one consumer, which need no lock against each other; several of
- * a kind exclude one another.
+ * Ring of bytes for one producer and one consumer, which need no lock against each other; several
+ * of a kind exclude one another.
  *
  * The positions run freely and wrap at 2^32; the size is a power of two of at most 2^31.
  */
@@ -18,7 +18,7 @@ struct ringbuf {
 
 static inline void ringbuf_init(struct ringbuf *r, void *buf, u32 size)
 {
-	*r = (struct ringbuf){ .buf = buf, .size = size };
+	*r = (struct ringbuf){.buf = buf, .size = size};
 }
 
 static inline u32 ringbuf_used(const struct ringbuf *r)

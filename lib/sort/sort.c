@@ -55,7 +55,7 @@ static void sift(const struct heap *h, size_t top, size_t n)
 
 void sort(void *array, size_t n, size_t size, sort_cmp_fn *cmp, void *context)
 {
-	struct heap h = { array, size, cmp, context };
+	struct heap h = {array, size, cmp, context};
 
 	for (size_t i = n / 2; i--;)
 		sift(&h, i, n);
@@ -65,8 +65,8 @@ void sort(void *array, size_t n, size_t size, sort_cmp_fn *cmp, void *context)
 	}
 }
 
-size_t sort_lower_bound(const void *array, size_t n, size_t size, const void *key,
-			sort_cmp_fn *cmp, void *context)
+size_t sort_lower_bound(const void *array, size_t n, size_t size, const void *key, sort_cmp_fn *cmp,
+			void *context)
 {
 	size_t low = 0;
 

@@ -23,7 +23,7 @@ KTEST(sort, sizes_and_patterns)
 			u32 sum = 0, calls = 0;
 
 			for (u32 i = 0; i < n; i++) {
-				u32 keys[] = { i, n - i, 5, i * 2654435761u, i % 7 };
+				u32 keys[] = {i, n - i, 5, i * 2654435761u, i % 7};
 
 				items[i].key = keys[pattern];
 				memset(items[i].tail, (int)keys[pattern], sizeof(items[i].tail));
@@ -48,7 +48,7 @@ KTEST(sort, lower_bound)
 	for (u32 i = 0; i < 100; i++)
 		items[i].key = i / 2 * 10;
 	for (u32 k = 0; k <= 500; k++) {
-		struct item key = { .key = k };
+		struct item key = {.key = k};
 		size_t want = 0;
 
 		while (want < 100 && items[want].key < k)

@@ -71,7 +71,7 @@ __weak __no_loop_to_libcall void *(memset)(void *dst, int c, size_t n)
 	return dst;
 }
 
-__weak int (memcmp)(const void *a, const void *b, size_t n)
+__weak int(memcmp)(const void *a, const void *b, size_t n)
 {
 	const u8 *x = a, *y = b;
 

@@ -6,7 +6,7 @@
 #define HIGHS 0x8080808080808080ull
 
 /* Reads whole aligned words: beyond the end of the string, but never beyond its page. */
-__no_sanitize_address size_t (strlen)(const char *s)
+__no_sanitize_address size_t(strlen)(const char *s)
 {
 	typedef u64 __attribute__((__may_alias__)) word_t;
 	const char *p = s;
@@ -19,7 +19,8 @@ __no_sanitize_address size_t (strlen)(const char *s)
 		u64 zeros = (*w - ONES) & ~*w & HIGHS;
 
 		if (zeros)
-			return (size_t)((const char *)w - s) + (unsigned int)__builtin_ctzll(zeros) / 8;
+			return (size_t)((const char *)w - s) +
+			       (unsigned int)__builtin_ctzll(zeros) / 8;
 	}
 }
 

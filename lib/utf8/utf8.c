@@ -5,7 +5,7 @@
 int utf8_decode(const void *s, size_t len, u32 *out)
 {
 	/* Least character of each length: anything below is overlong. */
-	static const u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const u32 least[] = {0, 0, 0x80, 0x800, 0x10000};
 	const u8 *p = s;
 
 	if (!len)

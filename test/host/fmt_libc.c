@@ -52,7 +52,7 @@ KTEST(fmt, same_as_libc)
 
 		EXPECT_EQ(a, b);
 		if (strcmp(ours, theirs))
-			ktest_fail(t, __FILE__, __LINE__, "%s of %lx: \"%s\", libc \"%s\"", format, v, ours,
-				   theirs);
+			ktest_fail(t, __FILE__, __LINE__, "%s of %lx: \"%s\", libc \"%s\"", format,
+				   v, ours, theirs);
 	}
 }

@@ -16,7 +16,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("TAP version 13\n");
 	for (const struct ktest *k = __start_ktest; k < __stop_ktest; k++) {
-		struct ktest_ctx t = { 0 };
+		struct ktest_ctx t = {0};
 		char *name = host_name(k->suite, k->name);
 
 		if (host_contains(name, only)) {

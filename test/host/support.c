@@ -5,7 +5,8 @@
 #include <string.h>
 #include "host.h"
 
-/* Of <kern/ktest.h> and <kern/bug.h>, which this file does not include to stay with libc's names. */
+/* Of <kern/ktest.h> and <kern/bug.h>, which this file does not include to stay with libc's names.
+ */
 struct ktest_ctx {
 	unsigned int failures;
 	const char *skipped;
