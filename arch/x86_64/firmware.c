@@ -40,12 +40,28 @@ static const void *map(u64 phys, size_t len)
 	return phys_to_virt(phys);
 }
 
+/* Registers in memory are written when the machine goes down: no time to build page tables. */
+static void map_register(const struct acpi_gas *g)
+{
+	u64 page = g->addr & PAGE_MASK;
+	unsigned long va = (unsigned long)phys_to_virt(page);
+
+	if (!g->addr || g->space != ACPI_SPACE_MEMORY || g->addr >= DIRECT_MAP_SIZE ||
+	    page_mapped(va))
+		return;
+	if (arch_map_kernel(va, page, PAGE_SIZE, pgprot_uncached(PGPROT_KERNEL).bits,
+			    early_page_alloc))
+		early_puts("corbel: cannot map an ACPI register\n");
+}
+
 void firmware_scan(void)
 {
 	static const struct acpi_memory mem = { map };
 
 	if (acpi_scan(&mem, boot_info.rsdp, &machine))
 		early_puts("corbel: no ACPI and no MP tables: one CPU\n");
+	map_register(&machine.sleep_control);
+	map_register(&machine.reset);
 }
 
 u16 acpi_pm_timer_port(void)

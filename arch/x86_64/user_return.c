@@ -79,5 +79,6 @@ bool preempt_may_sleep(void)
 DEFINE_PERCPU(u32, preempt_word) = PREEMPT_NO_RESCHED;
 DEFINE_PERCPU(struct task *, current_task);
 DEFINE_PERCPU(u32, cpu_number);
+DEFINE_PERCPU(unsigned long, stack_canary) = 0xc0ffee5a5a5a00;
 DEFINE_PERCPU(unsigned long, percpu_self_offset);
 unsigned long percpu_offset[NR_CPUS_MAX];

@@ -5,6 +5,7 @@
 #include <asm/page.h>
 #include <asm/pgtable.h>
 #include <asm/regs.h>
+#include <asm/smp.h>
 #include <kern/compiler.h>
 #include <kern/types.h>
 
@@ -116,6 +117,10 @@ bool patch_int3(struct regs *regs);
 
 /* smp.c */
 void smp_nmi(struct regs *regs);
+void smp_ipi(enum ipi what);
+int smp_init_boot_cpu(void) __must_check;
+/* Same on all CPUs: a task may move in the middle of a function. */
+DECLARE_PERCPU(unsigned long, stack_canary);
 
 /* Called by entry.S. */
 void entry_syscall_traced(struct regs *regs);

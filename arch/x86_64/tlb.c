@@ -1,0 +1,229 @@
+/*
+ * Translation caches.
+ *
+ * Every flush of an address space bumps its generation. A CPU remembers for each context (PCID) it
+ * keeps translations of which generation they were good for; loading an address space whose
+ * generation has moved on flushes. A CPU that has the address space loaded is interrupted. The order that
+ * makes this safe: a loader sets its bit in mm->cpus before it reads the generation, a flusher
+ * bumps the generation before it reads the bits; both are locked instructions.
+ *
+ * Without PCID there is one context and each load of cr3 flushes it.
+ */
+#include <asm/tlb.h>
+
+#include <asm/irqflags.h>
+#include <asm/preempt.h>
+#include <asm/smp.h>
+#include <kern/string.h>
+
+#include "apic.h"
+#include "x86_impl.h"
+
+#define CONTEXTS 6u
+#define CR3_NO_FLUSH (1ULL << 63)
+#define CR4_PGE (1UL << 7)
+/* Beyond this many pages one full flush is cheaper than one page at a time. */
+#define RANGE_PAGES_MAX 32u
+
+struct tlb_context {
+	u64 id; /* arch_mm.context_id; 0: free */
+	u64 gen; /* translations are good for this generation */
+};
+
+struct tlb_cpu {
+	struct arch_mm *loaded; /* NULL: the kernel's own root */
+	unsigned int context; /* index of the loaded one */
+	unsigned int next; /* victim */
+	struct tlb_context contexts[CONTEXTS];
+};
+
+static DEFINE_PERCPU(struct tlb_cpu, tlb_cpu);
+static u64 context_ids; /* atomic */
+bool tlb_use_pcid __ro_after_init;
+
+static void write_cr3(u64 v)
+{
+	asm volatile("mov %0, %%cr3" : : "r"(v) : "memory");
+}
+
+void arch_mm_init(struct arch_mm *am, pte_t *root)
+{
+	pt_root_init(root);
+	am->root_phys = virt_to_phys(root);
+	am->context_id = __atomic_add_fetch(&context_ids, 1, __ATOMIC_RELAXED);
+	am->tlb_gen = 1;
+	am->cpus = CPUMASK_NONE;
+	am->vdso = 0;
+}
+
+static void load_pcid(struct tlb_cpu *t, struct arch_mm *am)
+{
+	u64 gen = __atomic_load_n(&am->tlb_gen, __ATOMIC_SEQ_CST);
+	unsigned int i;
+
+	for (i = 0; i < CONTEXTS; i++) {
+		if (t->contexts[i].id == am->context_id)
+			break;
+	}
+	u64 keep = 0;
+
+	if (i == CONTEXTS) {
+		i = t->next;
+		t->next = (t->next + 1) % CONTEXTS;
+		t->contexts[i].id = am->context_id;
+	} else if (t->contexts[i].gen == gen) {
+		keep = CR3_NO_FLUSH;
+	}
+	t->contexts[i].gen = gen;
+	t->context = i;
+	write_cr3(am->root_phys | (i + 1) | keep);
+}
+
+void arch_mm_switch(struct arch_mm *next)
+{
+	struct tlb_cpu *t = this_cpu_ptr(tlb_cpu);
+	struct arch_mm *prev = t->loaded;
+
+	if (prev == next)
+		return; /* flushes have reached this CPU all the time */
+	unsigned int cpu = cpu_id();
+
+	if (prev)
+		cpumask_clear(&prev->cpus, cpu);
+	cpumask_set(&next->cpus, cpu);
+	t->loaded = next;
+	if (tlb_use_pcid)
+		load_pcid(t, next);
+	else
+		write_cr3(next->root_phys);
+}
+
+void arch_mm_leave(void)
+{
+	unsigned long flags = irqs_save();
+	struct tlb_cpu *t = this_cpu_ptr(tlb_cpu);
+
+	if (t->loaded) {
+		write_cr3(virt_to_phys(kernel_pt_root));
+		cpumask_clear(&t->loaded->cpus, cpu_id());
+		t->loaded = NULL;
+	}
+	irqs_restore(flags);
+}
+
+static void leave_if_loaded(void *arg)
+{
+	if (this_cpu_ptr(tlb_cpu)->loaded == arg)
+		arch_mm_leave();
+}
+
+void arch_mm_destroy(struct arch_mm *am)
+{
+	struct cpumask cpus = cpumask_read(&am->cpus);
+
+	if (!cpumask_empty(cpus))
+		smp_call(cpus, leave_if_loaded, am, true);
+}
+
+void tlb_flush_local_all(void)
+{
+	unsigned long flags = irqs_save(), cr4;
+
+	asm volatile("mov %%cr4, %0" : "=r"(cr4));
+	asm volatile("mov %0, %%cr4" : : "r"(cr4 ^ CR4_PGE) : "memory");
+	asm volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
+	irqs_restore(flags);
+}
+
+struct tlb_flush {
+	struct arch_mm *am;
+	unsigned long start, end;
+	u64 gen; /* of the address space after this flush */
+	bool all;
+};
+
+/* On a CPU that has, or had a moment ago, the address space loaded; interrupts off. */
+static void flush_here(void *arg)
+{
+	const struct tlb_flush *f = arg;
+	struct tlb_cpu *t = this_cpu_ptr(tlb_cpu);
+
+	if (t->loaded != f->am)
+		return;
+	struct tlb_context *c = &t->contexts[t->context];
+
+	/* A range only helps if nothing before it was missed. */
+	if (!f->all && (!tlb_use_pcid || c->gen + 1 == f->gen)) {
+		for (unsigned long at = f->start; at < f->end; at += PAGE_SIZE)
+			tlb_flush_local_page(at);
+		c->gen = f->gen;
+		return;
+	}
+	u64 gen = __atomic_load_n(&f->am->tlb_gen, __ATOMIC_SEQ_CST);
+
+	write_cr3(f->am->root_phys | (tlb_use_pcid ? t->context + 1 : 0));
+	c->gen = gen;
+}
+
+static void flush_remote(void *arg)
+{
+	apic_count(COUNT_TLB);
+	flush_here(arg);
+}
+
+static void flush(struct tlb_flush *f)
+{
+	f->gen = __atomic_add_fetch(&f->am->tlb_gen, 1, __ATOMIC_SEQ_CST);
+	preempt_disable();
+	struct cpumask cpus = cpumask_read(&f->am->cpus);
+	unsigned int self = cpu_id();
+
+	if (cpumask_test(&cpus, self)) {
+		unsigned long flags = irqs_save();
+
+		flush_here(f);
+		irqs_restore(flags);
+		cpus = cpumask_without(cpus, self);
+	}
+	if (!cpumask_empty(cpus))
+		smp_call(cpus, flush_remote, f, true);
+	preempt_enable();
+}
+
+void tlb_flush_mm_range(struct arch_mm *am, unsigned long start, unsigned long end,
+			bool freed_tables)
+{
+	/* A page at a time also drops cached intermediate entries of that page. */
+	bool all = end - start > RANGE_PAGES_MAX * PAGE_SIZE || freed_tables;
+
+	flush(&(struct tlb_flush){ .am = am, .start = start, .end = end, .all = all });
+}
+
+void tlb_flush_mm_all(struct arch_mm *am)
+{
+	flush(&(struct tlb_flush){ .am = am, .all = true });
+}
+
+static void flush_kernel_here(void *arg)
+{
+	const struct tlb_flush *f = arg;
+
+	if (f->all) {
+		tlb_flush_local_all();
+		return;
+	}
+	for (unsigned long at = f->start; at < f->end; at += PAGE_SIZE)
+		tlb_flush_local_page(at);
+}
+
+void tlb_flush_kernel(unsigned long start, unsigned long end)
+{
+	struct tlb_flush f = { .start = start, .end = end };
+
+	f.all = end - start > RANGE_PAGES_MAX * PAGE_SIZE;
+	/* During start-up, with interrupts off, there is only this CPU. */
+	if (cpumask_weight(cpumask_read(&cpu_online_mask)) == 1)
+		flush_kernel_here(&f);
+	else
+		smp_call(CPUMASK_ALL, flush_kernel_here, &f, true);
+}

@@ -1,0 +1,203 @@
+/*
+ * Interrupt lines.
+ *
+ * A line's handlers are a list that the dispatcher walks without a lock: adding publishes with a
+ * release store; removing unlinks, then waits until no CPU is inside the line.
+ */
+#include <kernel/irq/irq.h>
+
+#include <asm/cpumask.h>
+#include <asm/irqchip.h>
+#include <kern/errno.h>
+#include <kernel/arch_up.h>
+#include <kernel/lock/lock.h>
+#include <kernel/printk/printk.h>
+
+#define SPURIOUS_LIMIT 100000u
+
+struct irq_line {
+	struct irq_action *actions; /* irq_lock for change */
+	u32 flags; /* irq_lock */
+	u32 running; /* atomic: CPUs inside the handlers */
+	u32 unhandled; /* of the CPU it is routed to */
+	bool in_use, is_msi; /* irq_lock */
+};
+
+static struct irq_line lines[IRQ_LINES];
+static struct spinlock irq_lock = SPINLOCK_INIT(LK_IRQ);
+static DEFINE_PERCPU(u64, irq_counts[IRQ_LINES]);
+static unsigned int next_cpu; /* irq_lock */
+
+void irq_init(void)
+{
+	if (irqchip_gsi_count() >= IRQ_LINES)
+		pr_warn("irq: lines from %u on are not usable\n", IRQ_LINES);
+}
+
+/* Nobody wants it: a line that only storms would keep its CPU busy for good. */
+static void unhandled(struct irq_line *l, unsigned int irq)
+{
+	if (++l->unhandled < SPURIOUS_LIMIT)
+		return;
+	l->unhandled = 0;
+	pr_err("irq %u: %u interrupts that no handler wants, line switched off\n", irq,
+	       SPURIOUS_LIMIT);
+	if (!l->is_msi)
+		irqchip_disable_gsi(irq);
+}
+
+void irq_dispatch(unsigned int irq)
+{
+	struct irq_line *l = &lines[irq];
+	bool handled = false;
+
+	(*this_cpu_ptr(irq_counts))[irq]++;
+	__atomic_fetch_add(&l->running, 1, __ATOMIC_SEQ_CST);
+	for (struct irq_action *a = __atomic_load_n(&l->actions, __ATOMIC_ACQUIRE); a;
+	     a = __atomic_load_n(&a->next, __ATOMIC_ACQUIRE))
+		handled |= a->handler(a->ctx);
+	__atomic_fetch_sub(&l->running, 1, __ATOMIC_RELEASE);
+	if (unlikely(!handled))
+		unhandled(l, irq);
+	else
+		l->unhandled = 0;
+}
+
+/* Lines are spread over the CPUs that are online when they are requested. */
+static unsigned int pick_cpu(void)
+{
+	struct cpumask online = cpumask_read(&cpu_online_mask);
+
+	do {
+		next_cpu = (next_cpu + 1) % NR_CPUS_MAX;
+	} while (!cpumask_test(&online, next_cpu));
+	return next_cpu;
+}
+
+static void link_action(struct irq_line *l, struct irq_action *a, unsigned int irq)
+{
+	a->irq = irq;
+	a->next = l->actions;
+	__atomic_store_n(&l->actions, a, __ATOMIC_RELEASE);
+}
+
+int irq_request_gsi(struct irq_action *a, unsigned int gsi, u32 flags)
+{
+	if (gsi >= irqchip_gsi_count() || gsi >= IRQ_LINES)
+		return -EINVAL;
+	struct irq_line *l = &lines[gsi];
+	unsigned long irq_flags = spin_lock_irqsave(&irq_lock);
+	int err = 0;
+
+	if (l->in_use && l->flags != flags) {
+		err = -EINVAL;
+	} else {
+		link_action(l, a, gsi);
+		if (!l->in_use)
+			err = irqchip_enable_gsi(gsi, flags, pick_cpu());
+		if (err)
+			l->actions = a->next;
+		else
+			l->in_use = true;
+		l->flags = flags;
+	}
+	spin_unlock_irqrestore(&irq_lock, irq_flags);
+	return err;
+}
+
+int irq_request_isa(struct irq_action *a, unsigned int isa_irq)
+{
+	u32 flags;
+	unsigned int gsi = irqchip_isa_gsi(isa_irq, &flags);
+
+	return irq_request_gsi(a, gsi, flags);
+}
+
+int irq_request_msi(struct irq_action *a, struct irq_msi *out)
+{
+	unsigned long irq_flags = spin_lock_irqsave(&irq_lock);
+	unsigned int irq = irqchip_gsi_count();
+	int err = -ENOSPC;
+
+	while (irq < IRQ_LINES && lines[irq].in_use)
+		irq++;
+	if (irq < IRQ_LINES) {
+		link_action(&lines[irq], a, irq);
+		err = irqchip_enable_msi(irq, pick_cpu(), out);
+		if (err)
+			lines[irq].actions = a->next;
+		else
+			lines[irq].in_use = lines[irq].is_msi = true;
+	}
+	spin_unlock_irqrestore(&irq_lock, irq_flags);
+	return err;
+}
+
+void irq_free(struct irq_action *a)
+{
+	struct irq_line *l = &lines[a->irq];
+	unsigned long irq_flags = spin_lock_irqsave(&irq_lock);
+
+	for (struct irq_action **at = &l->actions; *at; at = &(*at)->next) {
+		if (*at == a) {
+			__atomic_store_n(at, a->next, __ATOMIC_SEQ_CST);
+			break;
+		}
+	}
+	if (!l->actions) {
+		if (l->is_msi)
+			irqchip_disable_msi(a->irq);
+		else
+			irqchip_disable_gsi(a->irq);
+		l->in_use = l->is_msi = false;
+	}
+	spin_unlock_irqrestore(&irq_lock, irq_flags);
+	while (__atomic_load_n(&l->running, __ATOMIC_SEQ_CST))
+		cpu_relax();
+}
+
+bool irq_info(unsigned int irq, struct irq_info *out)
+{
+	if (irq >= IRQ_LINES || !lines[irq].in_use)
+		return false;
+	const struct irq_line *l = &lines[irq];
+
+	*out = (struct irq_info){
+		.irq = irq,
+		.chip = l->is_msi ? "MSI" : "IO-APIC",
+		.pin = irq,
+		.level = l->flags & IRQ_LEVEL,
+		.actions = l->actions,
+	};
+	return true;
+}
+
+u64 irq_count(unsigned int irq, unsigned int cpu)
+{
+	return irq < IRQ_LINES ? READ_ONCE((*per_cpu_ptr(irq_counts, cpu))[irq]) : 0;
+}
+
+const char *irq_arch_name(unsigned int index, const char **what)
+{
+	return irqchip_arch_name(index, what);
+}
+
+u64 irq_arch_count(unsigned int index, unsigned int cpu)
+{
+	return irqchip_arch_count(index, cpu);
+}
+
+u64 irq_count_all(void)
+{
+	const char *what;
+	unsigned int cpu;
+	u64 sum = 0;
+
+	for_each_online_cpu(cpu) {
+		for (unsigned int irq = 0; irq < IRQ_LINES; irq++)
+			sum += irq_count(irq, cpu);
+		for (unsigned int i = 0; irq_arch_name(i, &what); i++)
+			sum += irq_arch_count(i, cpu);
+	}
+	return sum;
+}

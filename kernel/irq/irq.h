@@ -1,0 +1,62 @@
+/*
+ * Device interrupts: lines, their handlers, and counts.
+ *
+ * A line is a number: a global system interrupt of the machine, or, above those, a message-signalled
+ * one. Several handlers may share a line. Handlers run in interrupt context with interrupts off on
+ * the CPU the line is routed to.
+ */
+#pragma once
+
+#include <kern/compiler.h>
+#include <kern/types.h>
+
+#define IRQ_LINES 256u
+
+/* Trigger and polarity; ISA devices take what the firmware says. */
+#define IRQ_EDGE 0u
+#define IRQ_LEVEL 1u
+#define IRQ_ACTIVE_LOW 2u
+#define IRQ_PCI (IRQ_LEVEL | IRQ_ACTIVE_LOW)
+
+/* Embedded in the driver's device; the three first fields are set before the request. */
+struct irq_action {
+	/* True if the device had something to say. */
+	bool (*handler)(void *ctx);
+	void *ctx;
+	const char *name; /* in /proc/interrupts */
+	unsigned int irq; /* [I] once requested */
+	struct irq_action *next; /* the line's list; LK_IRQ for change */
+};
+
+void irq_init(void);
+
+/* -EINVAL: no such line, or it is in use with another trigger; -ENOSPC: no vector left. May sleep. */
+int irq_request_gsi(struct irq_action *a, unsigned int gsi, u32 flags) __must_check;
+int irq_request_isa(struct irq_action *a, unsigned int isa_irq) __must_check;
+
+struct irq_msi {
+	u64 addr;
+	u32 data;
+};
+/* A new line of its own; the device is to write @out->data to @out->addr. */
+int irq_request_msi(struct irq_action *a, struct irq_msi *out) __must_check;
+
+/* The handler does not run any more when this returns. May sleep. */
+void irq_free(struct irq_action *a);
+
+/* /proc/interrupts: lines in use. */
+struct irq_info {
+	unsigned int irq;
+	const char *chip; /* "IO-APIC", "MSI" */
+	unsigned int pin;
+	bool level;
+	const struct irq_action *actions;
+};
+/* False: not in use. */
+bool irq_info(unsigned int irq, struct irq_info *out);
+u64 irq_count(unsigned int irq, unsigned int cpu);
+/* Interrupts of all kinds on all CPUs since boot, for /proc/stat. */
+u64 irq_count_all(void);
+/* Per-CPU interrupts of the architecture, by index: "LOC" ...; NULL past the end. */
+const char *irq_arch_name(unsigned int index, const char **what);
+u64 irq_arch_count(unsigned int index, unsigned int cpu);

@@ -1,0 +1,3 @@
+room := kernel/irq
+deps := kernel/lock kernel/printk
+objs := irq.o
