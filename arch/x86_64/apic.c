@@ -305,7 +305,7 @@ void irq_entry(struct regs *regs, unsigned int vector)
 {
 	irq_enter();
 	if (regs_from_user(regs))
-		rcu_user_interrupted();
+		rcu_note_user();
 	if (vector == VEC_TIMER) {
 		apic_count(COUNT_TIMER);
 		apic_eoi();
