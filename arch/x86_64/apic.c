@@ -406,5 +406,6 @@ int arch_init_irq(void)
 	if (err)
 		return err;
 	irq_init();
-	return smp_init_boot_cpu();
+	smp_init_boot_cpu();
+	return fpu_init();
 }

@@ -2,8 +2,6 @@
  * What this CPU can do, and switching it on.
  *
  * Features are found once, on the boot CPU; secondary CPUs are assumed equal, as in any virtual machine.
- * "nosmap", "nosmep", "nopcid", "nofsgsbase", "noxsave", "nox2apic" on the command line leave a
- * feature unused.
  */
 #include <asm/context.h>
 #include <asm/elf_arch.h>
@@ -121,6 +119,7 @@ void cpu_detect(void)
 #define CR4_OSXMMEXCPT (1UL << 10)
 #define CR4_UMIP (1UL << 11)
 #define CR4_FSGSBASE (1UL << 16)
+#define CR4_PCIDE (1UL << 17)
 #define CR4_OSXSAVE (1UL << 18)
 #define CR4_SMEP (1UL << 20)
 #define CR4_SMAP (1UL << 21)
@@ -142,6 +141,8 @@ void cpu_setup_control(void)
 		cr4 |= CR4_UMIP;
 	if (cpu_has(CPU_FSGSBASE))
 		cr4 |= CR4_FSGSBASE;
+	if (cpu_has(CPU_PCID))
+		cr4 |= CR4_PCIDE;
 	if (cpu_has(CPU_XSAVE))
 		cr4 |= CR4_OSXSAVE;
 	if (cpu_has(CPU_SMEP))

@@ -82,17 +82,19 @@ void fpu_setup_cpu(void)
 	asm volatile("clts; fninit");
 	if (!cpu_has(CPU_XSAVE))
 		return;
-	struct cpuid_regs r = cpuid(0xd, 0);
-	u64 have = r.eax | (u64)r.edx << 32;
+	if (!xfeatures) { /* the boot CPU decides for all */
+		struct cpuid_regs r = cpuid(0xd, 0);
 
-	xfeatures = have & XFEATURE_WANTED;
+		xfeatures = (r.eax | (u64)r.edx << 32) & XFEATURE_WANTED;
+	}
 	asm volatile("xsetbv" : : "c"(0), "a"((u32)xfeatures), "d"((u32)(xfeatures >> 32)));
-	/* ebx: size of the standard format for what xcr0 enables now */
-	state_size = cpuid(0xd, 0).ebx;
 }
 
+/* ebx of the leaf is the size of the standard format for what xcr0 enables now. */
 int fpu_init(void)
 {
+	if (xfeatures)
+		state_size = cpuid(0xd, 0).ebx;
 	return slab_cache_create("fpu_state", state_size, 64, 0, NULL, &state_cache);
 }
 

@@ -196,7 +196,7 @@ void smp_stop_others(void)
 
 /* --- starting --- */
 
-int smp_init_boot_cpu(void)
+void smp_init_boot_cpu(void)
 {
 	u32 self = apic_id();
 
@@ -212,7 +212,6 @@ int smp_init_boot_cpu(void)
 		cpu_possible_mask.bits |= 1ULL << cpu_total;
 		cpu_total++;
 	}
-	return 0;
 }
 
 static unsigned int order_of(size_t bytes)

@@ -39,7 +39,6 @@ struct tlb_cpu {
 
 static DEFINE_PERCPU(struct tlb_cpu, tlb_cpu);
 static u64 context_ids; /* atomic */
-bool tlb_use_pcid __ro_after_init;
 
 static void write_cr3(u64 v)
 {
@@ -88,14 +87,15 @@ void arch_mm_switch(struct arch_mm *next)
 		return; /* flushes have reached this CPU all the time */
 	unsigned int cpu = cpu_id();
 
-	if (prev)
-		cpumask_clear(&prev->cpus, cpu);
 	cpumask_set(&next->cpus, cpu);
 	t->loaded = next;
-	if (tlb_use_pcid)
+	if (cpu_has(CPU_PCID))
 		load_pcid(t, next);
 	else
 		write_cr3(next->root_phys);
+	/* Not before: the tables of @prev may be freed once no bit is left. */
+	if (prev)
+		cpumask_clear(&prev->cpus, cpu);
 }
 
 void arch_mm_leave(void)
@@ -153,7 +153,7 @@ static void flush_here(void *arg)
 	struct tlb_context *c = &t->contexts[t->context];
 
 	/* A range only helps if nothing before it was missed. */
-	if (!f->all && (!tlb_use_pcid || c->gen + 1 == f->gen)) {
+	if (!f->all && (!cpu_has(CPU_PCID) || c->gen + 1 == f->gen)) {
 		for (unsigned long at = f->start; at < f->end; at += PAGE_SIZE)
 			tlb_flush_local_page(at);
 		c->gen = f->gen;
@@ -161,7 +161,7 @@ static void flush_here(void *arg)
 	}
 	u64 gen = __atomic_load_n(&f->am->tlb_gen, __ATOMIC_SEQ_CST);
 
-	write_cr3(f->am->root_phys | (tlb_use_pcid ? t->context + 1 : 0));
+	write_cr3(f->am->root_phys | (cpu_has(CPU_PCID) ? t->context + 1 : 0));
 	c->gen = gen;
 }
 

@@ -118,7 +118,7 @@ bool patch_int3(struct regs *regs);
 /* smp.c */
 void smp_nmi(struct regs *regs);
 void smp_ipi(enum ipi what);
-int smp_init_boot_cpu(void) __must_check;
+void smp_init_boot_cpu(void);
 /* Same on all CPUs: a task may move in the middle of a function. */
 DECLARE_PERCPU(unsigned long, stack_canary);
 
