@@ -11,6 +11,7 @@
 #include <kern/list.h>
 #include <lib/rbtree/rbtree.h>
 #include <asm/cpumask.h>
+#include <asm/preempt.h>
 
 struct task;
 struct regs;
@@ -75,6 +76,12 @@ void sched_set_state(unsigned int state);	/* with the barrier against a concurre
 bool sched_wake(struct task *t, unsigned int mask);
 bool sched_wake_sync(struct task *t, unsigned int mask);
 void sched_yield(void);
+/* Long loops: switches if a switch is due. */
+static inline void sched_cond_resched(void)
+{
+	if (unlikely(need_resched()))
+		sched_preempt();
+}
 void sched_kick(struct task *t);		/* makes a running task pass through its exit work */
 
 void sched_fork(struct task *child);		/* inherits policy, starts as TASK_NEW */
