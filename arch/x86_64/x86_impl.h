@@ -111,6 +111,10 @@ void fpu_switch(struct task *prev, struct task *next);
 void fpu_load_current(void);
 int fpu_fork(struct task *child) __must_check;
 u64 fpu_user_features(void);
+/* Signal frames. -EFAULT: memory, or an image that the CPU refuses. */
+unsigned int fpu_frame_size(void);
+int fpu_save_frame(void __user *at) __must_check;
+int fpu_load_frame(const void __user *at) __must_check;
 
 /* patch.c: an int3 that stands where code is being changed. True: the instruction is repeated. */
 bool patch_int3(struct regs *regs);
