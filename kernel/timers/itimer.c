@@ -213,8 +213,15 @@ static void timers_tick(struct task *t)
 	posix_timers_cpu_tick(tp);
 }
 
+static const struct task_hook timers_hook = {
+	.exit = timers_process_exit,
+	.exec = timers_process_exec,
+};
+TASK_HOOK(timers_hook);
+
 void timers_init(void)
 {
+	signal_set_timer_hook(timers_signal_taken);
 	sched_set_tick_hook(timers_tick);
 	posix_timers_init();
 }
