@@ -3,12 +3,14 @@ deps := kernel/boot kernel/task kernel/mm kernel/frame kernel/vmap kernel/slab k
 objs := boot.o entry.o start.o bootinfo.o paging.o cpu.o cpuflags.o desc.o early.o firmware.o clock.o
 objs += trap.o user_return.o context.o fpu.o uaccess.o uaccess_asm.o poke.o
 objs += memory.o apic.o smp.o trampoline.o tlb.o power.o rtc.o stack.o sigframe.o vdso.o
+objs-$(CONFIG_KASAN) += kasan.o
 # These run before the shadow of the sanitizer exists.
 sanitize-start.o := n
-sanitize-bootinfo.o := n
 sanitize-paging.o := n
 sanitize-cpu.o := n
 sanitize-early.o := n
+sanitize-kasan.o := n
+sanitize-bootinfo.o := n
 
 # The vDSO is a program of its own: user code, position independent, linked alone. Its image becomes a
 # list of bytes that vdso.c includes.

@@ -33,6 +33,8 @@ void cpu_detect(void);
 void cpu_setup_control(void); /* control registers and MSRs of this CPU */
 /* paging.c */
 void paging_init(void);
+/* Whether the kernel's tables let this access through now. */
+bool paging_allows(unsigned long va, bool write);
 u64 early_page_alloc(void); /* physical address of a zeroed page */
 __noreturn void early_fatal(const char *text);
 void early_puts(const char *text);
@@ -139,3 +141,12 @@ struct acpi_info;
 extern struct acpi_info machine; /* [I] what the firmware's tables say */
 void firmware_scan(void);
 u16 acpi_pm_timer_port(void); /* 0: none */
+
+/* kasan.c: before the new tables are loaded. */
+#ifdef CONFIG_KASAN
+void kasan_arch_early(void);
+#else
+static inline void kasan_arch_early(void)
+{
+}
+#endif
