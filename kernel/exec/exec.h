@@ -29,9 +29,20 @@ struct exec {				/* one exec in progress */
 	bool secure;			/* AT_SECURE */
 	bool exec_stack;
 	unsigned int depth;		/* of #! */
+	bool again;			/* the format put another file in place */
+	bool committed;			/* past the point of no return */
+	bool from_fd;			/* a name that vanishes with a close-on-exec descriptor */
+	char *fd_name;			/* storage of filename for execveat of a descriptor */
+	/* Addresses of the argument strings, argv then envp; see args.c. */
+	u64 *strings;
+	unsigned int first, slots;
+	u64 filename_at;		/* user address of its copy */
+	u64 stack_low_limit;		/* strings may not go below */
+	struct exec_page *page;		/* of the new stack, being written */
 	u8 head[EXEC_HEAD];
 };
 
+struct exec_page;
 struct exec_format {
 	const char *name;
 	/* -ENOEXEC: not mine, untouched. */
@@ -40,6 +51,17 @@ struct exec_format {
 #define EXEC_FORMAT(sym)                                                                         \
 	static const struct exec_format *const exec_format_##sym                                 \
 		__attribute__((section(".tab.exec_format"), used)) = &sym
+
+/* Kernel string in front of the arguments (args.c); replaces argv[0] after exec_drop_argv0(). */
+int exec_push_arg(struct exec *x, const char *s) __must_check;
+void exec_drop_argv0(struct exec *x);
+/*
+ * The point of no return: other threads die, the new memory becomes current's, what does not survive an
+ * exec is gone.  An error after it kills the process.
+ */
+int exec_commit(struct exec *x) __must_check;
+/* Reads the program or script that replaces x->file. */
+int exec_open_next(struct exec *x, const char *name) __must_check;
 
 /* For init: kernel strings.  On success current returns to user mode in the new image. */
 int exec_kernel(const char *path, const char *const *argv, const char *const *envp) __must_check;
