@@ -81,8 +81,7 @@ static void exit_mm(struct task *t)
 	rss = max_t(u64, rss, mm->hiwater_rss) * (PAGE_SIZE / 1024);
 	if (t->process->max_rss_kb < rss)
 		t->process->max_rss_kb = rss;
-	/* Its page tables stay loaded, without a user, until the next switch. */
-	mm_ref(mm);
+	/* Its page tables may stay loaded; who frees them makes all CPUs let go first. */
 	spin_lock(&t->alloc_lock);
 	t->mm = NULL;
 	spin_unlock(&t->alloc_lock);

@@ -20,8 +20,11 @@ static struct sighand kthread_sighand;		/* everything ignored; shared by all */
 static void kthread_main(void *arg)
 {
 	struct task *t = arg;
+	int status = t->kthread_fn(t->kthread_ctx);
 
-	task_exit(t->kthread_fn(t->kthread_ctx) << 8);
+	/* After an exec the thread goes on in user mode. */
+	if (!t->mm)
+		task_exit(status << 8);
 }
 
 static int kthreadd_main(void *ctx)

@@ -1,8 +1,8 @@
 /*
  * What tasks have used: times(2), getrusage(2), and the sums that outlive threads.
  *
- * The scheduler's run time is exact; how it divides into user and system is scaled from what was
- * sampled at the crossings (utime_ns, stime_ns), so that both sum up to the run time.
+ * The scheduler's run time of a task is exact and split by samples (kernel/sched/account.c); what is
+ * folded into a process when a thread goes is that split.
  */
 #include <kernel/task/task_impl.h>
 
@@ -13,25 +13,9 @@
 #include <kernel/uaccess/uaccess.h>
 #include <linux/times.h>
 
-static void split_runtime(u64 total, u64 *utime, u64 *stime)
-{
-	u64 sampled = *utime + *stime;
-
-	if (!*stime) {
-		*utime = total;
-	} else if (!*utime) {
-		*stime = total;
-	} else {
-		*utime = (u64)((unsigned __int128)total * *utime / sampled);
-		*stime = total - *utime;
-	}
-}
-
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns)
 {
-	*utime_ns = READ_ONCE(t->utime_ns);
-	*stime_ns = READ_ONCE(t->stime_ns);
-	split_runtime(sched_task_runtime_ns(t), utime_ns, stime_ns);
+	sched_task_times(t, utime_ns, stime_ns);
 }
 
 /* The process's own time; threads are walked under RCU. */
