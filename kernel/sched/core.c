@@ -193,7 +193,7 @@ static __always_inline void sched_finish_switch(struct task *prev)
 		rq_migrate_away(rq);
 	if (unlikely(dead)) {
 		irqs_on();
-		task_put(prev);
+		task_finish_dead(prev);
 		irqs_off();
 	}
 }
@@ -259,6 +259,8 @@ static void sched_switch(bool preempted)
 		prev->se.wait_start_ns = now;
 	}
 	account_switch(rq, prev, now);
+	if (prev->rseq)
+		__atomic_fetch_or(&prev->work, WORK_RSEQ, __ATOMIC_RELAXED);
 	if (next == rq->idle || prev == rq->idle)
 		rq_note_idle(rq, prev, next);
 	next->se.exec_start_ns = now;
@@ -560,13 +562,6 @@ void sched_yield(void)
 	sched_leave();
 }
 
-static void (*sched_tick_hook)(struct task *t);
-
-void sched_set_tick_hook(void (*hook)(struct task *t))
-{
-	smp_store_release(&sched_tick_hook, hook);
-}
-
 u64 sched_tick(u64 now_ns, bool from_user)
 {
 	struct runqueue *rq = this_cpu_ptr(runqueue);
@@ -586,8 +581,6 @@ u64 sched_tick(u64 now_ns, bool from_user)
 	rq_unlock(rq);
 	if (sched_smp)
 		balance_tick(rq);
-	if (sched_tick_hook)
-		sched_tick_hook(curr);
 	return now_ns + SCHED_TICK_NS;
 }
 
