@@ -304,7 +304,6 @@ u64 irqchip_arch_count(unsigned int index, unsigned int cpu)
 void irq_entry(struct regs *regs, unsigned int vector)
 {
 	irq_enter();
-	rcu_irq_enter();
 	if (regs_from_user(regs))
 		rcu_note_user();
 	if (vector == VEC_TIMER) {
@@ -323,7 +322,6 @@ void irq_entry(struct regs *regs, unsigned int vector)
 		if (vector != VEC_SPURIOUS)
 			apic_eoi();
 	}
-	rcu_irq_exit();
 	irq_exit();
 }
 

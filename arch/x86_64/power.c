@@ -15,6 +15,7 @@
 #define SLP_TYP_SHIFT 10
 #define HW_SLEEP_EN 0x20u
 #define HW_SLEEP_TYP_SHIFT 2
+#define REPORT_PORT 0xe9
 #define DEBUG_EXIT_PORT 0xf4
 #define WAIT_US 100000u
 
@@ -98,4 +99,13 @@ void arch_halt(void)
 void arch_debug_exit(u8 code)
 {
 	outb(code, DEBUG_EXIT_PORT);
+}
+
+void arch_report(const char *text)
+{
+	/* A read gives the port's own number where the device is there. */
+	if (inb(REPORT_PORT) != REPORT_PORT)
+		return;
+	while (*text)
+		outb((u8)*text++, REPORT_PORT);
 }

@@ -43,3 +43,12 @@ extern struct boot_info boot_info;
 
 /* The portable entry, on the boot CPU, interrupts off, direct map up.  Never returns. */
 void kernel_main(void) __attribute__((noreturn));
+
+/*
+ * Leaf rooms (drivers, file systems) that need one call at boot: after devices and the root of the
+ * file system work, in the first user process's context to be, interrupts on; may sleep.  No order among
+ * them.
+ */
+#define INITCALL(fn)                                                                             \
+	static void (*const initcall_##fn)(void)                                                 \
+		__attribute__((section(".tab.initcall"), used)) = fn

@@ -1,4 +1,4 @@
 room := kernel/symbol
-deps := lib/fmt
+deps :=
 objs := symbol.o
 tests := symbol_test.o

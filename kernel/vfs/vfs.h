@@ -384,6 +384,8 @@ u32 current_umask(void);
 void vfs_init(void);
 /* Mounts tmpfs as the root of the first namespace and makes it current's root and cwd. */
 void vfs_mount_root(void);
+/* Unpacks the boot archives into the root; errors are logged, not fatal. */
+void initramfs_unpack(void);
 /* /proc/mounts, /proc/self/mountinfo, mountstats */
 void mounts_show(struct seq *s, struct task *t, bool info);
 void filesystems_show(struct seq *s);

@@ -7,7 +7,7 @@
 #include <lib/fmt/fmt.h>
 #include <kern/limits.h>
 
-__weak size_t (*fmt_symbol)(unsigned long addr, char *buf, size_t size);
+size_t (*fmt_symbol)(unsigned long addr, char *buf, size_t size);
 
 enum {
 	F_LEFT = 1,

@@ -15,3 +15,6 @@ __noreturn void arch_halt(void);
 
 /* Ends QEMU with status (code << 1) | 1 where it has an isa-debug-exit device; else returns. */
 void arch_debug_exit(u8 code);
+
+/* Text for the host on the debug console (port 0xe9), where there is one. */
+void arch_report(const char *text);
