@@ -15,7 +15,7 @@
  * nobody can pick a task whose stack is still in use.
  */
 #include <kernel/sched/sched_impl.h>
-#include <kernel/printk/printk.h>
+#include <kernel/arch_up.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/signal/signal.h>
 #include <kern/string.h>
@@ -209,6 +209,11 @@ void sched_after_switch(struct task *prev)
 {
 	sched_finish_switch(prev);
 	sched_leave();
+}
+
+void task_start_up(struct task *prev)
+{
+	sched_after_switch(prev);
 }
 
 static inline bool sched_signal_wakes(struct task *t, unsigned int state)

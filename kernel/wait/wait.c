@@ -102,14 +102,11 @@ void wait_finish(struct wait_queue *q, struct wait_entry *e)
 	wait_remove(q, e);
 }
 
-static void wake_up_mode(struct wait_queue *q, unsigned int mode, bool all, u32 key)
+/* Queue locked. */
+static void wake_up_locked(struct wait_queue *q, unsigned int mode, bool all, u32 key)
 {
 	struct wait_entry *e, *next;
-	unsigned long flags;
 
-	if (!wait_queue_active(q))
-		return;
-	flags = spin_lock_irqsave(&q->lock);
 	list_for_each_entry_safe(e, next, &q->entries, link) {
 		bool exclusive = e->flags & WAIT_EXCLUSIVE;
 		int woken = e->wake(e, mode, key);
@@ -117,7 +114,27 @@ static void wake_up_mode(struct wait_queue *q, unsigned int mode, bool all, u32 
 		if (woken < 0 || (woken && exclusive && !all))
 			break;
 	}
+}
+
+static void wake_up_mode(struct wait_queue *q, unsigned int mode, bool all, u32 key)
+{
+	unsigned long flags;
+
+	if (!wait_queue_active(q))
+		return;
+	flags = spin_lock_irqsave(&q->lock);
+	wake_up_locked(q, mode, all, key);
 	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void wake_up_poll_nested(struct wait_queue *q, u32 poll_mask, unsigned int sub)
+{
+	if (!wait_queue_active(q))
+		return;
+	/* Interrupts are off: the queue that we are called from is locked. */
+	spin_lock_nested(&q->lock, sub);
+	wake_up_locked(q, TASK_NORMAL, false, poll_mask);
+	spin_unlock(&q->lock);
 }
 
 void wake_up(struct wait_queue *q)
