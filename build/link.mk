@@ -25,3 +25,10 @@ undefined:
 	$(Q)$(NM) -A $(wildcard $(KERNEL_OBJS) $(THIRDPARTY_OBJS)) 2>/dev/null | awk \
 		'$$(NF-1) ~ /^[TDBRWVACtdbr]$$/ { def[$$NF] = 1 } $$(NF-1) == "U" && !($$NF in use) { split($$1, f, ":"); use[$$NF] = f[1] } \
 		END { for (s in use) if (!(s in def)) printf "%-40s %s\n", s, use[s] }' | sed 's#$(OBJ)/##' | sort
+
+# Attach to a QEMU that was started with `-s` (corbel run --vmm-arg -s): symbols and commands.
+GDB ?= gdb
+.PHONY: gdb
+gdb: $(O)/corbel.debug
+	$(Q)command -v $(GDB) > /dev/null || tools/setup gdb
+	$(GDB) -q $(O)/corbel.debug -x tools/gdb-corbel.py -ex 'target remote $(if $(GDB_TARGET),$(GDB_TARGET),:1234)'

@@ -36,7 +36,7 @@ PROGRAM_TESTS := $(sort $(wildcard test/programs/*.py))
 test-programs: $(O)/corbel launcher $(GUEST)/test-runner rootfs
 	@mkdir -p $(O)/test; : > $(O)/test/programs.log
 	$(Q)rc=0; for t in $(PROGRAM_TESTS); do echo "# $$t"; \
-		$(BOOT_ENV) PYTHONPATH=test/boot $(PYTHON) $$t >> $(O)/test/programs.log 2>&1 || rc=1; done; \
+		$(BOOT_ENV) $(PYTHON) $$t >> $(O)/test/programs.log 2>&1 || rc=1; done; \
 		tools/count-tap programs $$rc $(O)/test
 
 # 30 boots in a row with four CPUs; none may hang.

@@ -132,7 +132,7 @@ def cycles(graph):
 def allowed_cycles():
     groups = []
     try:
-        for line in open("build/room-cycles"):
+        for line in open("build/room-cycles").read().replace("\\\n", " ").split("\n"):
             line = line.split("#")[0].split()
             if line:
                 groups.append(set(line))

@@ -304,6 +304,7 @@ u64 irqchip_arch_count(unsigned int index, unsigned int cpu)
 void irq_entry(struct regs *regs, unsigned int vector)
 {
 	irq_enter();
+	rcu_irq_enter();
 	if (regs_from_user(regs))
 		rcu_note_user();
 	if (vector == VEC_TIMER) {
@@ -322,6 +323,7 @@ void irq_entry(struct regs *regs, unsigned int vector)
 		if (vector != VEC_SPURIOUS)
 			apic_eoi();
 	}
+	rcu_irq_exit();
 	irq_exit();
 }
 

@@ -12,6 +12,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/arch_up.h>
+#include <kernel/panic/panic.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
 #include <asm/prctl.h>
@@ -191,6 +192,9 @@ void elf_arch_start(struct regs *regs, unsigned long ip, unsigned long sp)
 	regs->orig_ax = (u64)-1;
 	if (arch_thread_set_base(current, false, 0) || arch_thread_set_base(current, true, 0))
 		return; /* cannot fail: zero is an address of user space */
+	/* Only the first program's thread began as a kernel thread. */
+	if (!current->arch.fpu && fpu_prepare_current())
+		panic("no memory for the registers of the first program");
 	fpu_reset_current();
 	__atomic_fetch_or(&current->work, TASK_WORK_FULL_REGS, __ATOMIC_RELAXED);
 }

@@ -18,6 +18,8 @@
 #include <kernel/arch_up.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
+#include <kernel/uaccess/uaccess.h>
+#include <asm/sigcontext.h>
 
 #include "x86_impl.h"
 
@@ -42,6 +44,7 @@ static u64 xfeatures __ro_after_init;
 static u32 state_size __ro_after_init = FXSAVE_SIZE;
 static u32 mxcsr_mask __ro_after_init = 0xffbf;
 static struct slab_cache *state_cache __ro_after_init;
+static struct fpu_state *initial_state __ro_after_init;
 
 static DEFINE_PERCPU(struct task *, fpu_owner);
 
@@ -95,7 +98,15 @@ int fpu_init(void)
 {
 	if (xfeatures)
 		state_size = cpuid(0xd, 0).ebx;
-	return slab_cache_create("fpu_state", state_size, 64, 0, NULL, &state_cache);
+	int err = slab_cache_create("fpu_state", state_size, 64, 0, NULL, &state_cache);
+
+	if (err)
+		return err;
+	initial_state = slab_alloc(state_cache, GFP_KERNEL);
+	if (!initial_state)
+		return -ENOMEM;
+	state_init(initial_state);
+	return 0;
 }
 
 unsigned int fpu_user_size(void)
@@ -122,15 +133,22 @@ void fpu_switch(struct task *prev, struct task *next)
 	}
 }
 
-/* Interrupts off, on the way to user mode. */
-void fpu_load_current(void)
+/* The registers hold current's state, newer than its area or not. Interrupts off. */
+static void registers_are_current(void)
 {
 	struct task *t = current;
 
-	state_load(t->arch.fpu);
 	this_cpu_write(fpu_owner, t);
 	t->arch.fpu_cpu = cpu_id();
-	__atomic_fetch_and(&t->work, ~TASK_WORK_FPU_LOAD, __ATOMIC_RELAXED);
+	if (READ_ONCE(t->work) & TASK_WORK_FPU_LOAD)
+		__atomic_fetch_and(&t->work, ~TASK_WORK_FPU_LOAD, __ATOMIC_RELAXED);
+}
+
+/* Interrupts off, on the way to user mode. */
+void fpu_load_current(void)
+{
+	state_load(current->arch.fpu);
+	registers_are_current();
 }
 
 /* Puts current's registers into its area, so that the area is the truth; they stay valid too. */
@@ -198,8 +216,13 @@ void fpu_reset_current(void)
 {
 	if (!current->arch.fpu)
 		return;
-	state_invalidate_current();
-	state_init(current->arch.fpu);
+	preempt_disable();
+	unsigned long flags = irqs_save();
+
+	state_load(initial_state);
+	registers_are_current();
+	irqs_restore(flags);
+	preempt_enable();
 }
 
 void fpu_begin(void)
@@ -268,4 +291,127 @@ int fpu_copy_in(struct task *task, const void *buf, size_t size)
 		memset(s->reserved, 0, sizeof(s->reserved));
 	}
 	return 0;
+}
+
+/* --- signal frames: straight between the registers and user memory --- */
+
+unsigned int fpu_frame_size(void)
+{
+	return state_size + (xfeatures ? FP_XSTATE_MAGIC2_SIZE : 0);
+}
+
+/* One instruction on user memory, preemption off: a missing page is a failure. */
+#define USER_STATE(insn, at, mask, err)                                                            \
+	asm volatile(UACCESS_OPEN "\n1:\t" insn " (%1)\n2:\t" UACCESS_CLOSE                       \
+				  ".pushsection .fixup, \"ax\"\n"                                 \
+				  "3:\tmovl $1, %0\n\tjmp 2b\n.popsection\n" EX_ENTRY("1b", "3b",  \
+										      "0")         \
+		     : "+r"(err)                                                                   \
+		     : "r"(at), "a"((u32)(mask)), "d"((u32)((mask) >> 32))                         \
+		     : "memory")
+
+static bool save_to_user(void __user *at)
+{
+	u32 err = 0;
+
+	preempt_disable();
+	unsigned long flags = irqs_save();
+
+	if (READ_ONCE(current->work) & TASK_WORK_FPU_LOAD)
+		fpu_load_current();
+	irqs_restore(flags);
+	if (xfeatures)
+		USER_STATE("xsave64", at, xfeatures, err);
+	else
+		USER_STATE("fxsave64", at, 0ULL, err);
+	preempt_enable();
+	return !err;
+}
+
+int fpu_save_frame(void __user *at)
+{
+	/* Whatever XSAVE does not write of the header must be zero to be loaded again. */
+	if (xfeatures && clear_user((char __user *)at + FXSAVE_SIZE, sizeof(u64) * 8))
+		return -EFAULT;
+	if (!save_to_user(at)) {
+		if (clear_user(at, fpu_frame_size()) || !save_to_user(at))
+			return -EFAULT;
+	}
+	if (!xfeatures)
+		return 0;
+	struct _fpx_sw_bytes sw = {
+		.magic1 = FP_XSTATE_MAGIC1,
+		.extended_size = state_size + FP_XSTATE_MAGIC2_SIZE,
+		.xfeatures = xfeatures,
+		.xstate_size = state_size,
+	};
+
+	if (copy_to_user((char __user *)at + 464, &sw, sizeof(sw)) ||
+	    put_user(FP_XSTATE_MAGIC2, (u32 __user *)((char __user *)at + state_size)))
+		return -EFAULT;
+	return 0;
+}
+
+/* The features that the frame at @at has in the extended format; 0: it is an FXSAVE image. */
+static int frame_features(const void __user *at, u64 *out)
+{
+	struct _fpx_sw_bytes sw;
+	u32 magic2;
+
+	*out = 0;
+	if (!xfeatures)
+		return 0;
+	if (copy_from_user(&sw, (const char __user *)at + 464, sizeof(sw)))
+		return -EFAULT;
+	if (sw.magic1 != FP_XSTATE_MAGIC1 || sw.xstate_size < XSAVE_HEADER_END ||
+	    sw.xstate_size > state_size || sw.xstate_size > sw.extended_size)
+		return 0;
+	if (get_user(magic2, (const u32 __user *)((const char __user *)at + sw.xstate_size)))
+		return -EFAULT;
+	if (magic2 == FP_XSTATE_MAGIC2)
+		*out = sw.xfeatures & xfeatures;
+	return 0;
+}
+
+static bool load_from_user(const void __user *at, u64 features)
+{
+	u32 err = 0;
+
+	preempt_disable();
+	unsigned long flags = irqs_save();
+
+	/* What the frame does not have becomes initial. */
+	state_load(initial_state);
+	registers_are_current();
+	irqs_restore(flags);
+	if (features)
+		USER_STATE("xrstor64", at, features, err);
+	else
+		USER_STATE("fxrstor64", at, 0ULL, err);
+	preempt_enable();
+	return !err;
+}
+
+int fpu_load_frame(const void __user *at)
+{
+	u64 features;
+	char probe;
+
+	if (!at) {
+		fpu_reset_current();
+		return 0;
+	}
+	if (!access_ok(at, fpu_frame_size()) || frame_features(at, &features))
+		return -EFAULT;
+	if (load_from_user(at, features))
+		return 0;
+	/* A page that was not there, or an image the CPU refuses. */
+	for (unsigned int off = 0; off < state_size; off += 512) {
+		if (get_user(probe, (const char __user *)at + off))
+			break;
+	}
+	if (load_from_user(at, features))
+		return 0;
+	fpu_reset_current();
+	return -EFAULT;
 }

@@ -184,6 +184,21 @@ static pte_t *kernel_leaf(unsigned long va)
 	return &table[pt_index(0, va)];
 }
 
+bool paging_allows(unsigned long va, bool write)
+{
+	pte_t *table = kernel_pt_root;
+
+	for (unsigned int level = PT_ROOT_LEVEL;; level--) {
+		pte_t e = pte_read(&table[pt_index(level, va)]);
+
+		if (!(e.raw & PTE_PRESENT))
+			return false;
+		if (level == 0 || (level <= 2 && pte_huge(e)))
+			return !write || pte_writable(e);
+		table = pte_table(e);
+	}
+}
+
 static void image_unmap_page(const char *at)
 {
 	pte_t *pte = kernel_leaf((unsigned long)at);
@@ -219,6 +234,7 @@ void paging_init(void)
 	image_unmap_page(boot_ist_guard);
 	prepare_region(VMALLOC_BASE, VMALLOC_SIZE);
 	prepare_region(FRAME_MAP_BASE, FRAME_MAP_SIZE);
+	kasan_arch_early();
 	asm volatile("mov %0, %%cr3" : : "r"(virt_to_phys(kernel_pt_root)) : "memory");
 }
 

@@ -2,10 +2,26 @@ room := arch/x86_64
 deps := kernel/boot kernel/task kernel/mm kernel/frame kernel/vmap kernel/slab kernel/panic kernel/printk kernel/patch kernel/uaccess drivers/acpi
 objs := boot.o entry.o start.o bootinfo.o paging.o cpu.o cpuflags.o desc.o early.o firmware.o clock.o
 objs += trap.o user_return.o context.o fpu.o uaccess.o uaccess_asm.o poke.o
-objs += apic.o smp.o trampoline.o tlb.o power.o rtc.o stack.o
+objs += memory.o apic.o smp.o trampoline.o tlb.o power.o rtc.o stack.o sigframe.o vdso.o
+objs-$(CONFIG_KASAN) += kasan.o
 # These run before the shadow of the sanitizer exists.
 sanitize-start.o := n
-sanitize-bootinfo.o := n
 sanitize-paging.o := n
 sanitize-cpu.o := n
 sanitize-early.o := n
+sanitize-kasan.o := n
+sanitize-bootinfo.o := n
+
+# The vDSO is a program of its own: user code, position independent, linked alone. Its image becomes a
+# list of bytes that vdso.c includes.
+VDSO_FLAGS := -std=gnu11 -O2 -m64 -fPIC -ffreestanding -fno-stack-protector -fno-common \
+	-fasynchronous-unwind-tables -fvisibility=hidden -fcf-protection=none -mno-sse -mno-mmx $(KINCLUDE) \
+	-D__KERNEL__ -Wall -Wextra -Werror
+$(O)/vdso.so: arch/x86_64/vdso/vdso_time.c arch/x86_64/vdso/vdso.lds arch/x86_64/include/asm/vdso.h | $(PREPARE)
+	$(call say,VDSO,$@)$(CC) $(VDSO_FLAGS) -c -o $(O)/vdso_time.o $< && \
+		$(LD) -m elf_x86_64 -shared -soname linux-vdso.so.1 --hash-style=both --eh-frame-hdr \
+		--build-id=none -z noexecstack -z max-page-size=4096 -Bsymbolic --no-undefined -S -s \
+		-T arch/x86_64/vdso/vdso.lds -o $@ $(O)/vdso_time.o
+$(GEN)/vdso_image.inc: $(O)/vdso.so
+	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' > $@
+$(OBJ)/arch/x86_64/vdso.o: $(GEN)/vdso_image.inc

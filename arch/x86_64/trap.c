@@ -8,6 +8,7 @@
 #include <asm/current.h>
 #include <asm/irqflags.h>
 #include <asm/preempt.h>
+#include <asm/tlb.h>
 #include <asm/uaccess.h>
 #include <kern/string.h>
 #include <kernel/arch_up.h>
@@ -191,6 +192,12 @@ static void fault_in_kernel(struct regs *regs, unsigned long addr, unsigned long
 {
 	if (extable_fixup(regs))
 		return;
+	/* Permission was added, and this CPU had the old entry cached. */
+	if (addr >= USER_END && (err & PF_PRESENT) && !(err & (PF_INSN | PF_RESERVED)) &&
+	    paging_allows(addr, err & PF_WRITE)) {
+		tlb_flush_local_page(addr);
+		return;
+	}
 	const char *what = "page fault";
 
 	if (addr < PAGE_SIZE)

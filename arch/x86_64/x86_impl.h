@@ -33,6 +33,8 @@ void cpu_detect(void);
 void cpu_setup_control(void); /* control registers and MSRs of this CPU */
 /* paging.c */
 void paging_init(void);
+/* Whether the kernel's tables let this access through now. */
+bool paging_allows(unsigned long va, bool write);
 u64 early_page_alloc(void); /* physical address of a zeroed page */
 __noreturn void early_fatal(const char *text);
 void early_puts(const char *text);
@@ -111,6 +113,10 @@ void fpu_switch(struct task *prev, struct task *next);
 void fpu_load_current(void);
 int fpu_fork(struct task *child) __must_check;
 u64 fpu_user_features(void);
+/* Signal frames. -EFAULT: memory, or an image that the CPU refuses. */
+unsigned int fpu_frame_size(void);
+int fpu_save_frame(void __user *at) __must_check;
+int fpu_load_frame(const void __user *at) __must_check;
 
 /* patch.c: an int3 that stands where code is being changed. True: the instruction is repeated. */
 bool patch_int3(struct regs *regs);
@@ -135,3 +141,12 @@ struct acpi_info;
 extern struct acpi_info machine; /* [I] what the firmware's tables say */
 void firmware_scan(void);
 u16 acpi_pm_timer_port(void); /* 0: none */
+
+/* kasan.c: before the new tables are loaded. */
+#ifdef CONFIG_KASAN
+void kasan_arch_early(void);
+#else
+static inline void kasan_arch_early(void)
+{
+}
+#endif

@@ -188,10 +188,10 @@
 		type *lock;                                                                 \
 	};                                                                                  \
 	static __always_inline __maybe_unused                                               \
-		__no_lock_analysis struct __guard_##name __guard_enter_##name(type *lock)   \
+		__no_lock_analysis struct __guard_##name __guard_enter_##name(type *_l)     \
 	{                                                                                   \
-		lockfn(lock);                                                               \
-		return (struct __guard_##name){lock};                                       \
+		lockfn(_l);                                                                 \
+		return (struct __guard_##name){_l};                                         \
 	}                                                                                   \
 	static __always_inline __maybe_unused __no_lock_analysis void __guard_leave_##name( \
 		struct __guard_##name *g)                                                   \
@@ -205,10 +205,10 @@
 		unsigned long flags;                                                        \
 	};                                                                                  \
 	static __always_inline __maybe_unused                                               \
-		__no_lock_analysis struct __guard_##name __guard_enter_##name(type *lock)   \
+		__no_lock_analysis struct __guard_##name __guard_enter_##name(type *_l)     \
 	{                                                                                   \
-		unsigned long flags = lockfn(lock);                                         \
-		return (struct __guard_##name){lock, flags};                                \
+		unsigned long flags = lockfn(_l);                                           \
+		return (struct __guard_##name){_l, flags};                                  \
 	}                                                                                   \
 	static __always_inline __maybe_unused __no_lock_analysis void __guard_leave_##name( \
 		struct __guard_##name *g)                                                   \

@@ -567,6 +567,13 @@ void sched_yield(void)
 	sched_leave();
 }
 
+static void (*sched_tick_hook)(struct task *t);
+
+void sched_set_tick_hook(void (*hook)(struct task *t))
+{
+	smp_store_release(&sched_tick_hook, hook);
+}
+
 u64 sched_tick(u64 now_ns, bool from_user)
 {
 	struct runqueue *rq = this_cpu_ptr(runqueue);
@@ -586,6 +593,8 @@ u64 sched_tick(u64 now_ns, bool from_user)
 	rq_unlock(rq);
 	if (sched_smp)
 		balance_tick(rq);
+	if (sched_tick_hook)
+		sched_tick_hook(curr);
 	return now_ns + SCHED_TICK_NS;
 }
 

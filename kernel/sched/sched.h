@@ -99,6 +99,8 @@ void sched_task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
  */
 #define SCHED_TICK_NS 4000000ull
 u64 sched_tick(u64 now_ns, bool from_user);
+/* Called in each tick of a running task, in interrupt context without locks (kernel/timers). */
+void sched_set_tick_hook(void (*hook)(struct task *t));
 
 /* /proc: load averages as fixed point with 11 fraction bits, counts. */
 void sched_loadavg(u64 out[3]);

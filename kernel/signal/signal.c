@@ -184,6 +184,13 @@ void signal_flush_queue(struct sigpending *p)
 	p->mask = 0;
 }
 
+static int (*signal_timer_hook)(struct process *p, int timer_id);
+
+void signal_set_timer_hook(int (*hook)(struct process *p, int timer_id))
+{
+	signal_timer_hook = hook;
+}
+
 static void collect(struct sigpending *p, int sig, struct siginfo *info)
 {
 	struct sigqueue *q, *first = NULL;
@@ -204,6 +211,8 @@ static void collect(struct sigpending *p, int sig, struct siginfo *info)
 		list_del(&first->link);
 		*info = first->info;
 		sigqueue_free(first);
+		if (info->si_code == SI_TIMER && signal_timer_hook)
+			info->si_overrun = signal_timer_hook(current->process, info->si_tid);
 		return;
 	}
 	/* Sent without memory for details, or SIGKILL. */

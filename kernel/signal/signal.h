@@ -92,5 +92,10 @@ bool signal_notify_exit(struct process *p);
 void signal_notify_parent(struct process *p, int why);
 /* signalfd: takes a pending signal of current within @mask; 0 when none, else its number. */
 int signal_dequeue(sigmask mask, struct siginfo *info);
+/*
+ * kernel/timers: called under LK_SIGHAND when a POSIX timer's signal is taken from the queue; returns the
+ * overrun count.
+ */
+void signal_set_timer_hook(int (*hook)(struct process *p, int timer_id));
 /* Poll support for signalfd: woken whenever a signal arrives for the process. */
 struct wait_queue *signal_wait_queue(struct task *t);

@@ -1,4 +1,4 @@
 room := kernel/symbol
-deps :=
+deps := lib/fmt
 objs := symbol.o
 tests := symbol_test.o

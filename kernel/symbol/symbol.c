@@ -6,6 +6,7 @@
 #include <kernel/symbol/symbol.h>
 
 #include <kern/string.h>
+#include <lib/fmt/fmt.h>
 
 extern const u32 symtab_count;
 extern const u64 symtab_base;
@@ -91,6 +92,9 @@ size_t symbol_format(unsigned long addr, char *buf, size_t size)
 		return (size_t)scnprintf(buf, size, "0x%lx", addr);
 	return (size_t)scnprintf(buf, size, "%s+0x%lx/0x%lx", name, offset, len);
 }
+
+/* %pS of printk and snprintf. */
+size_t (*fmt_symbol)(unsigned long addr, char *buf, size_t size) = symbol_format;
 
 unsigned long symbol_address(const char *name)
 {

@@ -1,3 +1,3 @@
 room := kernel/syscall
-deps := kernel/printk kernel/task kernel/uaccess
-objs := table.o log.o
+deps := kernel/cmdline kernel/printk kernel/task kernel/uaccess
+objs := table.o log.o slow.o

@@ -18,6 +18,7 @@
 #include <generated/syscalls.h>
 
 struct regs;
+struct task;
 
 /* Every number without a handler: -ENOSYS. */
 long sys_enosys(void);
@@ -32,3 +33,5 @@ const char *syscall_name(unsigned int nr);
  */
 void syscall_log_enter(const struct regs *regs);
 void syscall_log_leave(const struct regs *regs);
+/* Turns the log of @t on or off; its children inherit it. */
+void syscall_log_task(struct task *t, bool on);

@@ -136,7 +136,7 @@ static void init_identity(struct task *t, const struct fork_request *r)
 	if (flags & CLONE_CHILD_SETTID) {
 		/* Written by the child itself, in its own memory, on its first way out. */
 		t->set_child_tid = r->child_tid;
-		t->work = WORK_NOTIFY;
+		t->work |= WORK_NOTIFY;
 	}
 	if ((flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM) {
 		t->altstack_sp = t->altstack_size = 0;

@@ -119,7 +119,7 @@ int task_alloc(struct task **out)
 		return -ENOMEM;
 	}
 	t->refs = 2;
-	t->work = 0;
+	t->work = t->work & WORK_LOG;
 	t->flags = TF_FORKNOEXEC;
 	t->state = TASK_NEW;
 	memset(&t->vma_cache, 0, sizeof(t->vma_cache));

@@ -306,7 +306,7 @@ static void path_shrink(struct btree_edit *e, struct path *p)
 		if (c->count <= capacity(c) / 3)
 			child_merge(e, n, i);
 	}
-	while (e->root && e->root->level && e->root->count == 1) {
+	while (e->root->level && e->root->count == 1) {
 		struct btree_node *top = e->root;
 
 		e->root = top->branch[0].child;

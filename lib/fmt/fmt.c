@@ -7,7 +7,7 @@
 #include <lib/fmt/fmt.h>
 #include <kern/limits.h>
 
-size_t (*fmt_symbol)(unsigned long addr, char *buf, size_t size);
+__weak size_t (*fmt_symbol)(unsigned long addr, char *buf, size_t size);
 
 enum {
 	F_LEFT = 1,

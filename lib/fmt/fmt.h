@@ -19,8 +19,8 @@
 #include <kern/string.h>
 
 /*
- * Writes the name of @addr ("do_x+0x10/0x80") and returns its length, 0 if unknown. Set once by
- * the room that has the symbol table.
+ * Writes the name of @addr ("do_x+0x10/0x80") and returns its length, 0 if unknown. NULL here
+ * and weak: the room that has the symbol table defines it.
  */
 extern size_t (*fmt_symbol)(unsigned long addr, char *buf, size_t size);
 

@@ -5,10 +5,13 @@
 #include <kern/types.h>
 
 typedef unsigned __int128 u128;
+typedef __int128 s128;
 
 int __popcountdi2(unsigned long x);
 u128 __udivti3(u128 n, u128 d);
 u128 __umodti3(u128 n, u128 d);
+s128 __divti3(s128 n, s128 d);
+s128 __modti3(s128 n, s128 d);
 
 /* Sums of ever wider fields, then of all bytes by one multiplication. */
 int __popcountdi2(unsigned long x)
@@ -54,4 +57,19 @@ u128 __umodti3(u128 n, u128 d)
 		return (u64)n % (u64)d;
 	divide(n, d, &rem);
 	return rem;
+}
+
+/* Rounds towards zero; the remainder has the sign of @n. */
+s128 __divti3(s128 n, s128 d)
+{
+	u128 q = __udivti3(n < 0 ? -(u128)n : (u128)n, d < 0 ? -(u128)d : (u128)d);
+
+	return (n < 0) != (d < 0) ? -(s128)q : (s128)q;
+}
+
+s128 __modti3(s128 n, s128 d)
+{
+	u128 r = __umodti3(n < 0 ? -(u128)n : (u128)n, d < 0 ? -(u128)d : (u128)d);
+
+	return n < 0 ? -(s128)r : (s128)r;
 }

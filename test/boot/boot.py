@@ -101,14 +101,14 @@ def machine_args(machine):
 
 
 def boot(initrd=None, append="", machine="q35", memory="256M", cpus=1, timeout=60, kernel=None,
-         on_line=None, extra=(), quiet=True, cpu="max"):
+         on_line=None, extra=(), quiet=True, cpu="max", accel="tcg"):
     """Boots, collects console lines until the machine ends. @on_line(text) may return "stop"."""
     result = Result()
     start = time.monotonic()
     limit = timeout * PATIENCE
     with tempfile.TemporaryDirectory(prefix="corbel-boot-") as tmp:
         report = os.path.join(tmp, "report")
-        cmd = ["qemu-system-x86_64", "-M", machine_args(machine), "-accel", "tcg", "-cpu", cpu,
+        cmd = ["qemu-system-x86_64", "-M", machine_args(machine), "-accel", accel, "-cpu", cpu,
                "-m", str(memory), "-smp", str(cpus), "-kernel", kernel or KERNEL,
                "-append", "console=ttyS0 panic=-1 %s %s" % ("quiet" if quiet else "", append),
                "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",

@@ -1,0 +1,178 @@
+/*
+ * Code that runs in user mode: clocks and the CPU number without entering the kernel.
+ *
+ * Compiled on its own as a position-independent shared object (../room.mk); the page before it is the
+ * kernel's struct vdso_data, read under its sequence count. What cannot be answered here is asked of
+ * the kernel.
+ */
+#include <asm/unistd.h>
+#include <asm/vdso.h>
+#include <linux/time.h>
+#include <linux/time_types.h>
+
+#define NSEC 1000000000ULL
+#define EXPORT __attribute__((visibility("default")))
+
+extern const struct vdso_data vvar_page __attribute__((visibility("hidden")));
+
+long __vdso_clock_gettime(int clock, struct __kernel_timespec *ts);
+long __vdso_clock_getres(int clock, struct __kernel_timespec *ts);
+long __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz);
+__kernel_old_time_t __vdso_time(__kernel_old_time_t *t);
+long __vdso_getcpu(unsigned int *cpu, unsigned int *node, void *unused);
+
+static inline long syscall2(long nr, long a, long b)
+{
+	long ret;
+
+	asm volatile("syscall" : "=a"(ret) : "0"(nr), "D"(a), "S"(b) : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline u64 cycles(void)
+{
+	u32 lo, hi;
+
+	/* lfence: not before the sequence count was read. */
+	asm volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+	return (u64)hi << 32 | lo;
+}
+
+static inline u32 read_begin(const struct vdso_data *d)
+{
+	u32 seq;
+
+	while (__builtin_expect((seq = __atomic_load_n(&d->seq, __ATOMIC_ACQUIRE)) & 1, 0))
+		asm volatile("pause");
+	return seq;
+}
+
+static inline bool read_retry(const struct vdso_data *d, u32 seq)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&d->seq, __ATOMIC_RELAXED) != seq;
+}
+
+static inline u64 scale(u64 now, u64 base, u64 mult)
+{
+	u64 delta = now - base;
+
+	/* The counter of another CPU may be a few cycles behind. */
+	if (__builtin_expect((s64)delta < 0, 0))
+		delta = 0;
+	return (u64)(((unsigned __int128)delta * mult) >> 32);
+}
+
+static inline bool read_ns(int clock, u64 *out)
+{
+	const struct vdso_data *d = &vvar_page;
+	u64 ns;
+	u32 seq;
+
+	do {
+		seq = read_begin(d);
+		if (!d->cycles_usable)
+			return false;
+		u64 now = cycles();
+
+		if (clock == CLOCK_MONOTONIC_RAW) {
+			ns = d->raw_base_ns + scale(now, d->cycle_base, d->raw_mult);
+			continue;
+		}
+		ns = d->mono_base_ns + scale(now, d->cycle_base, d->mult);
+		if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
+			ns += (u64)d->real_offset_ns;
+		else if (clock == CLOCK_BOOTTIME)
+			ns += (u64)d->boot_offset_ns;
+		else if (clock == CLOCK_TAI)
+			ns += (u64)(d->real_offset_ns + d->tai_offset_ns);
+		if (clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE)
+			ns -= ns % d->coarse_ns;
+	} while (__builtin_expect(read_retry(d, seq), 0));
+	*out = ns;
+	return true;
+}
+
+#define CLOCKS_HERE                                                                                \
+	(1u << CLOCK_REALTIME | 1u << CLOCK_MONOTONIC | 1u << CLOCK_MONOTONIC_RAW |                \
+	 1u << CLOCK_REALTIME_COARSE | 1u << CLOCK_MONOTONIC_COARSE | 1u << CLOCK_BOOTTIME |       \
+	 1u << CLOCK_TAI)
+
+EXPORT long __vdso_clock_gettime(int clock, struct __kernel_timespec *ts)
+{
+	u64 ns;
+
+	if ((unsigned int)clock > 31 || !(CLOCKS_HERE >> clock & 1) || !read_ns(clock, &ns))
+		return syscall2(__NR_clock_gettime, clock, (long)ts);
+	ts->tv_sec = (s64)(ns / NSEC);
+	ts->tv_nsec = (s64)(ns % NSEC);
+	return 0;
+}
+
+EXPORT long __vdso_clock_getres(int clock, struct __kernel_timespec *ts)
+{
+	if ((unsigned int)clock > 31 || !(CLOCKS_HERE >> clock & 1))
+		return syscall2(__NR_clock_getres, clock, (long)ts);
+	if (ts) {
+		bool coarse = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE;
+
+		ts->tv_sec = 0;
+		ts->tv_nsec = coarse ? (s64)vvar_page.coarse_ns : 1;
+	}
+	return 0;
+}
+
+EXPORT long __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz)
+{
+	u64 ns;
+
+	if (tv) {
+		if (!read_ns(CLOCK_REALTIME, &ns))
+			return syscall2(__NR_gettimeofday, (long)tv, (long)tz);
+		tv->tv_sec = (long)(ns / NSEC);
+		tv->tv_usec = (long)(ns % NSEC / 1000);
+	}
+	if (tz) {
+		tz->tz_minuteswest = vvar_page.tz_minuteswest;
+		tz->tz_dsttime = vvar_page.tz_dsttime;
+	}
+	return 0;
+}
+
+EXPORT __kernel_old_time_t __vdso_time(__kernel_old_time_t *t)
+{
+	u64 ns;
+
+	if (!read_ns(CLOCK_REALTIME, &ns))
+		return syscall2(__NR_time, (long)t, 0);
+	__kernel_old_time_t sec = (__kernel_old_time_t)(ns / NSEC);
+
+	if (t)
+		*t = sec;
+	return sec;
+}
+
+EXPORT long __vdso_getcpu(unsigned int *cpu, unsigned int *node, void *unused)
+{
+	unsigned int limit;
+
+	(void)unused;
+	/* The limit of this segment is the CPU number (desc.c); there is one memory node. */
+	asm volatile("lsll %1, %0" : "=r"(limit) : "r"(0x53u));
+	if (cpu)
+		*cpu = limit;
+	if (node)
+		*node = 0;
+	return 0;
+}
+
+long clock_gettime(int clock, struct __kernel_timespec *ts)
+	__attribute__((weak, alias("__vdso_clock_gettime"), visibility("default")));
+long clock_getres(int clock, struct __kernel_timespec *ts)
+	__attribute__((weak, alias("__vdso_clock_getres"), visibility("default")));
+long gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz)
+	__attribute__((weak, alias("__vdso_gettimeofday"), visibility("default")));
+__kernel_old_time_t time(__kernel_old_time_t *t)
+	__attribute__((weak, alias("__vdso_time"), visibility("default")));
+long getcpu(unsigned int *cpu, unsigned int *node, void *unused)
+	__attribute__((weak, alias("__vdso_getcpu"), visibility("default")));

@@ -1,0 +1,50 @@
+/*
+ * The slow way in and out of a system call, taken when task->work has a bit that concerns calls.
+ *
+ * The log is switched on by "syscall_log=COMM" on the kernel's command line: a process that
+ * executes a program of that name, and all that descend from it, are logged. "syscall_log=*" logs
+ * everybody but kernel threads.
+ */
+#include <kernel/syscall/syscall.h>
+
+#include <kern/string.h>
+#include <asm/regs.h>
+#include <kernel/arch_up.h>
+#include <kernel/cmdline/cmdline.h>
+#include <kernel/task/task.h>
+
+void syscall_log_task(struct task *t, bool on)
+{
+	if (on)
+		__atomic_fetch_or(&t->work, WORK_LOG, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&t->work, ~WORK_LOG, __ATOMIC_RELAXED);
+}
+
+/* Runs in the process that did exec, when it is its only thread and has its new name. */
+static void syscall_log_exec(struct process *p)
+{
+	char comm[TASK_COMM_LEN];
+
+	(void)p;
+	if (!cmdline_value("syscall_log", comm, sizeof(comm)))
+		return;
+	if (strcmp(comm, "*") == 0 || strcmp(comm, current->comm) == 0)
+		syscall_log_task(current, true);
+}
+
+static const struct task_hook syscall_task_hook = { .exec = syscall_log_exec };
+TASK_HOOK(syscall_task_hook);
+
+long syscall_enter_slow(struct regs *regs, long nr)
+{
+	if (READ_ONCE(current->work) & WORK_LOG)
+		syscall_log_enter(regs);
+	return nr;
+}
+
+void syscall_leave_slow(struct regs *regs)
+{
+	if (READ_ONCE(current->work) & WORK_LOG)
+		syscall_log_leave(regs);
+}

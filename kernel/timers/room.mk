@@ -1,0 +1,3 @@
+room := kernel/timers
+deps := kernel/cred kernel/lock kernel/rcu kernel/sched kernel/signal kernel/slab kernel/task kernel/time kernel/uaccess
+objs := itimer.o posix.o
