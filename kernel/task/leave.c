@@ -45,12 +45,6 @@ void user_leave_work(struct regs *regs, u32 work)
 		rseq_leave(regs);
 }
 
-/* First C code of a new task, on its own stack: ends the switch that led here. */
-void task_start_up(struct task *prev)
-{
-	sched_after_switch(prev);
-}
-
 long syscall_enter_slow(struct regs *regs, long nr)
 {
 	if (READ_ONCE(current->work) & WORK_LOG)
