@@ -26,9 +26,9 @@ undefined:
 		'$$(NF-1) ~ /^[TDBRWVACtdbr]$$/ { def[$$NF] = 1 } $$(NF-1) == "U" && !($$NF in use) { split($$1, f, ":"); use[$$NF] = f[1] } \
 		END { for (s in use) if (!(s in def)) printf "%-40s %s\n", s, use[s] }' | sed 's#$(OBJ)/##' | sort
 
-# Attach to a QEMU that was started with `-s` (corbel run --vmm-arg -s): symbols and commands.
+# A machine stopped at its first instruction, with symbols and commands; GDB_TARGET=:1234 joins a running one.
 GDB ?= gdb
 .PHONY: gdb
-gdb: $(O)/corbel.debug
+gdb: $(O)/corbel.debug launcher out/rootfs/busybox.tar
 	$(Q)command -v $(GDB) > /dev/null || tools/setup gdb
-	$(GDB) -q $(O)/corbel.debug -x tools/gdb-corbel.py -ex 'target remote $(if $(GDB_TARGET),$(GDB_TARGET),:1234)'
+	$(Q)GDB_TARGET='$(GDB_TARGET)' tools/gdb-session $(O) $(GDB)
