@@ -7,10 +7,8 @@
 #include <kernel/arch_up.h>
 
 #include <kernel/signal/signal.h>
-#include <kernel/syscall/syscall.h>
 #include <kernel/task/task_impl.h>
 #include <kernel/uaccess/uaccess.h>
-#include <asm/regs.h>
 
 static void notify_run(struct task *t)
 {
@@ -43,23 +41,4 @@ void user_leave_work(struct regs *regs, u32 work)
 		signal_deliver(regs);
 	if (READ_ONCE(t->work) & WORK_RSEQ)
 		rseq_leave(regs);
-}
-
-long syscall_enter_slow(struct regs *regs, long nr)
-{
-	if (READ_ONCE(current->work) & WORK_LOG)
-		syscall_log_enter(regs);
-	return nr;
-}
-
-void syscall_leave_slow(struct regs *regs)
-{
-	u32 work = READ_ONCE(current->work);
-
-	if (work & WORK_LOG)
-		syscall_log_leave(regs);
-	if (work & TASK_WORK_SINGLESTEP) {
-		task_work_clear(current, TASK_WORK_SINGLESTEP);
-		signal_force(SIGTRAP, TRAP_TRACE, regs_ip(regs), 0);
-	}
 }
