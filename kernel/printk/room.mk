@@ -1,3 +1,4 @@
 room := kernel/printk
 deps := kernel/cmdline kernel/cred kernel/device kernel/file kernel/panic kernel/slab kernel/task kernel/time kernel/uaccess kernel/uio kernel/vmap kernel/wait
 objs := printk.o ring.o syslog.o kmsg.o
+tests := printk_test.o

@@ -211,11 +211,6 @@ void sched_after_switch(struct task *prev)
 	sched_leave();
 }
 
-void task_start_up(struct task *prev)
-{
-	sched_after_switch(prev);
-}
-
 static inline bool sched_signal_wakes(struct task *t, unsigned int state)
 {
 	if (likely(!(READ_ONCE(t->work) & WORK_SIGNAL)))

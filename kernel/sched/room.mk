@@ -1,3 +1,4 @@
 room := kernel/sched
 deps := kernel/cred kernel/uaccess kernel/lock kernel/printk kernel/rcu kernel/signal kernel/task kernel/time lib/rbtree
 objs := core.o fair.o rt.o balance.o account.o policy.o syscalls.o
+tests := sched_test.o

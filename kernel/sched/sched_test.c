@@ -1,0 +1,202 @@
+#include <kern/ktest.h>
+#include <kernel/sched/sched_impl.h>
+#include <kernel/wait/wait.h>
+
+#define HOGS 3
+
+struct hog {
+	u32 go, stop;		/* atomic */
+	u64 ran_ns;
+	int nice;
+	struct completion done;
+};
+
+static int hog_thread(void *ctx)
+{
+	struct hog *h = ctx;
+
+	while (!READ_ONCE(h->stop))
+		cpu_relax();
+	h->ran_ns = sched_task_runtime_ns(current);
+	completion_done(&h->done);
+	return 0;
+}
+
+static void nap(u64 ns)
+{
+	if (sched_sleep_until(time_mono_ns() + ns, TASK_UNINTERRUPTIBLE))
+		return;
+}
+
+/* On one CPU, equal tasks get equal time and a task of nice 5 about a third of one of nice 0. */
+KTEST(sched, fair_shares)
+{
+	static struct hog h[HOGS];
+	struct task *task;
+
+	for (int i = 0; i < HOGS; i++) {
+		memset(&h[i], 0, sizeof(h[i]));
+		completion_init(&h[i].done);
+		KTEST_REQUIRE(kthread_start_on(0, hog_thread, &h[i], "hog", &task) == 0);
+		if (i == 2)
+			EXPECT_EQ(sched_set_policy(task, SCHED_NORMAL, 5, 0), 0);
+	}
+	nap(400000000);
+	for (int i = 0; i < HOGS; i++)
+		WRITE_ONCE(h[i].stop, 1);
+	for (int i = 0; i < HOGS; i++)
+		completion_wait(&h[i].done);
+	EXPECT_LT(h[0].ran_ns * 2, h[1].ran_ns * 3);
+	EXPECT_LT(h[1].ran_ns * 2, h[0].ran_ns * 3);
+	EXPECT_LT(h[2].ran_ns * 2, h[0].ran_ns);
+	EXPECT_GT(h[2].ran_ns * 8, h[0].ran_ns);
+}
+
+/* Hogs spread over the CPUs. */
+KTEST(sched, balance_uses_all_cpus)
+{
+	static struct hog h[8];
+	unsigned int cpus = cpumask_weight(cpumask_read(&sched_cpus));
+	u64 begin = time_mono_ns(), total = 0, wall;
+	struct task *task;
+
+	if (cpus < 2)
+		KTEST_SKIP("one CPU");
+	if (cpus > 8)
+		cpus = 8;
+	for (unsigned int i = 0; i < cpus; i++) {
+		memset(&h[i], 0, sizeof(h[i]));
+		completion_init(&h[i].done);
+		KTEST_REQUIRE(kthread_start(hog_thread, &h[i], "hog", &task) == 0);
+	}
+	nap(300000000);
+	for (unsigned int i = 0; i < cpus; i++)
+		WRITE_ONCE(h[i].stop, 1);
+	for (unsigned int i = 0; i < cpus; i++) {
+		completion_wait(&h[i].done);
+		total += h[i].ran_ns;
+	}
+	wall = time_mono_ns() - begin;
+	EXPECT_GT(total * 4, wall * cpus * 2);
+}
+
+struct mover {
+	unsigned int seen[8];
+	struct completion done;
+};
+
+static int mover_thread(void *ctx)
+{
+	struct mover *m = ctx;
+	unsigned int cpus = cpumask_weight(cpumask_read(&sched_cpus));
+
+	for (unsigned int i = 0; i < 200; i++) {
+		struct cpumask one = CPUMASK_OF(i % cpus);
+
+		if (sched_set_affinity(current, &one))
+			break;
+		preempt_disable();
+		if (cpu_id() == i % cpus)
+			m->seen[(i % cpus) % 8]++;
+		preempt_enable();
+	}
+	completion_done(&m->done);
+	return 0;
+}
+
+/* A task that binds itself to a CPU is there when the call returns. */
+KTEST(sched, affinity_moves_the_caller)
+{
+	static struct mover m;
+	struct task *task;
+	unsigned int total = 0;
+
+	memset(&m, 0, sizeof(m));
+	completion_init(&m.done);
+	KTEST_REQUIRE(kthread_start(mover_thread, &m, "mover", &task) == 0);
+	completion_wait(&m.done);
+	for (int i = 0; i < 8; i++)
+		total += m.seen[i];
+	EXPECT_EQ(total, 200);
+}
+
+/* A FIFO task keeps the CPU from a fair one until it sleeps. */
+KTEST(sched, fifo_goes_first)
+{
+	static struct hog h;
+	struct task *task;
+	u64 begin;
+
+	memset(&h, 0, sizeof(h));
+	completion_init(&h.done);
+	KTEST_REQUIRE(kthread_start_on(0, hog_thread, &h, "hog", &task) == 0);
+	nap(5000000);
+	EXPECT_EQ(sched_set_policy(current, SCHED_FIFO, 0, 10), 0);
+	begin = time_mono_ns();
+	for (int i = 0; i < 20; i++)
+		nap(200000);
+	EXPECT_LT(time_mono_ns() - begin, 2000000000ull);
+	EXPECT_EQ(sched_set_policy(current, SCHED_NORMAL, 0, 0), 0);
+	EXPECT_LT(sched_set_policy(current, SCHED_FIFO, 0, 0), 0);
+	EXPECT_LT(sched_set_policy(current, SCHED_NORMAL, 20, 0), 0);
+	WRITE_ONCE(h.stop, 1);
+	completion_wait(&h.done);
+}
+
+#define STORM_THREADS 8
+#define STORM_ROUNDS 400
+
+struct storm {
+	struct wait_queue wq;
+	u32 tokens, running;	/* atomic */
+	u64 handed;		/* atomic */
+	struct completion done;
+};
+
+static bool storm_take(struct storm *s)
+{
+	u32 v = __atomic_load_n(&s->tokens, __ATOMIC_SEQ_CST);
+
+	while (v) {
+		if (__atomic_compare_exchange_n(&s->tokens, &v, v - 1, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST))
+			return true;
+	}
+	return false;
+}
+
+static int storm_thread(void *ctx)
+{
+	struct storm *s = ctx;
+
+	for (int i = 0; i < STORM_ROUNDS; i++) {
+		(void)wait_event_full(&s->wq, storm_take(s), TASK_UNINTERRUPTIBLE, i & 1,
+				      WAIT_FOREVER);
+		__atomic_add_fetch(&s->handed, 1, __ATOMIC_SEQ_CST);
+		if (i % 7 == 0)
+			nap(20000);
+		__atomic_add_fetch(&s->tokens, 1, __ATOMIC_SEQ_CST);
+		wake_up(&s->wq);
+	}
+	if (!__atomic_sub_fetch(&s->running, 1, __ATOMIC_SEQ_CST))
+		completion_done(&s->done);
+	return 0;
+}
+
+/* Many tasks, few tokens, exclusive and shared waiters, sleeps in between: no wake-up is lost. */
+KTEST(sched, wake_up_storm)
+{
+	static struct storm s;
+	struct task *task;
+
+	memset(&s, 0, sizeof(s));
+	wait_queue_init(&s.wq);
+	completion_init(&s.done);
+	s.tokens = 2;
+	s.running = STORM_THREADS;
+	for (int i = 0; i < STORM_THREADS; i++)
+		KTEST_REQUIRE(kthread_start(storm_thread, &s, "storm", &task) == 0);
+	completion_wait(&s.done);
+	EXPECT_EQ(s.handed, STORM_THREADS * STORM_ROUNDS);
+	EXPECT_EQ(s.tokens, 2);
+}
