@@ -30,7 +30,7 @@ check-rooms:
 
 # Every public header compiles alone. (-include, so that #pragma once does not warn in a main file.)
 ROOM_HEADERS = $(foreach r,$(ROOMS),$(wildcard $r/$(notdir $r).h))
-HEADERS = $(ROOM_HEADERS) $(wildcard include/kern/*.h arch/$(ARCH)/include/asm/*.h kernel/arch_up.h)
+HEADERS = $(ROOM_HEADERS) $(wildcard include/kern/*.h arch/$(ARCH)/include/asm/*.h arch/include/asm/*.h kernel/arch_up.h)
 check-headers: $(PREPARE)
 	$(Q)printf '%s\n' $(HEADERS) | xargs -P 2 -I{} sh -c \
 		'$(CC) $(subst ','\'',$(KCFLAGS)) -fsyntax-only -include {} -x c /dev/null || { echo "{}: does not compile alone"; exit 1; }'
@@ -65,7 +65,7 @@ check-user: $(PREPARE)
 check-cppcheck:
 	$(Q)cppcheck --quiet -j 2 --max-configs=1 --enable=warning,portability --inline-suppr --error-exitcode=1 \
 		--suppressions-list=build/cppcheck-suppress --template='{file}:{line}: {id}: {message}' \
-		-I. -Iinclude -Iarch/$(ARCH)/include -D__x86_64__ -D__GNUC__=12 $(wildcard lib kernel fs net drivers)
+		-I. -Iinclude -Iarch/$(ARCH)/include -Iarch/include -D__x86_64__ -D__GNUC__=12 $(wildcard lib kernel fs net drivers)
 
 check-shell:
 	$(Q)for f in tools/* .ci/run $(wildcard test/*/*.sh); do \

@@ -25,7 +25,7 @@ WARN_KERNEL := $(WARN) -Wframe-larger-than=$(if $(CONFIG_KASAN),4096,2048) \
 
 CC_INCLUDE := $(shell $(CC) -print-file-name=include)
 FORCED := $(addprefix -include ,$(GEN)/config.h $(wildcard include/kern/banned.h))
-KINCLUDE := -nostdinc -I. -Iinclude -Iarch/$(ARCH)/include -I$(O)/include \
+KINCLUDE := -nostdinc -I. -Iinclude -Iarch/$(ARCH)/include -Iarch/include -I$(O)/include \
 	-isystem $(CC_INCLUDE) -isystem abi/include -isystem $(O)/uapi $(FORCED)
 
 # Globals are left to UBSan's bounds check: red zones around them would need constructors at boot and

@@ -17,7 +17,7 @@ sanitize-bootinfo.o := n
 VDSO_FLAGS := -std=gnu11 -O2 -m64 -fPIC -ffreestanding -fno-stack-protector -fno-common \
 	-fasynchronous-unwind-tables -fvisibility=hidden -fcf-protection=none -mno-sse -mno-mmx $(KINCLUDE) \
 	-D__KERNEL__ -Wall -Wextra -Werror
-$(O)/vdso.so: arch/x86_64/vdso/vdso_time.c arch/x86_64/vdso/vdso.lds arch/x86_64/include/asm/vdso.h | $(PREPARE)
+$(O)/vdso.so: arch/x86_64/vdso/vdso_time.c arch/x86_64/vdso/vdso.lds arch/include/asm/vdso.h | $(PREPARE)
 	$(call say,VDSO,$@)$(CC) $(VDSO_FLAGS) -c -o $(O)/vdso_time.o $< && \
 		$(LD) -m elf_x86_64 -shared -soname linux-vdso.so.1 --hash-style=both --eh-frame-hdr \
 		--build-id=none -z noexecstack -z max-page-size=4096 -Bsymbolic --no-undefined -S -s \
