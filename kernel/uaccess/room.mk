@@ -1,3 +1,4 @@
 room := kernel/uaccess
 deps :=
 objs := uaccess.o
+tests := uaccess_test.o
