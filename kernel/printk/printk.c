@@ -12,6 +12,7 @@
 #include <kernel/printk/printk.h>
 #include <kernel/printk/printk_impl.h>
 #include <kernel/panic/panic.h>
+#include <kernel/boot/boot.h>
 #include <kernel/cmdline/cmdline.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
@@ -311,17 +312,24 @@ static void printk_grow(u64 size)
 
 void printk_init(void)
 {
-	u64 size;
+	u64 level;
 
 	syslog_init();
 	if (cmdline_has("quiet"))
 		console_loglevel = 4;
 	if (cmdline_has("debug"))
 		console_loglevel = 10;
-	if (cmdline_u64("loglevel", &size) && size <= 15)
-		console_loglevel = size ? (int)size : 1;
+	if (cmdline_u64("loglevel", &level) && level <= 15)
+		console_loglevel = level ? (int)level : 1;
 	if (cmdline_has("ignore_loglevel"))
 		console_loglevel = 15;
+}
+
+static void printk_init_late(void)
+{
+	u64 size;
+
 	if (cmdline_size("log_buf_len", &size))
 		printk_grow(size);
 }
+INITCALL(printk_init_late);

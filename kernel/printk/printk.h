@@ -82,7 +82,7 @@ extern struct wait_queue printk_wait;
 /* A line written by user space to /dev/kmsg. */
 void printk_user(u8 level, u8 facility, const char *text, size_t len);
 
-/* Reads loglevel=, quiet, debug, ignore_loglevel, log_buf_len=, printk.devkmsg. Needs slab for the last. */
+/* Reads loglevel=, quiet, debug, ignore_loglevel. log_buf_len= is obeyed when there is memory. */
 void printk_init(void);
 /* Wakes readers whose wake-up could not be done where the message came from. */
 void printk_run_deferred(void);

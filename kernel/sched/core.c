@@ -205,7 +205,7 @@ static __always_inline void sched_leave(void)
 	irqs_on();
 }
 
-void sched_after_switch(struct task *prev)
+void task_start_up(struct task *prev)
 {
 	sched_finish_switch(prev);
 	sched_leave();

@@ -55,9 +55,6 @@ void sched_init(void);			/* boot CPU, before the first switch */
 void sched_init_cpu(unsigned int cpu);	/* on each secondary CPU: becomes its idle task */
 void sched_idle_loop(void) __attribute__((noreturn));
 
-/* Of a new task, on its own stack: ends the switch that came from @prev. Called by task_start_up(). */
-void sched_after_switch(struct task *prev);
-
 /* Gives the CPU away if the state says so, or if a better task waits.  May not hold spinlocks. */
 void sched_schedule(void);
 /* Called by preempt_enable() when a switch is due; does nothing while interrupts are off. */

@@ -6,6 +6,7 @@
  */
 #include <kernel/timers/timers.h>
 #include <kernel/timers/timers_impl.h>
+#include <kernel/boot/boot.h>
 #include <kernel/sched/sched.h>
 #include <kernel/signal/signal.h>
 #include <kernel/slab/slab.h>
@@ -219,12 +220,13 @@ static const struct task_hook timers_hook = {
 };
 TASK_HOOK(timers_hook);
 
-void timers_init(void)
+static void timers_start(void)
 {
 	signal_set_timer_hook(timers_signal_taken);
 	sched_set_tick_hook(timers_tick);
 	posix_timers_init();
 }
+INITCALL(timers_start);
 
 /* --- system calls --- */
 

@@ -9,7 +9,6 @@
 struct process;
 struct task;
 
-void timers_init(void);
 /* The last thread of @p is gone or exec begins anew: removes all (@exec: but the interval timers). */
 void timers_process_exit(struct process *p);
 void timers_process_exec(struct process *p);
