@@ -143,8 +143,9 @@ static void set_console_mode(int tty)
 		t.c_iflag &= ~(tcflag_t)(ICRNL | INLCR | IGNCR | IXON | IXOFF | ISTRIP);
 		t.c_oflag &= ~(tcflag_t)OPOST;
 		t.c_lflag &= ~(tcflag_t)(ISIG | ECHO | ECHONL);
-		/* The launcher quotes these two bytes, so that the stream can carry them. */
 		t.c_lflag |= ICANON | IEXTEN;
+		/* Of the special characters two are left; the launcher quotes both in the stream. */
+		memset(t.c_cc, _POSIX_VDISABLE, sizeof(t.c_cc));
 	}
 	t.c_cc[VEOF] = 4;
 	t.c_cc[VLNEXT] = 22;
