@@ -33,8 +33,25 @@
 	.asciz "Xen"
 	.long PHYS(boot_entry32)
 
+	/* First bytes of the image, at fixed offsets for bzimage/setup.S. */
+	.section .head.text, "ax"
+	.code64
+	jmp boot_entry64
+	.balign 16
+	.code32
+	jmp boot_entry32_linux
+
 	.section .init.text, "ax"
 	.code32
+/* The 32-bit Linux protocol: esi = boot_params. */
+boot_entry32_linux:
+	cld
+	cli
+	movl $PHYS(boot_stack_top), %esp
+	movl %esi, %edi
+	movl $2, %ebp
+	jmp boot_common32
+
 	.globl boot_entry32
 boot_entry32:
 	cld
@@ -42,6 +59,7 @@ boot_entry32:
 	movl $PHYS(boot_stack_top), %esp
 	movl %ebx, %edi
 	movl $1, %ebp /* BOOT_PROTOCOL_PVH */
+boot_common32:
 	/* Long mode at all? NX? */
 	movl $0x80000000, %eax
 	cpuid

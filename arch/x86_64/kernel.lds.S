@@ -35,6 +35,7 @@ SECTIONS
 
 	.text : AT(ADDR(.text) - KERNEL_IMAGE_BASE) {
 		text_start = .;
+		KEEP(*(.head.text))
 		*(.text.entry)
 		*(.text.hot .text.hot.*)
 		*(.text .text.[a-zA-Z0-9_]*)

@@ -25,3 +25,9 @@ $(O)/vdso.so: arch/x86_64/vdso/vdso_time.c arch/x86_64/vdso/vdso.lds arch/includ
 $(GEN)/vdso_image.inc: $(O)/vdso.so
 	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' > $@
 $(OBJ)/arch/x86_64/vdso.o: $(GEN)/vdso_image.inc
+
+# For loaders that know no ELF: make bzImage
+.PHONY: bzImage
+bzImage: $(O)/bzImage
+$(O)/bzImage: $(O)/corbel.debug tools/mk-bzimage arch/x86_64/bzimage/setup.S
+	$(call say,BZIMAGE,$@)tools/mk-bzimage $< $(O)
