@@ -85,8 +85,8 @@ void kernel_main(void)
 
 	if (task_start_init(kernel_init))
 		panic("No memory for the first process");
-	irqs_on();
 	lock_debug_scheduler_up();
+	irqs_on();
 	sched_idle_loop();
 }
 

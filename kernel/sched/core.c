@@ -472,7 +472,6 @@ void sched_init_cpu(unsigned int cpu)
 
 void sched_idle_loop(void)
 {
-	lock_debug_scheduler_up();
 	cpumask_set(&sched_idle_cpus, cpu_id());
 	preempt_disable();
 	for (;;) {
