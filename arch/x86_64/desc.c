@@ -100,4 +100,6 @@ void desc_init_cpu(unsigned int cpu, void *ist)
 	asm volatile("lidt %0" : : "m"((struct x86_desc_ptr){ sizeof(idt) - 1,
 							     (u64)(unsigned long)idt }));
 	this_cpu_write(cpu_number, cpu);
+	if (cpu_has(CPU_RDTSCP) || cpu_has(CPU_RDPID))
+		msr_write(MSR_TSC_AUX, cpu);
 }

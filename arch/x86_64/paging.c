@@ -10,6 +10,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/boot/boot.h>
+#include <kernel/frame/frame.h>
 
 #include "x86_impl.h"
 
@@ -258,4 +259,13 @@ void arch_init_late(void)
 {
 	image_protect(rodata_start, rodata_end, PGPROT_KERNEL_RO);
 	tlb_flush_kernel((unsigned long)rodata_start, (unsigned long)rodata_end);
+}
+
+/* Secondary CPUs have been made from the per-CPU template by now. */
+void arch_free_init(void)
+{
+	for (const char *at = init_start; at < init_end; at += PAGE_SIZE)
+		image_unmap_page(at);
+	tlb_flush_kernel((unsigned long)init_start, (unsigned long)init_end);
+	frame_free_range(kernel_sym_to_phys(init_start), kernel_sym_to_phys(init_end));
 }

@@ -99,7 +99,8 @@ static void key_turn(struct static_key *key, bool on)
 		char *site = (char *)(unsigned long)&j->site + j->site;
 		unsigned long target = (unsigned long)&j->target + (long)j->target;
 
-		if ((const char *)&j->key + (long)j->key != (const char *)key)
+		if ((const char *)&j->key + (long)j->key != (const char *)key ||
+		    !patch_is_text((unsigned long)site)) /* .init, which is freed */
 			continue;
 		if (on)
 			patch_make_jump(text, (unsigned long)site, target);
