@@ -46,9 +46,10 @@ void futex_init(void)
 		spin_init(&buckets[i].lock, LK_FUTEX);
 		list_init(&buckets[i].list);
 	}
+	futex_pi_init();
 }
 
-static int get_key(u32 __user *uaddr, bool shared, bool write, struct mm_key *key)
+int futex_get_key(u32 __user *uaddr, bool shared, bool write, struct mm_key *key)
 {
 	unsigned long addr = (unsigned long)uaddr;
 
@@ -66,7 +67,7 @@ static int get_key(u32 __user *uaddr, bool shared, bool write, struct mm_key *ke
 	return 0;
 }
 
-static bool key_equal(const struct mm_key *a, const struct mm_key *b)
+bool futex_key_equal(const struct mm_key *a, const struct mm_key *b)
 {
 	return a->object == b->object && a->index == b->index && a->offset == b->offset &&
 	       a->shared == b->shared;
@@ -78,7 +79,7 @@ static struct futex_bucket *bucket_of(const struct mm_key *key)
 }
 
 /* Reads the word with a bucket locked: -EFAULT if the page is not there right now. */
-static int read_word(u32 __user *uaddr, u32 *out)
+int futex_read_word(u32 __user *uaddr, u32 *out)
 {
 	int err;
 
@@ -122,7 +123,7 @@ static bool waiter_remove(struct futex_waiter *w)
 static int wait_setup(struct futex_waiter *w, u32 __user *uaddr, bool shared, u32 val)
 {
 	for (;;) {
-		int err = get_key(uaddr, shared, false, &w->key);
+		int err = futex_get_key(uaddr, shared, false, &w->key);
 		u32 now;
 
 		if (err)
@@ -131,7 +132,7 @@ static int wait_setup(struct futex_waiter *w, u32 __user *uaddr, bool shared, u3
 
 		__atomic_fetch_add(&b->waiters, 1, __ATOMIC_SEQ_CST);
 		spin_lock(&b->lock);
-		err = read_word(uaddr, &now);
+		err = futex_read_word(uaddr, &now);
 		if (!err && now == val) {
 			w->bucket = b;
 			list_add_tail(&w->link, &b->list);
@@ -213,7 +214,7 @@ static int wake_in(struct futex_bucket *b, const struct mm_key *key, int count, 
 	int woken = 0;
 
 	list_for_each_entry_safe(w, n, &b->list, link) {
-		if (!(w->bitset & bitset) || !key_equal(&w->key, key))
+		if (!(w->bitset & bitset) || !futex_key_equal(&w->key, key))
 			continue;
 		waiter_woken(w);
 		if (++woken >= count)
@@ -229,7 +230,7 @@ int futex_wake_key(u32 __user *uaddr, bool shared, int count, u32 bitset)
 
 	if (!bitset)
 		return -EINVAL;
-	int err = get_key(uaddr, shared, false, &key);
+	int err = futex_get_key(uaddr, shared, false, &key);
 
 	if (err)
 		return err;
@@ -280,10 +281,10 @@ static int futex_requeue(u32 __user *uaddr1, u32 __user *uaddr2, bool shared, in
 	if (wake < 0 || requeue < 0)
 		return -EINVAL;
 again:;
-	int err = get_key(uaddr1, shared, false, &k1);
+	int err = futex_get_key(uaddr1, shared, false, &k1);
 
 	if (!err)
-		err = get_key(uaddr2, shared, false, &k2);
+		err = futex_get_key(uaddr2, shared, false, &k2);
 	if (err)
 		return err;
 	struct futex_bucket *b1 = bucket_of(&k1), *b2 = bucket_of(&k2);
@@ -292,14 +293,14 @@ again:;
 	__atomic_fetch_add(&b2->waiters, 1, __ATOMIC_SEQ_CST);
 	lock_two(b1, b2);
 	if (expected) {
-		err = read_word(uaddr1, &now);
+		err = futex_read_word(uaddr1, &now);
 		if (!err && now != *expected)
 			err = -EAGAIN;
 		if (err)
 			goto out;
 	}
 	list_for_each_entry_safe(w, n, &b1->list, link) {
-		if (!key_equal(&w->key, &k1))
+		if (!futex_key_equal(&w->key, &k1))
 			continue;
 		if (done >= wake + requeue)
 			break;
@@ -371,9 +372,9 @@ static int futex_wake_op(u32 __user *uaddr1, u32 __user *uaddr2, bool shared, in
 	if (err)
 		return err;
 	for (;;) {
-		err = get_key(uaddr1, shared, false, &k1);
+		err = futex_get_key(uaddr1, shared, false, &k1);
 		if (!err)
-			err = get_key(uaddr2, shared, true, &k2);
+			err = futex_get_key(uaddr2, shared, true, &k2);
 		if (err)
 			return err;
 		struct futex_bucket *b1 = bucket_of(&k1), *b2 = bucket_of(&k2);
@@ -410,8 +411,10 @@ static int get_deadline(int cmd, bool realtime, const struct __kernel_timespec _
 	u64 ns;
 
 	*out = WAIT_FOREVER;
-	if (!timeout || (cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET))
+	if (!timeout || (cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI &&
+			 cmd != FUTEX_LOCK_PI2))
 		return 0;
+	realtime |= cmd == FUTEX_LOCK_PI;
 	int err = timespec_from_user(timeout, &ns);
 
 	if (err)
@@ -459,6 +462,14 @@ long sys_futex(u32 __user *uaddr, int op, unsigned int val,
 		return futex_requeue(uaddr, uaddr2, shared, (int)val, val2, &val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(uaddr, uaddr2, shared, (int)val, val2, val3);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		err = get_deadline(cmd, realtime, timeout, &deadline);
+		return err ? err : futex_lock_pi(uaddr, shared, deadline, false);
+	case FUTEX_TRYLOCK_PI:
+		return futex_lock_pi(uaddr, shared, WAIT_FOREVER, true);
+	case FUTEX_UNLOCK_PI:
+		return futex_unlock_pi(uaddr, shared);
 	}
 	return -ENOSYS;
 }

@@ -83,7 +83,7 @@ static int fetch_entry(unsigned long __user *at, unsigned long *entry, bool *pi)
 	return 0;
 }
 
-void futex_exit_robust(struct task *t)
+static void exit_list(struct task *t)
 {
 	struct robust_list_head __user *head = t->robust_list;
 	unsigned long entry, next, pending;
@@ -112,4 +112,11 @@ void futex_exit_robust(struct task *t)
 	if (pending)
 		(void)lock_owner_died(t, (u32 __user *)(pending + (unsigned long)offset), pending_pi,
 				      true);
+}
+
+void futex_exit_robust(struct task *t)
+{
+	exit_list(t);
+	if (unlikely(!list_empty(&t->pi_owned)))
+		futex_exit_pi(t);
 }
