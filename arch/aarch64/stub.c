@@ -1,7 +1,7 @@
 /*
- * What runs on aarch64 today: one line through the PL011 of QEMU's virt machine, then power-off by PSCI.
- * Every header of the contract is included, so that the wall between the portable kernel and the
- * machine is checked by a second compiler.
+ * What runs on aarch64 today: one line through the PL011 of QEMU's virt machine, then power-off by
+ * PSCI. Every header of the contract is included, so that the wall between the portable kernel and
+ * the machine is checked by a second compiler.
  */
 #include <asm/clock.h>
 #include <asm/context.h>

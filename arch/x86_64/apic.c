@@ -1,11 +1,11 @@
 /*
- * Local APIC, I/O APIC and the one-shot timer. Intel SDM vol. 3, chapter 11 (10 in older editions); Intel
- * 82093AA datasheet.
+ * Local APIC, I/O APIC and the one-shot timer. Intel SDM vol. 3, chapter 11 (10 in older editions);
+ * Intel 82093AA datasheet.
  *
  * One vector space for all CPUs: 176 device vectors, each belonging to a line and delivered to one
  * CPU. The 8259 pair is masked for good.
  */
-#include "apic.h"
+#include "apic_impl.h"
 
 #include <asm/clock.h>
 #include <asm/init.h>
@@ -98,7 +98,7 @@ void apic_icr(u32 dest, u32 command)
 
 /* --- timer --- */
 
-static u64 timer_mult; /* timer ticks per ns, 32.32; 0: deadline mode */
+static u64 timer_mult;	  /* timer ticks per ns, 32.32; 0: deadline mode */
 static u64 deadline_mult; /* cycles per ns, 32.32 */
 #define TIMER_MASKED 0x10000u
 #define TIMER_DEADLINE 0x40000u
@@ -280,12 +280,12 @@ void irqchip_disable_msi(unsigned int irq)
 const char *irqchip_arch_name(unsigned int index, const char **what)
 {
 	static const char *const names[COUNT_KINDS][2] = {
-		[COUNT_NMI] = { "NMI", "Non-maskable interrupts" },
-		[COUNT_TIMER] = { "LOC", "Local timer interrupts" },
-		[COUNT_SPURIOUS] = { "SPU", "Spurious interrupts" },
-		[COUNT_RESCHED] = { "RES", "Rescheduling interrupts" },
-		[COUNT_CALL] = { "CAL", "Function call interrupts" },
-		[COUNT_TLB] = { "TLB", "TLB shootdowns" },
+		[COUNT_NMI] = {"NMI", "Non-maskable interrupts"},
+		[COUNT_TIMER] = {"LOC", "Local timer interrupts"},
+		[COUNT_SPURIOUS] = {"SPU", "Spurious interrupts"},
+		[COUNT_RESCHED] = {"RES", "Rescheduling interrupts"},
+		[COUNT_CALL] = {"CAL", "Function call interrupts"},
+		[COUNT_TLB] = {"TLB", "TLB shootdowns"},
 	};
 
 	if (index >= COUNT_KINDS)
@@ -383,8 +383,8 @@ int apic_init(void)
 		vector_irq[v] = NO_IRQ;
 	x2apic = cpu_has(CPU_X2APIC);
 	if (!x2apic) {
-		lapic_base = ioremap(machine.lapic_addr ? machine.lapic_addr : 0xfee00000, PAGE_SIZE,
-				     VMAP_UC);
+		lapic_base = ioremap(machine.lapic_addr ? machine.lapic_addr : 0xfee00000,
+				     PAGE_SIZE, VMAP_UC);
 		if (!lapic_base)
 			return -ENOMEM;
 	}

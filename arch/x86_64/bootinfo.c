@@ -58,7 +58,7 @@ static bool mem_insert(u64 start, u64 end, enum boot_mem_type type)
 		return false;
 	for (; i > 0 && b->mem[i - 1].start > start; i--)
 		b->mem[i] = b->mem[i - 1];
-	b->mem[i] = (struct boot_mem){ start, end, type };
+	b->mem[i] = (struct boot_mem){start, end, type};
 	b->mem_count++;
 	return true;
 }
@@ -196,8 +196,8 @@ static void read_pvh(u64 phys)
 }
 
 /*
- * The zero page by offset (https://docs.kernel.org/arch/x86/zero-page.html): its UAPI header includes one that
- * no package of ours has.
+ * The zero page by offset (https://docs.kernel.org/arch/x86/zero-page.html): its UAPI header
+ * includes one that no package of ours has.
  */
 #define ZP_ACPI_RSDP 0x070
 #define ZP_EXT_INITRD 0x0c0

@@ -1,9 +1,9 @@
 /*
  * The cycle counter.
  *
- * Its rate comes from the CPU (leaves 0x15, 0x16), from the hypervisor (leaf 0x40000010, KVM's clock
- * page), or is measured for two milliseconds against the ACPI timer or the PIT: long enough for
- * 100 ppm, short enough not to be felt in the boot time.
+ * Its rate comes from the CPU (leaves 0x15, 0x16), from the hypervisor (leaf 0x40000010, KVM's
+ * clock page), or is measured for two milliseconds against the ACPI timer or the PIT: long enough
+ * for 100 ppm, short enough not to be felt in the boot time.
  */
 #include <asm/clock.h>
 #include <asm/io.h>
@@ -109,7 +109,7 @@ static u32 pit_read(void)
 static void pit_start(void)
 {
 	outb((inb(0x61) & ~2u) | 1u, 0x61); /* gate on, speaker off */
-	outb(0xb0, 0x43); /* channel 2, both bytes, one shot */
+	outb(0xb0, 0x43);		    /* channel 2, both bytes, one shot */
 	outb(0xff, 0x42);
 	outb(0xff, 0x42);
 }
@@ -158,8 +158,8 @@ static u64 measure(const struct reference *ref)
 
 static u64 hz_measured(void)
 {
-	struct reference pm = { pm_timer_read, PM_TIMER_HZ, PM_TIMER_MASK };
-	struct reference pit = { pit_read, PIT_HZ, 0xffff };
+	struct reference pm = {pm_timer_read, PM_TIMER_HZ, PM_TIMER_MASK};
+	struct reference pit = {pit_read, PIT_HZ, 0xffff};
 	u64 hz = 0;
 
 	pm_timer_port = acpi_pm_timer_port();

@@ -1,8 +1,8 @@
 /*
  * Threads: switching stacks, the first frame of a new thread, segment bases.
  *
- * With FSGSBASE user mode may change its bases at any time, so they are read at each switch; without
- * it only arch_prctl changes them, and struct arch_thread always has the truth.
+ * With FSGSBASE user mode may change its bases at any time, so they are read at each switch;
+ * without it only arch_prctl changes them, and struct arch_thread always has the truth.
  */
 #include <asm/context.h>
 #include <asm/current.h>

@@ -1,7 +1,8 @@
 /*
  * What this CPU can do, and switching it on.
  *
- * Features are found once, on the boot CPU; secondary CPUs are assumed equal, as in any virtual machine.
+ * Features are found once, on the boot CPU; secondary CPUs are assumed equal, as in any virtual
+ * machine.
  */
 #include <asm/context.h>
 #include <asm/elf_arch.h>
@@ -29,7 +30,7 @@ static void detect_ident(void)
 {
 	struct cpu_ident *c = &cpu_ident;
 	struct cpuid_regs r = cpuid(0, 0);
-	u32 text[12] = { r.ebx, r.edx, r.ecx };
+	u32 text[12] = {r.ebx, r.edx, r.ecx};
 
 	c->max_leaf = r.eax;
 	memcpy(c->vendor, text, 12);

@@ -3,31 +3,36 @@
 #include <kern/string.h>
 
 /* Each name with its bit; words separated by spaces, "-" for a bit without a name. */
-static const char leaf1_edx[] =
-	"fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov pat pse36 pn clflush - dts "
-	"acpi mmx fxsr sse sse2 ss ht tm ia64 pbe";
-static const char ext1_edx[] =
-	"- - - - - - - - - - - syscall - - - - - - - mp nx - mmxext - - fxsr_opt pdpe1gb rdtscp - lm "
-	"3dnowext 3dnow";
+static const char leaf1_edx[] = "fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov "
+				"pat pse36 pn clflush - dts "
+				"acpi mmx fxsr sse sse2 ss ht tm ia64 pbe";
+static const char ext1_edx[] = "- - - - - - - - - - - syscall - - - - - - - mp nx - mmxext - - "
+			       "fxsr_opt pdpe1gb rdtscp - lm "
+			       "3dnowext 3dnow";
 static const char leaf1_ecx[] =
-	"pni pclmulqdq dtes64 monitor ds_cpl vmx smx est tm2 ssse3 cid sdbg fma cx16 xtpr pdcm - pcid "
+	"pni pclmulqdq dtes64 monitor ds_cpl vmx smx est tm2 ssse3 cid sdbg fma cx16 xtpr pdcm - "
+	"pcid "
 	"dca sse4_1 sse4_2 x2apic movbe popcnt tsc_deadline_timer aes xsave - avx f16c rdrand "
 	"hypervisor";
 static const char ext1_ecx[] =
-	"lahf_lm cmp_legacy svm extapic cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw ibs xop "
+	"lahf_lm cmp_legacy svm extapic cr8_legacy abm sse4a misalignsse 3dnowprefetch osvw ibs "
+	"xop "
 	"skinit wdt - lwp fma4 tce - nodeid_msr - tbm topoext perfctr_core perfctr_nb - bpext ptsc "
 	"perfctr_llc mwaitx - -";
 static const char leaf7_ebx[] =
-	"fsgsbase tsc_adjust sgx bmi1 hle avx2 - smep bmi2 erms invpcid rtm cqm - mpx rdt_a avx512f "
+	"fsgsbase tsc_adjust sgx bmi1 hle avx2 - smep bmi2 erms invpcid rtm cqm - mpx rdt_a "
+	"avx512f "
 	"avx512dq rdseed adx smap avx512ifma - clflushopt clwb intel_pt avx512pf avx512er avx512cd "
 	"sha_ni avx512bw avx512vl";
 static const char leafd1_eax[] = "xsaveopt xsavec xgetbv1 xsaves";
-static const char leaf7_ecx[] =
-	"- avx512vbmi umip pku - waitpkg avx512_vbmi2 - gfni vaes vpclmulqdq avx512_vnni avx512_bitalg "
-	"tme avx512_vpopcntdq - la57 - - - - - rdpid - bus_lock_detect cldemote - movdiri movdir64b "
-	"enqcmd sgx_lc -";
+static const char leaf7_ecx[] = "- avx512vbmi umip pku - waitpkg avx512_vbmi2 - gfni vaes "
+				"vpclmulqdq avx512_vnni avx512_bitalg "
+				"tme avx512_vpopcntdq - la57 - - - - - rdpid - bus_lock_detect "
+				"cldemote - movdiri movdir64b "
+				"enqcmd sgx_lc -";
 static const char leaf7_edx[] =
-	"- - avx512_4vnniw avx512_4fmaps fsrm - - - avx512_vp2intersect - md_clear - - - serialize - "
+	"- - avx512_4vnniw avx512_4fmaps fsrm - - - avx512_vp2intersect - md_clear - - - serialize "
+	"- "
 	"tsxldtrk pconfig arch_lbr ibt - - amx_bf16 avx512_fp16 amx_tile amx_int8 - - flush_l1d "
 	"arch_capabilities - -";
 

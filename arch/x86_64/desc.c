@@ -20,15 +20,16 @@ struct x86_gate {
 	u32 offset_high, reserved;
 };
 
-DEFINE_PERCPU(struct x86_tss, cpu_tss) = { .iomap = sizeof(struct x86_tss) };
+DEFINE_PERCPU(struct x86_tss, cpu_tss) = {.iomap = sizeof(struct x86_tss)};
 DEFINE_PERCPU(u64, cpu_user_sp);
 static DEFINE_PERCPU(struct x86_gdt, cpu_gdt) = {
-	.entry = {
-		[2] = 0x00af9b000000ffffULL, /* kernel code */
-		[3] = 0x00cf93000000ffffULL, /* kernel data */
-		[5] = 0x00cff3000000ffffULL, /* user data */
-		[6] = 0x00affb000000ffffULL, /* user code */
-	},
+	.entry =
+		{
+			[2] = 0x00af9b000000ffffULL, /* kernel code */
+			[3] = 0x00cf93000000ffffULL, /* kernel data */
+			[5] = 0x00cff3000000ffffULL, /* user data */
+			[6] = 0x00affb000000ffffULL, /* user code */
+		},
 };
 
 static struct x86_gate idt[256] __aligned(16);
@@ -51,7 +52,7 @@ void idt_set_handler(unsigned int vector, void *entry, unsigned int ist, unsigne
 
 static void idt_load(void)
 {
-	struct x86_desc_ptr p = { sizeof(idt) - 1, (u64)(unsigned long)idt };
+	struct x86_desc_ptr p = {sizeof(idt) - 1, (u64)(unsigned long)idt};
 
 	asm volatile("lidt %0" : : "m"(p));
 }
@@ -86,19 +87,18 @@ void desc_init_cpu(unsigned int cpu, void *ist)
 	/* The limit of this segment is the CPU number: lsl and rdpid read it, also in user mode. */
 	gdt->entry[10] = (cpu & 0xffff) | 0x0040f50000000000ULL;
 
-	struct x86_desc_ptr p = { sizeof(*gdt) - 1, (u64)(unsigned long)gdt };
+	struct x86_desc_ptr p = {sizeof(*gdt) - 1, (u64)(unsigned long)gdt};
 
 	asm volatile("lgdt %0" : : "m"(p));
 	asm volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:"
 		     :
 		     : "i"(X86_KERNEL_CS)
 		     : "rax", "memory");
-	asm volatile("movl %0, %%ss; movl %1, %%ds; movl %1, %%es"
-		     :
-		     : "r"(X86_KERNEL_DS), "r"(0));
+	asm volatile("movl %0, %%ss; movl %1, %%ds; movl %1, %%es" : : "r"(X86_KERNEL_DS), "r"(0));
 	asm volatile("ltr %w0" : : "r"(X86_TSS_SEL));
-	asm volatile("lidt %0" : : "m"((struct x86_desc_ptr){ sizeof(idt) - 1,
-							     (u64)(unsigned long)idt }));
+	asm volatile("lidt %0"
+		     :
+		     : "m"((struct x86_desc_ptr){sizeof(idt) - 1, (u64)(unsigned long)idt}));
 	this_cpu_write(cpu_number, cpu);
 	if (cpu_has(CPU_RDTSCP) || cpu_has(CPU_RDPID))
 		msr_write(MSR_TSC_AUX, cpu);

@@ -33,8 +33,8 @@ static const void *map(u64 phys, size_t len)
 	for (u64 at = phys & PAGE_MASK; at < phys + len; at += PAGE_SIZE) {
 		unsigned long va = (unsigned long)phys_to_virt(at);
 
-		if (!page_mapped(va) && arch_map_kernel(va, at, PAGE_SIZE, PGPROT_KERNEL_RO.bits,
-							early_page_alloc))
+		if (!page_mapped(va) &&
+		    arch_map_kernel(va, at, PAGE_SIZE, PGPROT_KERNEL_RO.bits, early_page_alloc))
 			return NULL;
 	}
 	return phys_to_virt(phys);
@@ -56,7 +56,7 @@ static void map_register(const struct acpi_gas *g)
 
 void firmware_scan(void)
 {
-	static const struct acpi_memory mem = { map };
+	static const struct acpi_memory mem = {map};
 
 	if (acpi_scan(&mem, boot_info.rsdp, &machine))
 		early_puts("corbel: no ACPI and no MP tables: one CPU\n");

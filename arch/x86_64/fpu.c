@@ -1,8 +1,8 @@
 /*
  * x87, SSE, AVX, ... state of user threads.
  *
- * A thread's state is in the registers of one CPU (that CPU's fpu_owner is the thread and the thread's
- * fpu_cpu is the CPU) or in its save area. A switch saves the outgoing thread at once. The
+ * A thread's state is in the registers of one CPU (that CPU's fpu_owner is the thread and the
+ * thread's fpu_cpu is the CPU) or in its save area. A switch saves the outgoing thread at once. The
  * incoming one's registers are loaded only when it returns to user mode: TASK_WORK_FPU_LOAD. A
  * thread that comes back to its CPU with nobody having used the registers between needs no load.
  *
@@ -301,13 +301,12 @@ unsigned int fpu_frame_size(void)
 }
 
 /* One instruction on user memory, preemption off: a missing page is a failure. */
-#define USER_STATE(insn, at, mask, err)                                                            \
-	asm volatile(UACCESS_OPEN "\n1:\t" insn " (%1)\n2:\t" UACCESS_CLOSE                       \
-				  ".pushsection .fixup, \"ax\"\n"                                 \
-				  "3:\tmovl $1, %0\n\tjmp 2b\n.popsection\n" EX_ENTRY("1b", "3b",  \
-										      "0")         \
-		     : "+r"(err)                                                                   \
-		     : "r"(at), "a"((u32)(mask)), "d"((u32)((mask) >> 32))                         \
+#define USER_STATE(insn, at, mask, err)                                                        \
+	asm volatile(UACCESS_OPEN                                                              \
+		     "\n1:\t" insn " (%1)\n2:\t" UACCESS_CLOSE ".pushsection .fixup, \"ax\"\n" \
+		     "3:\tmovl $1, %0\n\tjmp 2b\n.popsection\n" EX_ENTRY("1b", "3b", "0")      \
+		     : "+r"(err)                                                               \
+		     : "r"(at), "a"((u32)(mask)), "d"((u32)((mask) >> 32))                     \
 		     : "memory")
 
 static bool save_to_user(void __user *at)

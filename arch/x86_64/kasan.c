@@ -1,9 +1,9 @@
 /*
  * Shadow memory's page tables.
  *
- * First the whole shadow is one zero page, "all usable", through one shared table per level; the image,
- * with the boot stack in it, has real shadow from the start, as instrumented functions write the shadow of
- * their stack. kasan_arch_populate() gives a range tables and pages of its own.
+ * First the whole shadow is one zero page, "all usable", through one shared table per level; the
+ * image, with the boot stack in it, has real shadow from the start, as instrumented functions write
+ * the shadow of their stack. kasan_arch_populate() gives a range tables and pages of its own.
  */
 #include <asm/kasan.h>
 
@@ -13,7 +13,8 @@
 
 #include "x86_impl.h"
 
-/* What an entry of that level points to while it is shared: [0] is the zero page, the rest tables. */
+/* What an entry of that level points to while it is shared: [0] is the zero page, the rest tables.
+ */
 static u64 shared[PT_ROOT_LEVEL + 1];
 
 void kasan_arch_early(void)
@@ -21,8 +22,8 @@ void kasan_arch_early(void)
 	shared[0] = early_page_alloc();
 	for (unsigned int level = 0; level < PT_ROOT_LEVEL; level++) {
 		u64 table = early_page_alloc();
-		pte_t e = level ? pte_make_table(shared[level], false) :
-				  pte_make(shared[0], PGPROT_KERNEL_RO);
+		pte_t e = level ? pte_make_table(shared[level], false)
+				: pte_make(shared[0], PGPROT_KERNEL_RO);
 
 		for (unsigned int i = 0; i < PT_ENTRIES; i++)
 			((pte_t *)phys_to_virt(table))[i] = e;

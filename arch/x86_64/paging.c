@@ -1,9 +1,9 @@
 /*
  * The kernel's page tables.
  *
- * paging_init() builds them once, from pages right behind the image (boot_info.kernel_end grows over
- * them). Later additions come through arch_map_kernel() and kernel/vmap. Top-level entries of all
- * regions exist afterwards, so that user roots copy them and stay valid.
+ * paging_init() builds them once, from pages right behind the image (boot_info.kernel_end grows
+ * over them). Later additions come through arch_map_kernel() and kernel/vmap. Top-level entries of
+ * all regions exist afterwards, so that user roots copy them and stay valid.
  */
 #include <asm/init.h>
 #include <asm/tlb.h>
@@ -205,7 +205,7 @@ static void image_unmap_page(const char *at)
 	pte_t *pte = kernel_leaf((unsigned long)at);
 
 	if (pte)
-		pte_write(pte, (pte_t){ 0 });
+		pte_write(pte, (pte_t){0});
 }
 
 /* A second-level table under each top-level slot of [base, base + size). */

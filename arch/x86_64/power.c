@@ -58,7 +58,7 @@ static void acpi_s5(void)
 /* With no interrupt table the first exception shuts the machine down. */
 static __noreturn void triple_fault(void)
 {
-	struct x86_desc_ptr none = { 0, 0 };
+	struct x86_desc_ptr none = {0, 0};
 
 	for (;;)
 		asm volatile("lidt %0; int3" : : "m"(none));

@@ -27,7 +27,12 @@ struct rtc_time {
 static struct rtc_time rtc_sample(void)
 {
 	return (struct rtc_time){
-		cmos(0), cmos(2), cmos(4), cmos(7), cmos(8), cmos(9),
+		cmos(0),
+		cmos(2),
+		cmos(4),
+		cmos(7),
+		cmos(8),
+		cmos(9),
 		machine.century ? cmos(machine.century) : 0,
 	};
 }

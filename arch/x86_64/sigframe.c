@@ -1,10 +1,11 @@
 /*
  * Signal frames. From the handler's stack pointer upwards:
  *
- *	return address (SA_RESTORER) | ucontext | siginfo | ... | XSAVE image, 64-byte aligned | magic
+ *	return address (SA_RESTORER) | ucontext | siginfo | ... | XSAVE image, 64-byte aligned |
+ *magic
  *
- * byte for byte what Linux builds, since libraries (unwinders, garbage collectors) read it: sigreturn(2),
- * <asm/sigcontext.h>, <asm/ucontext.h>; psABI 3.4.1 for the red zone and alignment.
+ * byte for byte what Linux builds, since libraries (unwinders, garbage collectors) read it:
+ *sigreturn(2), <asm/sigcontext.h>, <asm/ucontext.h>; psABI 3.4.1 for the red zone and alignment.
  */
 #include <asm/sigframe.h>
 
@@ -135,8 +136,8 @@ int arch_signal_setup_frame(struct regs *regs, const struct sigframe_setup *s)
 		return -EFAULT;
 	memset(&head, 0, sizeof(head));
 	head.restorer = s->restorer;
-	head.uc.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
-			(cpu_has(CPU_XSAVE) ? UC_FP_XSTATE : 0);
+	head.uc.flags =
+		UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_has(CPU_XSAVE) ? UC_FP_XSTATE : 0);
 	head.uc.ss_sp = s->altstack_sp;
 	head.uc.ss_flags = s->altstack_flags;
 	head.uc.ss_size = s->altstack_size;

@@ -2,11 +2,12 @@
  * Secondary CPUs, and talking to them.
  *
  * Start: a page of code below 1 MiB takes a CPU from real mode to boot_pgd and long mode; there it
- * looks its own APIC id up to find its number, stack and per-CPU area. Nothing of that is shared, so
- * all CPUs start at the same time.
+ * looks its own APIC id up to find its number, stack and per-CPU area. Nothing of that is shared,
+ * so all CPUs start at the same time.
  *
- * Cross calls: each CPU owns one node per target. A call fills the nodes and pushes each on its target's
- * list; the interrupt is sent when the list was empty. A node is free again when its function has run.
+ * Cross calls: each CPU owns one node per target. A call fills the nodes and pushes each on its
+ * target's list; the interrupt is sent when the list was empty. A node is free again when its
+ * function has run.
  */
 #include <asm/smp.h>
 
@@ -24,15 +25,15 @@
 #include <kernel/printk/printk.h>
 #include <kernel/vmap/vmap.h>
 
-#include "apic.h"
+#include "apic_impl.h"
 #include "x86_impl.h"
 
 #define TRAMPOLINE_PHYS 0x8000u
 #define NO_CPU 0xff
 #define AP_TIMEOUT_NS 2000000000ULL
 
-struct cpumask cpu_possible_mask = { 1 };
-struct cpumask cpu_online_mask = { 1 };
+struct cpumask cpu_possible_mask = {1};
+struct cpumask cpu_online_mask = {1};
 
 extern char ap_trampoline[], ap_trampoline_end[];
 /* Read by the trampoline: CPU number by APIC id, and stack tops. */
@@ -69,7 +70,7 @@ void ipi_send_mask(struct cpumask mask, enum ipi what)
 {
 	unsigned int cpu;
 
-	for_each_cpu(cpu, mask)
+	for_each_cpu (cpu, mask)
 		ipi_send(cpu, what);
 }
 
@@ -128,12 +129,12 @@ void smp_call(struct cpumask mask, void (*fn)(void *arg), void *arg, bool wait)
 
 	preempt_disable();
 	unsigned int self = cpu_id();
-	struct cpumask others = cpumask_without(
-		cpumask_and(mask, cpumask_read(&cpu_online_mask)), self);
+	struct cpumask others =
+		cpumask_without(cpumask_and(mask, cpumask_read(&cpu_online_mask)), self);
 	struct call_node *nodes = *this_cpu_ptr(call_nodes);
 
 	WARN_ON(others.bits && (irqs_are_off() || in_irq()));
-	for_each_cpu(cpu, others) {
+	for_each_cpu (cpu, others) {
 		struct call_node *n = &nodes[cpu];
 
 		node_wait(n);
@@ -149,7 +150,7 @@ void smp_call(struct cpumask mask, void (*fn)(void *arg), void *arg, bool wait)
 		irqs_restore(flags);
 	}
 	if (wait) {
-		for_each_cpu(cpu, others)
+		for_each_cpu (cpu, others)
 			node_wait(&nodes[cpu]);
 	}
 	preempt_enable();
@@ -278,9 +279,10 @@ void smp_boot_all(void)
 	unsigned int cpu;
 
 	for (int twice = 0; twice < 2; twice++) {
-		for_each_cpu(cpu, started) {
+		for_each_cpu (cpu, started) {
 			if (!cpumask_test(&cpu_online_mask, cpu))
-				apic_icr(hw_ids[cpu], APIC_DM_STARTUP | (TRAMPOLINE_PHYS >> PAGE_SHIFT));
+				apic_icr(hw_ids[cpu],
+					 APIC_DM_STARTUP | (TRAMPOLINE_PHYS >> PAGE_SHIFT));
 		}
 		arch_delay_us(10);
 	}
@@ -289,7 +291,7 @@ void smp_boot_all(void)
 	while ((cpumask_read(&cpu_online_mask).bits & started.bits) != started.bits &&
 	       clock_mono_ns() < deadline)
 		cpu_relax();
-	for_each_cpu(cpu, started) {
+	for_each_cpu (cpu, started) {
 		if (!cpumask_test(&cpu_online_mask, cpu)) {
 			pr_err("smp: CPU %u (APIC %u) does not start\n", cpu, hw_ids[cpu]);
 			cpu_possible_mask.bits &= ~(1ULL << cpu);

@@ -1,8 +1,8 @@
 /*
  * Walking kernel stacks.
  *
- * With frame pointers the chain of saved rbp is followed. Without them every word of the stack that is
- * an address right behind a call instruction counts: a superset of the truth, innermost first.
+ * With frame pointers the chain of saved rbp is followed. Without them every word of the stack that
+ * is an address right behind a call instruction counts: a superset of the truth, innermost first.
  */
 #include <asm/stack.h>
 
@@ -26,16 +26,16 @@ static struct bounds stack_bounds(unsigned long sp)
 	unsigned long boot = (unsigned long)boot_stack, ist = (unsigned long)boot_ist_stacks;
 
 	if (sp >= boot && sp < boot + THREAD_SIZE)
-		return (struct bounds){ boot, boot + THREAD_SIZE };
+		return (struct bounds){boot, boot + THREAD_SIZE};
 	if (sp >= ist && sp < ist + THREAD_SIZE)
-		return (struct bounds){ ist, ist + THREAD_SIZE };
+		return (struct bounds){ist, ist + THREAD_SIZE};
 	/* Kernel stacks are naturally placed in slots of twice their size. */
 	unsigned long lo = ((sp - THREAD_SIZE / 2) & ~(2 * THREAD_SIZE - 1)) + THREAD_SIZE / 2;
 
 	if (sp >= VMALLOC_BASE && sp < VMALLOC_BASE + VMALLOC_SIZE && sp >= lo &&
 	    sp < lo + THREAD_SIZE && !vmap_is_guard(lo) && !vmap_is_guard(lo + THREAD_SIZE - 1))
-		return (struct bounds){ lo, lo + THREAD_SIZE };
-	return (struct bounds){ 0, 0 };
+		return (struct bounds){lo, lo + THREAD_SIZE};
+	return (struct bounds){0, 0};
 }
 
 static bool is_text(unsigned long addr)

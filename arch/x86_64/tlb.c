@@ -3,9 +3,9 @@
  *
  * Every flush of an address space bumps its generation. A CPU remembers for each context (PCID) it
  * keeps translations of which generation they were good for; loading an address space whose
- * generation has moved on flushes. A CPU that has the address space loaded is interrupted. The order that
- * makes this safe: a loader sets its bit in mm->cpus before it reads the generation, a flusher
- * bumps the generation before it reads the bits; both are locked instructions.
+ * generation has moved on flushes. A CPU that has the address space loaded is interrupted. The
+ * order that makes this safe: a loader sets its bit in mm->cpus before it reads the generation, a
+ * flusher bumps the generation before it reads the bits; both are locked instructions.
  *
  * Without PCID there is one context and each load of cr3 flushes it.
  */
@@ -16,7 +16,7 @@
 #include <asm/smp.h>
 #include <kern/string.h>
 
-#include "apic.h"
+#include "apic_impl.h"
 #include "x86_impl.h"
 
 #define CONTEXTS 6u
@@ -26,14 +26,14 @@
 #define RANGE_PAGES_MAX 32u
 
 struct tlb_context {
-	u64 id; /* arch_mm.context_id; 0: free */
+	u64 id;	 /* arch_mm.context_id; 0: free */
 	u64 gen; /* translations are good for this generation */
 };
 
 struct tlb_cpu {
 	struct arch_mm *loaded; /* NULL: the kernel's own root */
-	unsigned int context; /* index of the loaded one */
-	unsigned int next; /* victim */
+	unsigned int context;	/* index of the loaded one */
+	unsigned int next;	/* victim */
 	struct tlb_context contexts[CONTEXTS];
 };
 
@@ -196,12 +196,12 @@ void tlb_flush_mm_range(struct arch_mm *am, unsigned long start, unsigned long e
 	/* A page at a time also drops cached intermediate entries of that page. */
 	bool all = end - start > RANGE_PAGES_MAX * PAGE_SIZE || freed_tables;
 
-	flush(&(struct tlb_flush){ .am = am, .start = start, .end = end, .all = all });
+	flush(&(struct tlb_flush){.am = am, .start = start, .end = end, .all = all});
 }
 
 void tlb_flush_mm_all(struct arch_mm *am)
 {
-	flush(&(struct tlb_flush){ .am = am, .all = true });
+	flush(&(struct tlb_flush){.am = am, .all = true});
 }
 
 static void flush_kernel_here(void *arg)
@@ -218,7 +218,7 @@ static void flush_kernel_here(void *arg)
 
 void tlb_flush_kernel(unsigned long start, unsigned long end)
 {
-	struct tlb_flush f = { .start = start, .end = end };
+	struct tlb_flush f = {.start = start, .end = end};
 
 	f.all = end - start > RANGE_PAGES_MAX * PAGE_SIZE;
 	/* During start-up, with interrupts off, there is only this CPU. */

@@ -1,9 +1,9 @@
 /*
  * Exceptions.
  *
- * From user mode they become signals. From kernel mode an entry of the exception table is looked for;
- * without one the kernel has a fault of its own and dies loudly. A page fault on a user address goes
- * to mm first, wherever it comes from.
+ * From user mode they become signals. From kernel mode an entry of the exception table is looked
+ * for; without one the kernel has a fault of its own and dies loudly. A page fault on a user
+ * address goes to mm first, wherever it comes from.
  */
 #include <asm/current.h>
 #include <asm/irqflags.h>
@@ -94,24 +94,24 @@ struct trap_info {
 #define CODE_KERNEL ((s8)0x7f) /* stands for SI_KERNEL, which does not fit */
 
 static const struct trap_info trap_infos[32] = {
-	[0] = { "divide error", SIGFPE, FPE_INTDIV, true },
-	[1] = { "debug", SIGTRAP, TRAP_TRACE, true },
-	[2] = { "NMI", 0, 0, false },
-	[3] = { "int3", SIGTRAP, CODE_KERNEL, false },
-	[4] = { "overflow", SIGSEGV, CODE_KERNEL, false },
-	[5] = { "bounds", SIGSEGV, CODE_KERNEL, false },
-	[6] = { "invalid opcode", SIGILL, ILL_ILLOPN, true },
-	[7] = { "device not available", SIGSEGV, CODE_KERNEL, false },
-	[8] = { "double fault", 0, 0, false },
-	[10] = { "invalid TSS", SIGSEGV, CODE_KERNEL, false },
-	[11] = { "segment not present", SIGBUS, CODE_KERNEL, false },
-	[12] = { "stack segment", SIGBUS, CODE_KERNEL, false },
-	[13] = { "general protection fault", SIGSEGV, CODE_KERNEL, false },
-	[14] = { "page fault", SIGSEGV, SEGV_MAPERR, false },
-	[16] = { "x87 error", SIGFPE, FPE_FLTINV, true },
-	[17] = { "alignment check", SIGBUS, BUS_ADRALN, false },
-	[18] = { "machine check", 0, 0, false },
-	[19] = { "SIMD error", SIGFPE, FPE_FLTINV, true },
+	[0] = {"divide error", SIGFPE, FPE_INTDIV, true},
+	[1] = {"debug", SIGTRAP, TRAP_TRACE, true},
+	[2] = {"NMI", 0, 0, false},
+	[3] = {"int3", SIGTRAP, CODE_KERNEL, false},
+	[4] = {"overflow", SIGSEGV, CODE_KERNEL, false},
+	[5] = {"bounds", SIGSEGV, CODE_KERNEL, false},
+	[6] = {"invalid opcode", SIGILL, ILL_ILLOPN, true},
+	[7] = {"device not available", SIGSEGV, CODE_KERNEL, false},
+	[8] = {"double fault", 0, 0, false},
+	[10] = {"invalid TSS", SIGSEGV, CODE_KERNEL, false},
+	[11] = {"segment not present", SIGBUS, CODE_KERNEL, false},
+	[12] = {"stack segment", SIGBUS, CODE_KERNEL, false},
+	[13] = {"general protection fault", SIGSEGV, CODE_KERNEL, false},
+	[14] = {"page fault", SIGSEGV, SEGV_MAPERR, false},
+	[16] = {"x87 error", SIGFPE, FPE_FLTINV, true},
+	[17] = {"alignment check", SIGBUS, BUS_ADRALN, false},
+	[18] = {"machine check", 0, 0, false},
+	[19] = {"SIMD error", SIGFPE, FPE_FLTINV, true},
 };
 
 static const char *trap_name(unsigned int vector)
@@ -119,7 +119,8 @@ static const char *trap_name(unsigned int vector)
 	return vector < 32 && trap_infos[vector].name ? trap_infos[vector].name : "exception";
 }
 
-/* The IEEE exception that is pending and not masked: invalid, denormal, zero, over, under, inexact. */
+/* The IEEE exception that is pending and not masked: invalid, denormal, zero, over, under, inexact.
+ */
 static int fpe_code(unsigned int pending)
 {
 	if (pending & 0x01)
@@ -203,8 +204,8 @@ static void fault_in_kernel(struct regs *regs, unsigned long addr, unsigned long
 	if (addr < PAGE_SIZE)
 		what = "NULL pointer access";
 	else if (err & PF_INSN)
-		what = addr < USER_END ? "kernel ran into user code (SMEP)" :
-					 "kernel ran into data (NX)";
+		what = addr < USER_END ? "kernel ran into user code (SMEP)"
+				       : "kernel ran into data (NX)";
 	else if (addr < USER_END)
 		what = "kernel touched user memory without access functions (SMAP)";
 	else if (vmap_is_guard(addr))

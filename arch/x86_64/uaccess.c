@@ -22,12 +22,13 @@ static __always_inline void window_open(void)
 }
 
 /* One load with the window open: non-zero on a fault. */
-#define LOAD_OPEN(insn, mod, val, at, err)                                                         \
-	asm volatile("1:\t" insn " %2, %" mod "1\n2:\n"                                            \
-		     ".pushsection .fixup, \"ax\"\n3:\tmovl $1, %0\n\tjmp 2b\n.popsection\n"       \
-		     EX_ENTRY("1b", "3b", "0")                                                     \
-		     : "+r"(err), "=&r"(val)                                                       \
-		     : "m"(*(at)))
+#define LOAD_OPEN(insn, mod, val, at, err)                                                        \
+	asm volatile(                                                                             \
+		"1:\t" insn " %2, %" mod "1\n2:\n"                                                \
+		".pushsection .fixup, \"ax\"\n3:\tmovl $1, %0\n\tjmp 2b\n.popsection\n" EX_ENTRY( \
+			"1b", "3b", "0")                                                          \
+		: "+r"(err), "=&r"(val)                                                           \
+		: "m"(*(at)))
 
 ssize_t arch_strncpy_from_user(char *to, const char __user *ufrom, size_t n)
 {
@@ -101,13 +102,12 @@ size_t arch_strnlen_user(const char __user *us, size_t n)
 }
 
 /* An atomic instruction on user memory in asm text; @in and @out as its operands. */
-#define ATOMIC_OPEN(text, at, reg, err)                                                            \
-	asm volatile(UACCESS_OPEN "\n1:\t" text "\n2:\t" UACCESS_CLOSE                             \
-				  ".pushsection .fixup, \"ax\"\n"                                  \
-				  "3:\tmovl %3, %0\n\tjmp 2b\n.popsection\n" EX_ENTRY("1b", "3b",  \
-										      "0")         \
-		     : "+r"(err), "+r"(reg), "+m"(*(at))                                           \
-		     : "i"(-EFAULT)                                                                \
+#define ATOMIC_OPEN(text, at, reg, err)                                                   \
+	asm volatile(UACCESS_OPEN                                                         \
+		     "\n1:\t" text "\n2:\t" UACCESS_CLOSE ".pushsection .fixup, \"ax\"\n" \
+		     "3:\tmovl %3, %0\n\tjmp 2b\n.popsection\n" EX_ENTRY("1b", "3b", "0") \
+		     : "+r"(err), "+r"(reg), "+m"(*(at))                                  \
+		     : "i"(-EFAULT)                                                       \
 		     : "memory", "cc")
 
 int arch_user_cmpxchg32(u32 __user *uat, u32 old, u32 new, u32 *found)
@@ -115,10 +115,10 @@ int arch_user_cmpxchg32(u32 __user *uat, u32 old, u32 new, u32 *found)
 	u32 *at = (u32 __force *)uat;
 	int err = 0;
 
-	asm volatile(UACCESS_OPEN "\n1:\tlock cmpxchgl %3, %2\n2:\t" UACCESS_CLOSE
-				  ".pushsection .fixup, \"ax\"\n"
-				  "3:\tmovl %4, %0\n\tjmp 2b\n.popsection\n" EX_ENTRY("1b", "3b",
-										      "0")
+	asm volatile(UACCESS_OPEN
+		     "\n1:\tlock cmpxchgl %3, %2\n2:\t" UACCESS_CLOSE
+		     ".pushsection .fixup, \"ax\"\n"
+		     "3:\tmovl %4, %0\n\tjmp 2b\n.popsection\n" EX_ENTRY("1b", "3b", "0")
 		     : "+r"(err), "+a"(old), "+m"(*at)
 		     : "r"(new), "i"(-EFAULT)
 		     : "memory", "cc");
@@ -131,10 +131,10 @@ int arch_user_cmpxchg64(u64 __user *uat, u64 old, u64 new, u64 *found)
 	u64 *at = (u64 __force *)uat;
 	int err = 0;
 
-	asm volatile(UACCESS_OPEN "\n1:\tlock cmpxchgq %3, %2\n2:\t" UACCESS_CLOSE
-				  ".pushsection .fixup, \"ax\"\n"
-				  "3:\tmovl %4, %0\n\tjmp 2b\n.popsection\n" EX_ENTRY("1b", "3b",
-										      "0")
+	asm volatile(UACCESS_OPEN
+		     "\n1:\tlock cmpxchgq %3, %2\n2:\t" UACCESS_CLOSE
+		     ".pushsection .fixup, \"ax\"\n"
+		     "3:\tmovl %4, %0\n\tjmp 2b\n.popsection\n" EX_ENTRY("1b", "3b", "0")
 		     : "+r"(err), "+a"(old), "+m"(*at)
 		     : "r"(new), "i"(-EFAULT)
 		     : "memory", "cc");

@@ -101,7 +101,6 @@ void trap_page_fault(struct regs *regs, unsigned long err);
 bool extable_fixup(struct regs *regs);
 void extable_sort(void);
 
-
 /* clock.c */
 void clock_calibrate(void);
 

@@ -80,7 +80,7 @@ static void madt_entry(struct acpi_info *out, const u8 *e)
 	case 1: /* I/O APIC */
 		if (e[1] >= 12 && out->ioapic_count < ACPI_IOAPICS_MAX)
 			out->ioapic[out->ioapic_count++] =
-				(struct acpi_ioapic){ e[2], get32(e + 4), get32(e + 8) };
+				(struct acpi_ioapic){e[2], get32(e + 4), get32(e + 8)};
 		break;
 	case 2: /* interrupt source override */
 		if (e[1] >= 10)
@@ -105,25 +105,24 @@ static void parse_madt(struct acpi_info *out, const u8 *t, u32 len)
 		return;
 	out->lapic_addr = get32(t + 36);
 	out->has_pic = get32(t + 40) & 1;
-	for (u32 at = 44; at + 2 <= len && t[at + 1] >= 2 && t[at + 1] <= len - at;
-	     at += t[at + 1])
+	for (u32 at = 44; at + 2 <= len && t[at + 1] >= 2 && t[at + 1] <= len - at; at += t[at + 1])
 		madt_entry(out, t + at);
 }
 
 static struct acpi_gas gas_read(const u8 *p)
 {
-	return (struct acpi_gas){ p[0], p[1], get64(p + 4) };
+	return (struct acpi_gas){p[0], p[1], get64(p + 4)};
 }
 
 /* The extended form if it is there, else the port of the first version. */
 static struct acpi_gas gas_pick(const u8 *t, u32 len, u32 ext, u32 old)
 {
-	struct acpi_gas g = { 0 };
+	struct acpi_gas g = {0};
 
 	if (len >= ext + 12)
 		g = gas_read(t + ext);
 	if (!g.addr && len >= old + 4)
-		g = (struct acpi_gas){ ACPI_SPACE_IO, 32, get32(t + old) };
+		g = (struct acpi_gas){ACPI_SPACE_IO, 32, get32(t + old)};
 	return g;
 }
 
@@ -158,8 +157,8 @@ static void parse_fadt(struct acpi_info *out, const u8 *t, u32 len)
 }
 
 /*
- * The sleep type of the name _S5 in the byte code: NameOp "_S5_" PackageOp length count elements, each a
- * byte constant or one of the short constants. ACPI 20.2.
+ * The sleep type of the name _S5 in the byte code: NameOp "_S5_" PackageOp length count elements,
+ * each a byte constant or one of the short constants. ACPI 20.2.
  */
 static bool aml_small_int(const u8 *aml, u32 len, u32 *at, u8 *out)
 {

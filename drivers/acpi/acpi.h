@@ -1,9 +1,9 @@
 /*
  * ACPI tables: what the kernel needs of them, read without an interpreter.
  *
- * Pure: memory is reached through a function of the caller's, nothing is kept. Firmware is input: every
- * length is checked, a table with a bad checksum is not there. ACPI 6.5 chapter 5; Intel MultiProcessor
- * Specification 1.4 for the fallback.
+ * Pure: memory is reached through a function of the caller's, nothing is kept. Firmware is input:
+ * every length is checked, a table with a bad checksum is not there. ACPI 6.5 chapter 5; Intel
+ * MultiProcessor Specification 1.4 for the fallback.
  */
 #pragma once
 
@@ -68,7 +68,7 @@ struct acpi_info {
 };
 
 /*
- * Fills *out from the tables under @rsdp (0: look for it in low memory); -ENOENT if there are neither
- * ACPI nor MP tables, and then *out has no CPU and no I/O APIC.
+ * Fills *out from the tables under @rsdp (0: look for it in low memory); -ENOENT if there are
+ * neither ACPI nor MP tables, and then *out has no CPU and no I/O APIC.
  */
 int acpi_scan(const struct acpi_memory *mem, u64 rsdp, struct acpi_info *out) __must_check;

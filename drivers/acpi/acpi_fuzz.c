@@ -14,7 +14,7 @@ static const void *map(u64 phys, size_t len)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	static const struct acpi_memory mem = { map };
+	static const struct acpi_memory mem = {map};
 	struct acpi_info info;
 
 	bytes = data;

@@ -15,7 +15,7 @@ static const void *map(u64 phys, size_t len)
 	return memory + (phys - MEM_BASE);
 }
 
-static const struct acpi_memory mem = { map };
+static const struct acpi_memory mem = {map};
 
 static void put32(u32 at, u32 v)
 {
@@ -36,12 +36,12 @@ static void seal(u32 at, u32 len, u32 sum_at)
 static void build(void)
 {
 	static const u8 entries[] = {
-		0, 8, 0, 0, 1, 0, 0, 0, /* CPU 0 */
-		0, 8, 1, 4, 1, 0, 0, 0, /* CPU with APIC id 4 */
-		0, 8, 2, 5, 0, 0, 0, 0, /* disabled */
-		1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,
-		2, 10, 0, 0, 2, 0, 0, 0, 0, 0, /* ISA 0 -> GSI 2 */
-		2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0, /* ISA 9 level, high */
+		0, 8,  0,  0, 1, 0, 0,	  0, /* CPU 0 */
+		0, 8,  1,  4, 1, 0, 0,	  0, /* CPU with APIC id 4 */
+		0, 8,  2,  5, 0, 0, 0,	  0, /* disabled */
+		1, 12, 0,  0, 0, 0, 0xc0, 0xfe, 0,    0, 0,
+		0, 2,  10, 0, 0, 2, 0,	  0,	0,    0, 0, /* ISA 0 -> GSI 2 */
+		2, 10, 0,  9, 9, 0, 0,	  0,	0x0d, 0,    /* ISA 9 level, high */
 	};
 
 	memset(memory, 0, sizeof(memory));

@@ -76,7 +76,7 @@ static void mp_entry(struct acpi_info *out, const u8 *e, u32 *isa_bus)
 		if ((e[3] & 1) && out->ioapic_count < ACPI_IOAPICS_MAX) {
 			/* 24 pins each, as every implementation has. */
 			out->ioapic[out->ioapic_count] =
-				(struct acpi_ioapic){ e[1], rd32(e + 4), out->ioapic_count * 24 };
+				(struct acpi_ioapic){e[1], rd32(e + 4), out->ioapic_count * 24};
 			out->ioapic_count++;
 		}
 		break;

@@ -17,10 +17,10 @@
 
 struct irq_line {
 	struct irq_action *actions; /* irq_lock for change */
-	u32 flags; /* irq_lock */
-	u32 running; /* atomic: CPUs inside the handlers */
-	u32 unhandled; /* of the CPU it is routed to */
-	bool in_use, is_msi; /* irq_lock */
+	u32 flags;		    /* irq_lock */
+	u32 running;		    /* atomic: CPUs inside the handlers */
+	u32 unhandled;		    /* of the CPU it is routed to */
+	bool in_use, is_msi;	    /* irq_lock */
 };
 
 static struct irq_line lines[IRQ_LINES];
@@ -193,7 +193,8 @@ u64 irq_count_all(void)
 	unsigned int cpu;
 	u64 sum = 0;
 
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		for (unsigned int irq = 0; irq < IRQ_LINES; irq++)
 			sum += irq_count(irq, cpu);
 		for (unsigned int i = 0; irq_arch_name(i, &what); i++)

@@ -1,9 +1,9 @@
 /*
  * Device interrupts: lines, their handlers, and counts.
  *
- * A line is a number: a global system interrupt of the machine, or, above those, a message-signalled
- * one. Several handlers may share a line. Handlers run in interrupt context with interrupts off on
- * the CPU the line is routed to.
+ * A line is a number: a global system interrupt of the machine, or, above those, a
+ * message-signalled one. Several handlers may share a line. Handlers run in interrupt context with
+ * interrupts off on the CPU the line is routed to.
  */
 #pragma once
 
@@ -23,14 +23,15 @@ struct irq_action {
 	/* True if the device had something to say. */
 	bool (*handler)(void *ctx);
 	void *ctx;
-	const char *name; /* in /proc/interrupts */
-	unsigned int irq; /* [I] once requested */
+	const char *name;	 /* in /proc/interrupts */
+	unsigned int irq;	 /* [I] once requested */
 	struct irq_action *next; /* the line's list; LK_IRQ for change */
 };
 
 void irq_init(void);
 
-/* -EINVAL: no such line, or it is in use with another trigger; -ENOSPC: no vector left. May sleep. */
+/* -EINVAL: no such line, or it is in use with another trigger; -ENOSPC: no vector left. May sleep.
+ */
 int irq_request_gsi(struct irq_action *a, unsigned int gsi, u32 flags) __must_check;
 int irq_request_isa(struct irq_action *a, unsigned int isa_irq) __must_check;
 

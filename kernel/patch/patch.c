@@ -3,8 +3,8 @@
  *
  * Text is never mapped writable: bytes are written through the direct map's view of the same frame.
  * While other CPUs run, a site is changed in three steps, with every CPU serialised after each: a
- * breakpoint over the first byte, the tail, the first byte. A CPU that runs into the breakpoint goes
- * on as if the new instruction were complete (patch_int3 in arch code reads patch_current).
+ * breakpoint over the first byte, the tail, the first byte. A CPU that runs into the breakpoint
+ * goes on as if the new instruction were complete (patch_int3 in arch code reads patch_current).
  */
 #include <kernel/patch/patch.h>
 

@@ -96,7 +96,8 @@ int copy_struct_from_user(void *to, size_t ksize, const void __user *from, size_
 
 int copy_from_kernel_nofault(void *to, const void *from, size_t n)
 {
-	if (!addr_is_kernel((unsigned long)from) || (n && !addr_is_kernel((unsigned long)from + n - 1)))
+	if (!addr_is_kernel((unsigned long)from) ||
+	    (n && !addr_is_kernel((unsigned long)from + n - 1)))
 		return -EFAULT;
 	preempt_disable();
 	size_t left = arch_copy_user_raw(to, from, n);

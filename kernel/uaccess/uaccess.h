@@ -24,8 +24,7 @@ static __always_inline size_t __must_check copy_from_user(void *to, const void _
 	return copy_from_user_slow(to, from, n);
 }
 
-static __always_inline size_t __must_check copy_to_user(void __user *to, const void *from,
-							size_t n)
+static __always_inline size_t __must_check copy_to_user(void __user *to, const void *from, size_t n)
 {
 	return copy_to_user_slow(to, from, n);
 }
@@ -34,20 +33,20 @@ static __always_inline size_t __must_check copy_to_user(void __user *to, const v
 size_t clear_user(void __user *to, size_t n) __must_check;
 
 /* One scalar of 1, 2, 4 or 8 bytes; 0 or -EFAULT. */
-#define get_user(x, ptr)                                                                           \
-	({                                                                                         \
-		const __typeof__(*(ptr)) __user *__gu = (ptr);                                     \
-		likely(access_ok(__gu, sizeof(*__gu))) ? arch_get_user(x, __gu) : -EFAULT;         \
+#define get_user(x, ptr)                                                                   \
+	({                                                                                 \
+		const __typeof__(*(ptr)) __user *__gu = (ptr);                             \
+		likely(access_ok(__gu, sizeof(*__gu))) ? arch_get_user(x, __gu) : -EFAULT; \
 	})
-#define put_user(x, ptr)                                                                           \
-	({                                                                                         \
-		__typeof__(*(ptr)) __user *__pu = (ptr);                                           \
-		likely(access_ok(__pu, sizeof(*__pu))) ? arch_put_user(x, __pu) : -EFAULT;         \
+#define put_user(x, ptr)                                                                   \
+	({                                                                                 \
+		__typeof__(*(ptr)) __user *__pu = (ptr);                                   \
+		likely(access_ok(__pu, sizeof(*__pu))) ? arch_put_user(x, __pu) : -EFAULT; \
 	})
 
 /*
- * Copies a string of at most @n bytes with its terminator; returns its length without it, @n if there is
- * none in @n bytes (then @to is not terminated), or -EFAULT.
+ * Copies a string of at most @n bytes with its terminator; returns its length without it, @n if
+ * there is none in @n bytes (then @to is not terminated), or -EFAULT.
  */
 ssize_t strncpy_from_user(char *to, const char __user *from, size_t n) __must_check;
 
@@ -58,8 +57,8 @@ size_t strnlen_user(const char __user *s, size_t n) __must_check;
  * A structure whose size the caller of the system call states: what user space does not know is
  * zeroed, what the kernel does not know must be zero. -E2BIG, -EFAULT.
  */
-int copy_struct_from_user(void *to, size_t ksize, const void __user *from,
-			  size_t usize) __must_check;
+int copy_struct_from_user(void *to, size_t ksize, const void __user *from, size_t usize)
+	__must_check;
 
 /* 1 if all @n bytes are zero, 0 if not, -EFAULT. */
 int check_zeroed_user(const void __user *from, size_t n) __must_check;

@@ -6,7 +6,7 @@
 KTEST(uaccess, kernel_addresses_are_refused)
 {
 	static char here[8];
-	char buf[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	char buf[8] = {1, 2, 3, 4, 5, 6, 7, 8};
 	u32 word = 1;
 
 	EXPECT_EQ(copy_to_user((void __user *)here, buf, 8), 8);

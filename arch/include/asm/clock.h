@@ -7,8 +7,8 @@
 /* ns = cycles * mult >> 32, with a 128-bit product: exact enough for centuries, no overflow. */
 struct arch_clock {
 	u64 hz;
-	u64 mult; /* ns per cycle, 32.32 fixed point */
-	u64 base; /* cycles at boot */
+	u64 mult;    /* ns per cycle, 32.32 fixed point */
+	u64 base;    /* cycles at boot */
 	bool stable; /* runs at one rate in all states of all CPUs */
 };
 extern struct arch_clock arch_clock; /* [I] after start-up */

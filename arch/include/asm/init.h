@@ -17,9 +17,9 @@ void arch_free_init(void);
 void arch_early_putc(char c);
 
 /*
- * Maps [va, va + len) to @phys in the kernel's tables; all aligned to 4 KiB. @alloc returns the physical
- * address of a zeroed page, or 0. Large pages are used where alignment allows. For the regions of
- * <asm/page.h> before kernel/vmap works (the frame map, KASAN shadow).
+ * Maps [va, va + len) to @phys in the kernel's tables; all aligned to 4 KiB. @alloc returns the
+ * physical address of a zeroed page, or 0. Large pages are used where alignment allows. For the
+ * regions of <asm/page.h> before kernel/vmap works (the frame map, KASAN shadow).
  */
-int arch_map_kernel(unsigned long va, u64 phys, u64 len, u64 prot_bits,
-		    u64 (*alloc)(void)) __must_check;
+int arch_map_kernel(unsigned long va, u64 phys, u64 len, u64 prot_bits, u64 (*alloc)(void))
+	__must_check;

@@ -6,9 +6,9 @@
 
 /* Embedded in struct mm as `arch`; set up by arch_mm_init(), see <asm/tlb.h>. */
 struct arch_mm {
-	u64 root_phys; /* [I] */
-	u64 context_id; /* [I] never reused */
-	u64 tlb_gen; /* atomic: bumped by every flush of this address space */
+	u64 root_phys;	     /* [I] */
+	u64 context_id;	     /* [I] never reused */
+	u64 tlb_gen;	     /* atomic: bumped by every flush of this address space */
 	struct cpumask cpus; /* atomic: CPUs that have it loaded, lazily too */
-	unsigned long vdso; /* user address of the vDSO image; 0 = none */
+	unsigned long vdso;  /* user address of the vDSO image; 0 = none */
 };

@@ -11,7 +11,7 @@ struct sigframe_setup {
 	unsigned long handler;
 	unsigned long flags; /* SA_* */
 	unsigned long restorer;
-	u64 blocked; /* mask to restore on return */
+	u64 blocked;		   /* mask to restore on return */
 	unsigned long altstack_sp; /* as sigaltstack(2): lowest address, size, SS_* flags */
 	size_t altstack_size;
 	int altstack_flags;

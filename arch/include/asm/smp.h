@@ -6,9 +6,9 @@
 
 enum ipi {
 	IPI_RESCHED, /* run the scheduler on the way out */
-	IPI_CALL, /* run the queued cross calls */
-	IPI_STOP, /* halt: panic or power-off */
-	IPI_WAKE, /* leave idle, nothing else */
+	IPI_CALL,    /* run the queued cross calls */
+	IPI_STOP,    /* halt: panic or power-off */
+	IPI_WAKE,    /* leave idle, nothing else */
 	IPI_COUNT,
 };
 

@@ -7,18 +7,18 @@
 struct vdso_data {
 	u32 seq;
 	u32 cycles_usable; /* 0: every call enters the kernel */
-	u64 cycle_base; /* cycle counter at mono_base_ns */
-	u64 mult; /* ns per cycle, 32.32 */
+	u64 cycle_base;	   /* cycle counter at mono_base_ns */
+	u64 mult;	   /* ns per cycle, 32.32 */
 	u64 mono_base_ns;
 	s64 real_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 	s64 boot_offset_ns; /* CLOCK_BOOTTIME - CLOCK_MONOTONIC */
-	s64 tai_offset_ns; /* CLOCK_TAI - CLOCK_REALTIME */
-	u64 coarse_ns; /* granularity of the COARSE clocks */
+	s64 tai_offset_ns;  /* CLOCK_TAI - CLOCK_REALTIME */
+	u64 coarse_ns;	    /* granularity of the COARSE clocks */
 	u32 raw_mult_valid;
 	s32 tz_minuteswest;
 	s32 tz_dsttime;
 	u32 reserved;
-	u64 raw_mult; /* unadjusted rate, for CLOCK_MONOTONIC_RAW */
+	u64 raw_mult;	 /* unadjusted rate, for CLOCK_MONOTONIC_RAW */
 	u64 raw_base_ns; /* CLOCK_MONOTONIC_RAW at cycle_base */
 };
 

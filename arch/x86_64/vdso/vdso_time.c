@@ -1,9 +1,9 @@
 /*
  * Code that runs in user mode: clocks and the CPU number without entering the kernel.
  *
- * Compiled on its own as a position-independent shared object (../room.mk); the page before it is the
- * kernel's struct vdso_data, read under its sequence count. What cannot be answered here is asked of
- * the kernel.
+ * Compiled on its own as a position-independent shared object (../room.mk); the page before it is
+ * the kernel's struct vdso_data, read under its sequence count. What cannot be answered here is
+ * asked of the kernel.
  */
 #include <asm/unistd.h>
 #include <asm/vdso.h>
@@ -93,9 +93,9 @@ static inline bool read_ns(int clock, u64 *out)
 	return true;
 }
 
-#define CLOCKS_HERE                                                                                \
-	(1u << CLOCK_REALTIME | 1u << CLOCK_MONOTONIC | 1u << CLOCK_MONOTONIC_RAW |                \
-	 1u << CLOCK_REALTIME_COARSE | 1u << CLOCK_MONOTONIC_COARSE | 1u << CLOCK_BOOTTIME |       \
+#define CLOCKS_HERE                                                                          \
+	(1u << CLOCK_REALTIME | 1u << CLOCK_MONOTONIC | 1u << CLOCK_MONOTONIC_RAW |          \
+	 1u << CLOCK_REALTIME_COARSE | 1u << CLOCK_MONOTONIC_COARSE | 1u << CLOCK_BOOTTIME | \
 	 1u << CLOCK_TAI)
 
 EXPORT long __vdso_clock_gettime(int clock, struct __kernel_timespec *ts)

@@ -4,23 +4,23 @@
 #include <kern/compiler.h>
 #include <kern/types.h>
 
-#define ASM_MMIO(width, type, insn, reg)                                                           \
-	static __always_inline type mmio_read##width(const volatile void *at)                      \
-	{                                                                                          \
-		type v;                                                                            \
-                                                                                                   \
-		asm volatile("ldr" insn " %" reg "0, %1"                                           \
-			     : "=r"(v)                                                             \
-			     : "Q"(*(const volatile type *)at)                                     \
-			     : "memory");                                                          \
-		return v;                                                                          \
-	}                                                                                          \
-	static __always_inline void mmio_write##width(volatile void *at, type v)                   \
-	{                                                                                          \
-		asm volatile("str" insn " %" reg "0, %1"                                           \
-			     :                                                                     \
-			     : "r"(v), "Q"(*(volatile type *)at)                                   \
-			     : "memory");                                                          \
+#define ASM_MMIO(width, type, insn, reg)                                         \
+	static __always_inline type mmio_read##width(const volatile void *at)    \
+	{                                                                        \
+		type v;                                                          \
+                                                                                 \
+		asm volatile("ldr" insn " %" reg "0, %1"                         \
+			     : "=r"(v)                                           \
+			     : "Q"(*(const volatile type *)at)                   \
+			     : "memory");                                        \
+		return v;                                                        \
+	}                                                                        \
+	static __always_inline void mmio_write##width(volatile void *at, type v) \
+	{                                                                        \
+		asm volatile("str" insn " %" reg "0, %1"                         \
+			     :                                                   \
+			     : "r"(v), "Q"(*(volatile type *)at)                 \
+			     : "memory");                                        \
 	}
 
 ASM_MMIO(8, u8, "b", "w")

@@ -1,4 +1,5 @@
-/* Code chosen once. Sites are compiled in; their engine is not written for this architecture yet. */
+/* Code chosen once. Sites are compiled in; their engine is not written for this architecture yet.
+ */
 #pragma once
 
 #include <asm/cpu.h>
@@ -21,7 +22,10 @@ struct static_key {
 	u32 initially;
 };
 
-#define STATIC_KEY_FALSE { 0, 0 }
+#define STATIC_KEY_FALSE \
+	{                \
+		0, 0     \
+	}
 #define DEFINE_STATIC_KEY(name) struct static_key name = STATIC_KEY_FALSE
 
 static __always_inline bool static_key_unlikely(struct static_key *key)

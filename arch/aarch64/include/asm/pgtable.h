@@ -27,8 +27,8 @@ typedef struct {
 	u64 bits;
 } pgprot_t;
 
-#define PTE_PRESENT 0x001ULL /* valid */
-#define PTE_TABLE 0x002ULL /* page or table; clear in a block */
+#define PTE_PRESENT 0x001ULL	    /* valid */
+#define PTE_TABLE 0x002ULL	    /* page or table; clear in a block */
 #define PTE_ATTR(n) ((u64)(n) << 2) /* index into MAIR: 0 normal, 1 device, 2 non-cacheable */
 #define PTE_USER 0x040ULL
 #define PTE_RDONLY 0x080ULL
@@ -36,15 +36,15 @@ typedef struct {
 #define PTE_YOUNG 0x400ULL
 #define PTE_NOT_GLOBAL 0x800ULL
 #define PTE_PXN (1ULL << 53)
-#define PTE_NX (1ULL << 54) /* UXN */
-#define PTE_DIRTY (1ULL << 55) /* software */
-#define PTE_SPECIAL (1ULL << 56) /* software */
-#define PTE_UFFD_WP (1ULL << 57) /* software */
-#define PTE_PROTNONE (1ULL << 58) /* software, with PTE_PRESENT clear */
+#define PTE_NX (1ULL << 54)	    /* UXN */
+#define PTE_DIRTY (1ULL << 55)	    /* software */
+#define PTE_SPECIAL (1ULL << 56)    /* software */
+#define PTE_UFFD_WP (1ULL << 57)    /* software */
+#define PTE_PROTNONE (1ULL << 58)   /* software, with PTE_PRESENT clear */
 #define PTE_SOFT_DIRTY (1ULL << 52) /* software, in place of the contiguous hint */
 #define PTE_ADDR_MASK 0x0000fffffffff000ULL
 
-#define PGPROT(b) ((pgprot_t){ .bits = (b) })
+#define PGPROT(b) ((pgprot_t){.bits = (b)})
 #define PTE_KERNEL_COMMON_ (PTE_PRESENT | PTE_TABLE | PTE_INNER_SHARED | PTE_YOUNG | PTE_NX)
 #define PGPROT_KERNEL PGPROT(PTE_KERNEL_COMMON_ | PTE_PXN | PTE_DIRTY)
 #define PGPROT_KERNEL_RO PGPROT(PTE_KERNEL_COMMON_ | PTE_PXN | PTE_RDONLY)
@@ -86,7 +86,7 @@ static inline pte_t *pte_table(pte_t e)
 static inline pte_t pte_make_table(u64 phys, bool user)
 {
 	(void)user;
-	return (pte_t){ phys | PTE_PRESENT | PTE_TABLE };
+	return (pte_t){phys | PTE_PRESENT | PTE_TABLE};
 }
 
 /* First address of the next entry at @level, or @end if that comes first. */
@@ -106,29 +106,29 @@ void pt_root_init(pte_t *root);
 
 static inline pte_t pte_make(u64 phys, pgprot_t prot)
 {
-	return (pte_t){ phys | prot.bits };
+	return (pte_t){phys | prot.bits};
 }
 
 /* Same for a leaf at level 1 or 2. */
 static inline pte_t pte_make_huge(u64 phys, pgprot_t prot)
 {
-	return (pte_t){ phys | (prot.bits & ~PTE_TABLE) };
+	return (pte_t){phys | (prot.bits & ~PTE_TABLE)};
 }
 
-#define ASM_PTE_SET(name, bit)                                                                     \
-	static inline pte_t name(pte_t e)                                                          \
-	{                                                                                          \
-		return (pte_t){ e.raw | (bit) };                                                   \
+#define ASM_PTE_SET(name, bit)                 \
+	static inline pte_t name(pte_t e)      \
+	{                                      \
+		return (pte_t){e.raw | (bit)}; \
 	}
-#define ASM_PTE_CLEAR(name, bit)                                                                   \
-	static inline pte_t name(pte_t e)                                                          \
-	{                                                                                          \
-		return (pte_t){ e.raw & ~(bit) };                                                  \
+#define ASM_PTE_CLEAR(name, bit)                \
+	static inline pte_t name(pte_t e)       \
+	{                                       \
+		return (pte_t){e.raw & ~(bit)}; \
 	}
-#define ASM_PTE_TEST(name, bit)                                                                    \
-	static inline bool name(pte_t e)                                                           \
-	{                                                                                          \
-		return (e.raw & (bit)) != 0;                                                       \
+#define ASM_PTE_TEST(name, bit)              \
+	static inline bool name(pte_t e)     \
+	{                                    \
+		return (e.raw & (bit)) != 0; \
 	}
 
 ASM_PTE_CLEAR(pte_mk_write, PTE_RDONLY)
@@ -192,7 +192,7 @@ static inline pte_t pte_modify(pte_t e, pgprot_t prot)
 	const u64 keep = PTE_ADDR_MASK | PTE_YOUNG | PTE_DIRTY | PTE_SPECIAL | PTE_UFFD_WP |
 			 PTE_SOFT_DIRTY | PTE_ATTR(7);
 
-	return (pte_t){ (e.raw & keep) | (prot.bits & ~(PTE_ADDR_MASK | PTE_YOUNG | PTE_DIRTY)) };
+	return (pte_t){(e.raw & keep) | (prot.bits & ~(PTE_ADDR_MASK | PTE_YOUNG | PTE_DIRTY))};
 }
 
 /*
@@ -201,7 +201,7 @@ static inline pte_t pte_modify(pte_t e, pgprot_t prot)
  */
 static inline pte_t pte_make_marker(unsigned int type, u64 value)
 {
-	return (pte_t){ 0x2ULL | (u64)(type & 31u) << 2 | (value & 0xffffffffffULL) << 12 };
+	return (pte_t){0x2ULL | (u64)(type & 31u) << 2 | (value & 0xffffffffffULL) << 12};
 }
 
 static inline bool pte_is_marker(pte_t e)
@@ -223,7 +223,7 @@ static inline u64 pte_marker_value(pte_t e)
 
 static __always_inline pte_t pte_read(const pte_t *at)
 {
-	return (pte_t){ __atomic_load_n(&at->raw, __ATOMIC_RELAXED) };
+	return (pte_t){__atomic_load_n(&at->raw, __ATOMIC_RELAXED)};
 }
 
 /* What the entry points to is visible to other CPUs before the entry is. */
@@ -235,7 +235,7 @@ static __always_inline void pte_write(pte_t *at, pte_t e)
 /* Exchange, so that accessed and dirty bits set by the CPU meanwhile are not lost. */
 static __always_inline pte_t pte_xchg(pte_t *at, pte_t e)
 {
-	return (pte_t){ __atomic_exchange_n(&at->raw, e.raw, __ATOMIC_ACQ_REL) };
+	return (pte_t){__atomic_exchange_n(&at->raw, e.raw, __ATOMIC_ACQ_REL)};
 }
 
 /* Replaces *old by @e; on failure stores the present value in *old. */

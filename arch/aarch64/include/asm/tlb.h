@@ -1,4 +1,5 @@
-/* Translation caches: broadcast by hardware, so no CPU is interrupted. Contracts: the x86-64 header. */
+/* Translation caches: broadcast by hardware, so no CPU is interrupted. Contracts: the x86-64
+ * header. */
 #pragma once
 
 #include <asm/mm_arch.h>

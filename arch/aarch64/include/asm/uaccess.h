@@ -18,18 +18,18 @@ size_t arch_copy_user_raw(void *to, const void *from, size_t n) __must_check;
 ssize_t arch_strncpy_from_user(char *to, const char __user *from, size_t n) __must_check;
 size_t arch_strnlen_user(const char __user *s, size_t n) __must_check;
 
-#define arch_get_user(x, ptr)                                                                      \
-	({                                                                                         \
-		__typeof__(*(ptr)) __gv = { 0 };                                                   \
-		int __gerr = arch_copy_from_user(&__gv, ptr, sizeof(__gv)) ? -EFAULT : 0;          \
-		(x) = __gv;                                                                        \
-		(void)(x);                                                                         \
-		__gerr;                                                                            \
+#define arch_get_user(x, ptr)                                                             \
+	({                                                                                \
+		__typeof__(*(ptr)) __gv = {0};                                            \
+		int __gerr = arch_copy_from_user(&__gv, ptr, sizeof(__gv)) ? -EFAULT : 0; \
+		(x) = __gv;                                                               \
+		(void)(x);                                                                \
+		__gerr;                                                                   \
 	})
-#define arch_put_user(x, ptr)                                                                      \
-	({                                                                                         \
-		__typeof__(*(ptr)) __pv = (__typeof__(*(ptr)))(x);                                 \
-		arch_copy_to_user(ptr, &__pv, sizeof(__pv)) ? -EFAULT : 0;                         \
+#define arch_put_user(x, ptr)                                              \
+	({                                                                 \
+		__typeof__(*(ptr)) __pv = (__typeof__(*(ptr)))(x);         \
+		arch_copy_to_user(ptr, &__pv, sizeof(__pv)) ? -EFAULT : 0; \
 	})
 
 int arch_user_cmpxchg32(u32 __user *at, u32 old, u32 new, u32 *found) __must_check;

@@ -11,11 +11,11 @@ struct fpu_state;
 
 /* Embedded in struct task as `arch`. */
 struct arch_thread {
-	u64 sp; /* kernel stack pointer while not running */
-	u64 fs_base, gs_base; /* while not running, or when set by arch_prctl */
+	u64 sp;		       /* kernel stack pointer while not running */
+	u64 fs_base, gs_base;  /* while not running, or when set by arch_prctl */
 	struct fpu_state *fpu; /* NULL for a thread that never was in user mode */
-	u32 fpu_cpu; /* CPU whose registers hold @fpu, if its fpu_owner is this thread */
-	u32 trap_nr; /* of the last exception, for the signal frame */
+	u32 fpu_cpu;	       /* CPU whose registers hold @fpu, if its fpu_owner is this thread */
+	u32 trap_nr;	       /* of the last exception, for the signal frame */
 	u64 trap_err;
 	u64 trap_addr; /* cr2 */
 	u64 debug_status;
@@ -25,14 +25,14 @@ struct arch_thread {
 struct task *arch_switch(struct task *prev, struct task *next);
 
 /*
- * Prepares @task (stack and arch zeroed or copied) to run fn(arg) in the kernel. When fn returns the
- * thread goes to user mode with task_regs(), which exec has filled by then.
+ * Prepares @task (stack and arch zeroed or copied) to run fn(arg) in the kernel. When fn returns
+ * the thread goes to user mode with task_regs(), which exec has filled by then.
  */
 int arch_thread_init_kernel(struct task *task, void (*fn)(void *arg), void *arg) __must_check;
 
 /*
- * Prepares @child to return to user mode as the copy of the caller whose registers are @regs, with 0
- * as return value. @newsp 0 keeps the stack; @tls is used with @set_tls.
+ * Prepares @child to return to user mode as the copy of the caller whose registers are @regs, with
+ * 0 as return value. @newsp 0 keeps the stack; @tls is used with @set_tls.
  */
 int arch_thread_fork_user(struct task *child, const struct regs *regs, unsigned long newsp,
 			  bool set_tls, unsigned long tls) __must_check;

@@ -35,7 +35,7 @@ enum cpu_feature {
 	CPU_CX16,
 	CPU_HYPERVISOR,
 	CPU_MELTDOWN, /* a defect: the kernel must not be mapped in user mode */
-	CPU_NEVER, /* always clear */
+	CPU_NEVER,    /* always clear */
 	CPU_FEATURE_COUNT,
 };
 

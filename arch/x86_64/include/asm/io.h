@@ -45,22 +45,16 @@ static __always_inline void outl(u32 v, u16 port)
 
 /* One access of exactly this width, not reordered against other mmio accesses. */
 #define ASM_MMIO(width, type)                                                                      \
-	static __always_inline type mmio_read##width(const volatile void *at)              \
+	static __always_inline type mmio_read##width(const volatile void *at)                      \
 	{                                                                                          \
 		type v;                                                                            \
                                                                                                    \
-		asm volatile("mov %1, %0"                                                          \
-			     : "=r"(v)                                                             \
-			     : "m"(*(const volatile type *)at)                             \
-			     : "memory");                                                          \
+		asm volatile("mov %1, %0" : "=r"(v) : "m"(*(const volatile type *)at) : "memory"); \
 		return v;                                                                          \
 	}                                                                                          \
-	static __always_inline void mmio_write##width(volatile void *at, type v)           \
+	static __always_inline void mmio_write##width(volatile void *at, type v)                   \
 	{                                                                                          \
-		asm volatile("mov %0, %1"                                                          \
-			     :                                                                     \
-			     : "r"(v), "m"(*(volatile type *)at)                           \
-			     : "memory");                                                          \
+		asm volatile("mov %0, %1" : : "r"(v), "m"(*(volatile type *)at) : "memory");       \
 	}
 
 ASM_MMIO(8, u8)

@@ -27,21 +27,21 @@ struct patch_alt {
  */
 #define PATCH_STR_(x) #x
 #define PATCH_STR(x) PATCH_STR_(x)
-#define ALTERNATIVE(oldinstr, newinstr, feat)                                                      \
-	"771:\n\t" oldinstr "\n772:\n"                                                             \
-	".skip -(((775f-774f)-(772b-771b)) > 0) * ((775f-774f)-(772b-771b)), 0x90\n"               \
-	"773:\n"                                                                                   \
-	".pushsection .tab.patch_alt, \"a\"\n"                                                     \
-	"\t.balign 4\n\t.long 771b - ., 774f - .\n\t.short " feat "\n"                             \
-	"\t.byte 773b - 771b, 775f - 774f\n"                                                       \
-	".popsection\n"                                                                            \
-	".pushsection .altinstr, \"ax\"\n"                                                         \
-	"774:\n\t" newinstr "\n775:\n"                                                             \
+#define ALTERNATIVE(oldinstr, newinstr, feat)                                        \
+	"771:\n\t" oldinstr "\n772:\n"                                               \
+	".skip -(((775f-774f)-(772b-771b)) > 0) * ((775f-774f)-(772b-771b)), 0x90\n" \
+	"773:\n"                                                                     \
+	".pushsection .tab.patch_alt, \"a\"\n"                                       \
+	"\t.balign 4\n\t.long 771b - ., 774f - .\n\t.short " feat "\n"               \
+	"\t.byte 773b - 771b, 775f - 774f\n"                                         \
+	".popsection\n"                                                              \
+	".pushsection .altinstr, \"ax\"\n"                                           \
+	"774:\n\t" newinstr "\n775:\n"                                               \
 	".popsection\n"
 
 /* Static key: a branch that costs one NOP (or one jump) and is turned by patching its sites. */
 struct static_key {
-	int enabled; /* count of enablers; atomic */
+	int enabled;   /* count of enablers; atomic */
 	u32 initially; /* state of the sites as compiled: 0 = NOP */
 };
 
@@ -51,7 +51,10 @@ struct patch_jump {
 	s64 key; /* relative; bit 0 = the branch is taken when the key is off */
 };
 
-#define STATIC_KEY_FALSE { 0, 0 }
+#define STATIC_KEY_FALSE \
+	{                \
+		0, 0     \
+	}
 #define DEFINE_STATIC_KEY(name) struct static_key name = STATIC_KEY_FALSE
 
 /* False until static_key_enable(); the true side is laid out away from the straight path. */

@@ -20,78 +20,78 @@
 /* (copy of CPU n) - template; [I] set before CPU n starts. */
 extern unsigned long percpu_offset[NR_CPUS_MAX];
 
-#define per_cpu_ptr(name, cpu)                                                                     \
-	({                                                                                         \
-		unsigned long __pcp;                                                               \
-		asm("" : "=r"(__pcp) : "0"(&(name)));                                              \
-		(__typeof__(name) *)(__pcp + percpu_offset[cpu]);                                  \
+#define per_cpu_ptr(name, cpu)                                    \
+	({                                                        \
+		unsigned long __pcp;                              \
+		asm("" : "=r"(__pcp) : "0"(&(name)));             \
+		(__typeof__(name) *)(__pcp + percpu_offset[cpu]); \
 	})
 #define per_cpu(name, cpu) (*per_cpu_ptr(name, cpu))
 
 DECLARE_PERCPU(unsigned long, percpu_self_offset);
 
-#define this_cpu_ptr(name)                                                                         \
-	({                                                                                         \
-		unsigned long __tcp;                                                               \
-		asm("" : "=r"(__tcp) : "0"(&(name)));                                              \
-		(__typeof__(name) *)(__tcp + this_cpu_read(percpu_self_offset));                   \
+#define this_cpu_ptr(name)                                                       \
+	({                                                                       \
+		unsigned long __tcp;                                             \
+		asm("" : "=r"(__tcp) : "0"(&(name)));                            \
+		(__typeof__(name) *)(__tcp + this_cpu_read(percpu_self_offset)); \
 	})
 
 #define PERCPU_ARG(n) "%%gs:%a" #n
 
-#define PERCPU_OP_(insn, name, val)                                                                \
-	do {                                                                                       \
-		__typeof__(name) __pv = (__typeof__(name))(val);                                   \
-		switch (sizeof(name)) {                                                            \
-		case 1:                                                                            \
-			asm volatile(insn "b %b0, " PERCPU_ARG(1)                                  \
-				     :                                                             \
-				     : "qi"(__pv), "i"(&(name))                                    \
-				     : "memory");                                                  \
-			break;                                                                     \
-		case 2:                                                                            \
-			asm volatile(insn "w %w0, " PERCPU_ARG(1)                                  \
-				     :                                                             \
-				     : "ri"(__pv), "i"(&(name))                                    \
-				     : "memory");                                                  \
-			break;                                                                     \
-		case 4:                                                                            \
-			asm volatile(insn "l %k0, " PERCPU_ARG(1)                                  \
-				     :                                                             \
-				     : "ri"(__pv), "i"(&(name))                                    \
-				     : "memory");                                                  \
-			break;                                                                     \
-		case 8:                                                                            \
-			asm volatile(insn "q %q0, " PERCPU_ARG(1)                                  \
-				     :                                                             \
-				     : "re"(__pv), "i"(&(name))                                    \
-				     : "memory");                                                  \
-			break;                                                                     \
-		default:                                                                           \
-			percpu_bad_size();                                                         \
-		}                                                                                  \
+#define PERCPU_OP_(insn, name, val)                               \
+	do {                                                      \
+		__typeof__(name) __pv = (__typeof__(name))(val);  \
+		switch (sizeof(name)) {                           \
+		case 1:                                           \
+			asm volatile(insn "b %b0, " PERCPU_ARG(1) \
+				     :                            \
+				     : "qi"(__pv), "i"(&(name))   \
+				     : "memory");                 \
+			break;                                    \
+		case 2:                                           \
+			asm volatile(insn "w %w0, " PERCPU_ARG(1) \
+				     :                            \
+				     : "ri"(__pv), "i"(&(name))   \
+				     : "memory");                 \
+			break;                                    \
+		case 4:                                           \
+			asm volatile(insn "l %k0, " PERCPU_ARG(1) \
+				     :                            \
+				     : "ri"(__pv), "i"(&(name))   \
+				     : "memory");                 \
+			break;                                    \
+		case 8:                                           \
+			asm volatile(insn "q %q0, " PERCPU_ARG(1) \
+				     :                            \
+				     : "re"(__pv), "i"(&(name))   \
+				     : "memory");                 \
+			break;                                    \
+		default:                                          \
+			percpu_bad_size();                        \
+		}                                                 \
 	} while (0)
 
-#define PERCPU_READ_(vol, name)                                                                    \
-	({                                                                                         \
-		__typeof__(name) __pr;                                                             \
-		switch (sizeof(name)) {                                                            \
-		case 1:                                                                            \
-			asm vol("movb " PERCPU_ARG(1) ", %b0" : "=q"(__pr) : "i"(&(name)));        \
-			break;                                                                     \
-		case 2:                                                                            \
-			asm vol("movw " PERCPU_ARG(1) ", %w0" : "=r"(__pr) : "i"(&(name)));        \
-			break;                                                                     \
-		case 4:                                                                            \
-			asm vol("movl " PERCPU_ARG(1) ", %k0" : "=r"(__pr) : "i"(&(name)));        \
-			break;                                                                     \
-		case 8:                                                                            \
-			asm vol("movq " PERCPU_ARG(1) ", %q0" : "=r"(__pr) : "i"(&(name)));        \
-			break;                                                                     \
-		default:                                                                           \
-			percpu_bad_size();                                                         \
-		}                                                                                  \
-		__pr;                                                                              \
+#define PERCPU_READ_(vol, name)                                                             \
+	({                                                                                  \
+		__typeof__(name) __pr;                                                      \
+		switch (sizeof(name)) {                                                     \
+		case 1:                                                                     \
+			asm vol("movb " PERCPU_ARG(1) ", %b0" : "=q"(__pr) : "i"(&(name))); \
+			break;                                                              \
+		case 2:                                                                     \
+			asm vol("movw " PERCPU_ARG(1) ", %w0" : "=r"(__pr) : "i"(&(name))); \
+			break;                                                              \
+		case 4:                                                                     \
+			asm vol("movl " PERCPU_ARG(1) ", %k0" : "=r"(__pr) : "i"(&(name))); \
+			break;                                                              \
+		case 8:                                                                     \
+			asm vol("movq " PERCPU_ARG(1) ", %q0" : "=r"(__pr) : "i"(&(name))); \
+			break;                                                              \
+		default:                                                                    \
+			percpu_bad_size();                                                  \
+		}                                                                           \
+		__pr;                                                                       \
 	})
 
 /* Never defined: a per-CPU access of a size no instruction has fails to link. */
@@ -109,24 +109,24 @@ void percpu_bad_size(void);
 #define this_cpu_dec(name) this_cpu_sub(name, 1)
 
 /* Exchanges a 4 or 8 byte variable; returns the old value. */
-#define this_cpu_xchg(name, val)                                                                   \
-	({                                                                                         \
-		__typeof__(name) __px = (__typeof__(name))(val);                                   \
-		switch (sizeof(name)) {                                                            \
-		case 4:                                                                            \
-			asm volatile("xchgl %k0, " PERCPU_ARG(1)                                   \
-				     : "+r"(__px)                                                  \
-				     : "i"(&(name))                                                \
-				     : "memory");                                                  \
-			break;                                                                     \
-		case 8:                                                                            \
-			asm volatile("xchgq %q0, " PERCPU_ARG(1)                                   \
-				     : "+r"(__px)                                                  \
-				     : "i"(&(name))                                                \
-				     : "memory");                                                  \
-			break;                                                                     \
-		default:                                                                           \
-			percpu_bad_size();                                                         \
-		}                                                                                  \
-		__px;                                                                              \
+#define this_cpu_xchg(name, val)                                 \
+	({                                                       \
+		__typeof__(name) __px = (__typeof__(name))(val); \
+		switch (sizeof(name)) {                          \
+		case 4:                                          \
+			asm volatile("xchgl %k0, " PERCPU_ARG(1) \
+				     : "+r"(__px)                \
+				     : "i"(&(name))              \
+				     : "memory");                \
+			break;                                   \
+		case 8:                                          \
+			asm volatile("xchgq %q0, " PERCPU_ARG(1) \
+				     : "+r"(__px)                \
+				     : "i"(&(name))              \
+				     : "memory");                \
+			break;                                   \
+		default:                                         \
+			percpu_bad_size();                       \
+		}                                                \
+		__px;                                            \
 	})

@@ -36,9 +36,9 @@ typedef struct {
 #define PTE_DIRTY 0x040ULL
 #define PTE_HUGE 0x080ULL /* levels 1 and 2 */
 #define PTE_GLOBAL 0x100ULL
-#define PTE_PROTNONE 0x100ULL /* with PTE_PRESENT clear: mapped, but no access */
-#define PTE_SPECIAL 0x200ULL /* software: no frame descriptor to reference */
-#define PTE_UFFD_WP 0x400ULL /* software */
+#define PTE_PROTNONE 0x100ULL	/* with PTE_PRESENT clear: mapped, but no access */
+#define PTE_SPECIAL 0x200ULL	/* software: no frame descriptor to reference */
+#define PTE_UFFD_WP 0x400ULL	/* software */
 #define PTE_SOFT_DIRTY 0x800ULL /* software */
 #define PTE_NX 0x8000000000000000ULL
 #define PTE_ADDR_MASK 0x000ffffffffff000ULL
@@ -46,8 +46,8 @@ typedef struct {
 /* PTE_NX where the CPU has it; entries are made with this, so that no bit is reserved. */
 extern u64 pte_nx_mask;
 
-#define PGPROT(b) ((pgprot_t){ .bits = (b) })
-#define PGPROT_KERNEL                                                                              \
+#define PGPROT(b) ((pgprot_t){.bits = (b)})
+#define PGPROT_KERNEL \
 	PGPROT(PTE_PRESENT | PTE_WRITE | PTE_YOUNG | PTE_DIRTY | PTE_GLOBAL | pte_nx_mask)
 #define PGPROT_KERNEL_RO PGPROT(PTE_PRESENT | PTE_YOUNG | PTE_GLOBAL | pte_nx_mask)
 #define PGPROT_KERNEL_RX PGPROT(PTE_PRESENT | PTE_YOUNG | PTE_GLOBAL)
@@ -88,7 +88,7 @@ static inline pte_t *pte_table(pte_t e)
 /* Entry that links table page @phys; permissions are decided at the leaf. */
 static inline pte_t pte_make_table(u64 phys, bool user)
 {
-	return (pte_t){ phys | PTE_PRESENT | PTE_WRITE | PTE_YOUNG | (user ? PTE_USER : 0) };
+	return (pte_t){phys | PTE_PRESENT | PTE_WRITE | PTE_YOUNG | (user ? PTE_USER : 0)};
 }
 
 /* First address of the next entry at @level, or @end if that comes first. */
@@ -108,29 +108,29 @@ void pt_root_init(pte_t *root);
 
 static inline pte_t pte_make(u64 phys, pgprot_t prot)
 {
-	return (pte_t){ phys | prot.bits };
+	return (pte_t){phys | prot.bits};
 }
 
 /* Same for a leaf at level 1 or 2. */
 static inline pte_t pte_make_huge(u64 phys, pgprot_t prot)
 {
-	return (pte_t){ phys | prot.bits | PTE_HUGE };
+	return (pte_t){phys | prot.bits | PTE_HUGE};
 }
 
-#define ASM_PTE_SET(name, bit)                                                                     \
-	static inline pte_t name(pte_t e)                                                          \
-	{                                                                                          \
-		return (pte_t){ e.raw | (bit) };                                                   \
+#define ASM_PTE_SET(name, bit)                 \
+	static inline pte_t name(pte_t e)      \
+	{                                      \
+		return (pte_t){e.raw | (bit)}; \
 	}
-#define ASM_PTE_CLEAR(name, bit)                                                                   \
-	static inline pte_t name(pte_t e)                                                          \
-	{                                                                                          \
-		return (pte_t){ e.raw & ~(bit) };                                                  \
+#define ASM_PTE_CLEAR(name, bit)                \
+	static inline pte_t name(pte_t e)       \
+	{                                       \
+		return (pte_t){e.raw & ~(bit)}; \
 	}
-#define ASM_PTE_TEST(name, bit)                                                                    \
-	static inline bool name(pte_t e)                                                           \
-	{                                                                                          \
-		return (e.raw & (bit)) != 0;                                                       \
+#define ASM_PTE_TEST(name, bit)              \
+	static inline bool name(pte_t e)     \
+	{                                    \
+		return (e.raw & (bit)) != 0; \
 	}
 
 ASM_PTE_SET(pte_mk_write, PTE_WRITE)
@@ -185,7 +185,7 @@ static inline pte_t pte_modify(pte_t e, pgprot_t prot)
 	const u64 keep = PTE_ADDR_MASK | PTE_YOUNG | PTE_DIRTY | PTE_SPECIAL | PTE_UFFD_WP |
 			 PTE_SOFT_DIRTY | PTE_HUGE | PTE_PCD | PTE_PWT;
 
-	return (pte_t){ (e.raw & keep) | (prot.bits & ~(PTE_ADDR_MASK | PTE_YOUNG | PTE_DIRTY)) };
+	return (pte_t){(e.raw & keep) | (prot.bits & ~(PTE_ADDR_MASK | PTE_YOUNG | PTE_DIRTY))};
 }
 
 /*
@@ -194,7 +194,7 @@ static inline pte_t pte_modify(pte_t e, pgprot_t prot)
  */
 static inline pte_t pte_make_marker(unsigned int type, u64 value)
 {
-	return (pte_t){ 0x2ULL | (u64)(type & 31u) << 2 | value << 12 };
+	return (pte_t){0x2ULL | (u64)(type & 31u) << 2 | value << 12};
 }
 
 static inline bool pte_is_marker(pte_t e)
@@ -216,7 +216,7 @@ static inline u64 pte_marker_value(pte_t e)
 
 static __always_inline pte_t pte_read(const pte_t *at)
 {
-	return (pte_t){ __atomic_load_n(&at->raw, __ATOMIC_RELAXED) };
+	return (pte_t){__atomic_load_n(&at->raw, __ATOMIC_RELAXED)};
 }
 
 /* What the entry points to is visible to other CPUs before the entry is. */
@@ -228,7 +228,7 @@ static __always_inline void pte_write(pte_t *at, pte_t e)
 /* Exchange, so that accessed and dirty bits set by the CPU meanwhile are not lost. */
 static __always_inline pte_t pte_xchg(pte_t *at, pte_t e)
 {
-	return (pte_t){ __atomic_exchange_n(&at->raw, e.raw, __ATOMIC_ACQ_REL) };
+	return (pte_t){__atomic_exchange_n(&at->raw, e.raw, __ATOMIC_ACQ_REL)};
 }
 
 /* Replaces *old by @e; on failure stores the present value in *old. */

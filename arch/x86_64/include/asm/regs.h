@@ -76,14 +76,14 @@ static inline void regs_set_retval(struct regs *r, long v)
 /* System-call argument 0..5. */
 static inline unsigned long regs_arg(const struct regs *r, unsigned int n)
 {
-	const u64 args[6] = { r->di, r->si, r->dx, r->r10, r->r8, r->r9 };
+	const u64 args[6] = {r->di, r->si, r->dx, r->r10, r->r8, r->r9};
 
 	return n < 6 ? args[n] : 0;
 }
 
 static inline void regs_set_arg(struct regs *r, unsigned int n, unsigned long v)
 {
-	u64 *const args[6] = { &r->di, &r->si, &r->dx, &r->r10, &r->r8, &r->r9 };
+	u64 *const args[6] = {&r->di, &r->si, &r->dx, &r->r10, &r->r8, &r->r9};
 
 	if (n < 6)
 		*args[n] = v;

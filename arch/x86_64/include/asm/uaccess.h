@@ -14,12 +14,12 @@
 #include <kern/types.h>
 
 /* Fix-up kinds of the exception table. */
-#define EX_KIND_JUMP 0 /* continue at the fix-up */
+#define EX_KIND_JUMP 0	     /* continue at the fix-up */
 #define EX_KIND_EFAULT_REG 1 /* also put -EFAULT into register n: kind is 1 + (n << 8) */
 
-#define EX_ENTRY(from, to, kind)                                                                   \
-	".pushsection .tab.extable, \"a\"\n"                                                       \
-	"\t.balign 4\n\t.long (" from ") - ., (" to ") - .\n\t.long " kind "\n"                    \
+#define EX_ENTRY(from, to, kind)                                                \
+	".pushsection .tab.extable, \"a\"\n"                                    \
+	"\t.balign 4\n\t.long (" from ") - ., (" to ") - .\n\t.long " kind "\n" \
 	".popsection\n"
 
 /* The feature number as the assembler sees it. */
@@ -62,103 +62,103 @@ static __always_inline size_t __must_check arch_copy_from_user(void *to, const v
 size_t arch_clear_user(void __user *to, size_t n) __must_check;
 
 /*
- * Copies a string of at most @n bytes with its terminator; returns its length without it, @n if there
- * is no terminator in @n bytes, or -EFAULT.
+ * Copies a string of at most @n bytes with its terminator; returns its length without it, @n if
+ * there is no terminator in @n bytes, or -EFAULT.
  */
 ssize_t arch_strncpy_from_user(char *to, const char __user *from, size_t n) __must_check;
 /* Length with the terminator, more than @n if there is none, 0 on a fault. */
 size_t arch_strnlen_user(const char __user *s, size_t n) __must_check;
 
-#define UACCESS_GET_(insn, mod, reg, val, ptr, err)                                                \
-	asm volatile(UACCESS_OPEN "\n1:\t" insn " %2, %" mod "1\n2:\t" UACCESS_CLOSE               \
-				  ".pushsection .fixup, \"ax\"\n"                                  \
-				  "3:\tmov %3, %0\n\txor %k1, %k1\n\tjmp 2b\n"                     \
-				  ".popsection\n" EX_ENTRY("1b", "3b", "0")                        \
-		     : "+r"(err), reg(val)                                                         \
-		     : "m"(*(ptr)), "i"(-EFAULT)                                                   \
+#define UACCESS_GET_(insn, mod, reg, val, ptr, err)                                  \
+	asm volatile(UACCESS_OPEN "\n1:\t" insn " %2, %" mod "1\n2:\t" UACCESS_CLOSE \
+				  ".pushsection .fixup, \"ax\"\n"                    \
+				  "3:\tmov %3, %0\n\txor %k1, %k1\n\tjmp 2b\n"       \
+				  ".popsection\n" EX_ENTRY("1b", "3b", "0")          \
+		     : "+r"(err), reg(val)                                           \
+		     : "m"(*(ptr)), "i"(-EFAULT)                                     \
 		     : "memory")
 
 /* Stores *ptr in @x; 0 or -EFAULT. The address has been checked. */
-#define arch_get_user(x, ptr)                                                                      \
-	({                                                                                         \
-		int __gerr = 0;                                                                    \
-		unsigned long __gul = 0;                                                           \
-		const __typeof__(*(ptr)) __force *__gp =                                           \
-			(const __typeof__(*(ptr)) __force *)(ptr);                                 \
-		switch (sizeof(*__gp)) {                                                           \
-		case 1: {                                                                          \
-			u8 __gv;                                                                   \
-			UACCESS_GET_("movb", "b", "=q", __gv, (const u8 *)__gp, __gerr);           \
-			__gul = (unsigned long)__gv;                                               \
-			break;                                                                     \
-		}                                                                                  \
-		case 2: {                                                                          \
-			u16 __gv;                                                                  \
-			UACCESS_GET_("movw", "w", "=r", __gv, (const u16 *)__gp, __gerr);          \
-			__gul = (unsigned long)__gv;                                               \
-			break;                                                                     \
-		}                                                                                  \
-		case 4: {                                                                          \
-			u32 __gv;                                                                  \
-			UACCESS_GET_("movl", "k", "=r", __gv, (const u32 *)__gp, __gerr);          \
-			__gul = (unsigned long)__gv;                                               \
-			break;                                                                     \
-		}                                                                                  \
-		case 8: {                                                                          \
-			u64 __gv;                                                                  \
-			UACCESS_GET_("movq", "q", "=r", __gv, (const u64 *)__gp, __gerr);          \
-			__gul = (unsigned long)__gv;                                               \
-			break;                                                                     \
-		}                                                                                  \
-		default:                                                                           \
-			uaccess_bad_size();                                                        \
-		}                                                                                  \
-		(x) = (__typeof__(*(ptr)))__gul;                                                   \
-		(void)(x); /* reading only to fault a page in is a use */                          \
-		__gerr;                                                                            \
+#define arch_get_user(x, ptr)                                                             \
+	({                                                                                \
+		int __gerr = 0;                                                           \
+		unsigned long __gul = 0;                                                  \
+		const __typeof__(*(ptr)) __force *__gp =                                  \
+			(const __typeof__(*(ptr)) __force *)(ptr);                        \
+		switch (sizeof(*__gp)) {                                                  \
+		case 1: {                                                                 \
+			u8 __gv;                                                          \
+			UACCESS_GET_("movb", "b", "=q", __gv, (const u8 *)__gp, __gerr);  \
+			__gul = (unsigned long)__gv;                                      \
+			break;                                                            \
+		}                                                                         \
+		case 2: {                                                                 \
+			u16 __gv;                                                         \
+			UACCESS_GET_("movw", "w", "=r", __gv, (const u16 *)__gp, __gerr); \
+			__gul = (unsigned long)__gv;                                      \
+			break;                                                            \
+		}                                                                         \
+		case 4: {                                                                 \
+			u32 __gv;                                                         \
+			UACCESS_GET_("movl", "k", "=r", __gv, (const u32 *)__gp, __gerr); \
+			__gul = (unsigned long)__gv;                                      \
+			break;                                                            \
+		}                                                                         \
+		case 8: {                                                                 \
+			u64 __gv;                                                         \
+			UACCESS_GET_("movq", "q", "=r", __gv, (const u64 *)__gp, __gerr); \
+			__gul = (unsigned long)__gv;                                      \
+			break;                                                            \
+		}                                                                         \
+		default:                                                                  \
+			uaccess_bad_size();                                               \
+		}                                                                         \
+		(x) = (__typeof__(*(ptr)))__gul;                                          \
+		(void)(x); /* reading only to fault a page in is a use */                 \
+		__gerr;                                                                   \
 	})
 
-#define UACCESS_PUT_(insn, mod, reg, val, ptr, fail)                                               \
-	asm goto(UACCESS_OPEN "\n1:\t" insn " %" mod "0, %1\n\t" UACCESS_CLOSE                     \
-		 EX_ENTRY("1b", "%l2", "0")                                                        \
-		 :                                                                                 \
-		 : reg(val), "m"(*(ptr))                                                           \
-		 : "memory"                                                                        \
+#define UACCESS_PUT_(insn, mod, reg, val, ptr, fail)                               \
+	asm goto(UACCESS_OPEN "\n1:\t" insn " %" mod                               \
+			      "0, %1\n\t" UACCESS_CLOSE EX_ENTRY("1b", "%l2", "0") \
+		 :                                                                 \
+		 : reg(val), "m"(*(ptr))                                           \
+		 : "memory"                                                        \
 		 : fail)
 
 /* Stores @x at *ptr; 0 or -EFAULT. The address has been checked. */
-#define arch_put_user(x, ptr)                                                                      \
-	({                                                                                         \
-		__label__ __put_fault, __put_done;                                                 \
-		int __perr = 0;                                                                    \
-		__typeof__(*(ptr)) __force *__pp = (__typeof__(*(ptr)) __force *)(ptr);            \
-		__typeof__(*__pp) __pv = (__typeof__(*__pp))(x);                                   \
-		switch (sizeof(*__pp)) {                                                           \
-		case 1:                                                                            \
-			UACCESS_PUT_("movb", "b", "iq", (u8)(unsigned long)__pv, (u8 *)__pp,       \
-				     __put_fault);                                                 \
-			break;                                                                     \
-		case 2:                                                                            \
-			UACCESS_PUT_("movw", "w", "ir", (u16)(unsigned long)__pv, (u16 *)__pp,     \
-				     __put_fault);                                                 \
-			break;                                                                     \
-		case 4:                                                                            \
-			UACCESS_PUT_("movl", "k", "ir", (u32)(unsigned long)__pv, (u32 *)__pp,     \
-				     __put_fault);                                                 \
-			break;                                                                     \
-		case 8:                                                                            \
-			UACCESS_PUT_("movq", "q", "er", (u64)(unsigned long)__pv, (u64 *)__pp,     \
-				     __put_fault);                                                 \
-			break;                                                                     \
-		default:                                                                           \
-			uaccess_bad_size();                                                        \
-		}                                                                                  \
-		goto __put_done;                                                                   \
-	__put_fault:                                                                               \
-		arch_uaccess_close();                                                              \
-		__perr = -EFAULT;                                                                  \
-	__put_done:                                                                                \
-		__perr;                                                                            \
+#define arch_put_user(x, ptr)                                                                  \
+	({                                                                                     \
+		__label__ __put_fault, __put_done;                                             \
+		int __perr = 0;                                                                \
+		__typeof__(*(ptr)) __force *__pp = (__typeof__(*(ptr)) __force *)(ptr);        \
+		__typeof__(*__pp) __pv = (__typeof__(*__pp))(x);                               \
+		switch (sizeof(*__pp)) {                                                       \
+		case 1:                                                                        \
+			UACCESS_PUT_("movb", "b", "iq", (u8)(unsigned long)__pv, (u8 *)__pp,   \
+				     __put_fault);                                             \
+			break;                                                                 \
+		case 2:                                                                        \
+			UACCESS_PUT_("movw", "w", "ir", (u16)(unsigned long)__pv, (u16 *)__pp, \
+				     __put_fault);                                             \
+			break;                                                                 \
+		case 4:                                                                        \
+			UACCESS_PUT_("movl", "k", "ir", (u32)(unsigned long)__pv, (u32 *)__pp, \
+				     __put_fault);                                             \
+			break;                                                                 \
+		case 8:                                                                        \
+			UACCESS_PUT_("movq", "q", "er", (u64)(unsigned long)__pv, (u64 *)__pp, \
+				     __put_fault);                                             \
+			break;                                                                 \
+		default:                                                                       \
+			uaccess_bad_size();                                                    \
+		}                                                                              \
+		goto __put_done;                                                               \
+	__put_fault:                                                                           \
+		arch_uaccess_close();                                                          \
+		__perr = -EFAULT;                                                              \
+	__put_done:                                                                            \
+		__perr;                                                                        \
 	})
 
 /* Never defined: an access of a size no instruction has fails to link. */

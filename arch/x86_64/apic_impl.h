@@ -25,7 +25,7 @@
 #define APIC_ALL_BUT_SELF 0xc0000u
 
 int apic_init(void) __must_check; /* boot CPU: maps the controllers */
-void apic_init_cpu(void); /* each CPU */
+void apic_init_cpu(void);	  /* each CPU */
 u32 apic_id(void);
 void apic_icr(u32 dest, u32 command);
 void apic_eoi(void);

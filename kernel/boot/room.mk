@@ -1,0 +1,3 @@
+room := kernel/boot
+deps :=
+objs :=
