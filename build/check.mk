@@ -41,8 +41,8 @@ check-abi:
 DOCS := docs/syscalls.md docs/locks.md
 check-docs:
 	$(Q)mkdir -p $(O)/check; rc=0; \
-	$(PYTHON) tools/gen-syscalls.py docs abi/syscalls.tbl | cmp -s - docs/syscalls.md || { echo "docs/syscalls.md is stale: make docs"; rc=1; }; \
-	$(PYTHON) tools/gen-locks.py < kernel/lock/order.def | cmp -s - docs/locks.md || { echo "docs/locks.md is stale: make docs"; rc=1; }; exit $$rc
+	$(PYTHON) tools/gen-syscalls.py docs abi/syscalls.tbl > $(O)/check/doc; cmp -s $(O)/check/doc docs/syscalls.md || { echo "docs/syscalls.md is stale: make docs"; rc=1; }; \
+	$(PYTHON) tools/gen-locks.py < kernel/lock/order.def > $(O)/check/doc; cmp -s $(O)/check/doc docs/locks.md || { echo "docs/locks.md is stale: make docs"; rc=1; }; exit $$rc
 docs:
 	$(Q)$(PYTHON) tools/gen-syscalls.py docs abi/syscalls.tbl > docs/syscalls.md
 	$(Q)$(PYTHON) tools/gen-locks.py < kernel/lock/order.def > docs/locks.md

@@ -28,15 +28,15 @@ static inline __attribute__((always_inline)) vec rotate(vec v, int n)
 /* Rows of four words of four blocks: transposes and stores. */
 static inline __attribute__((always_inline)) void store_rows(u8 *out, vec a, vec b, vec c, vec d)
 {
-	vec ab_lo = __builtin_shuffle(a, b, (vec){ 0, 4, 1, 5 });
-	vec ab_hi = __builtin_shuffle(a, b, (vec){ 2, 6, 3, 7 });
-	vec cd_lo = __builtin_shuffle(c, d, (vec){ 0, 4, 1, 5 });
-	vec cd_hi = __builtin_shuffle(c, d, (vec){ 2, 6, 3, 7 });
+	vec ab_lo = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+	vec ab_hi = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+	vec cd_lo = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+	vec cd_hi = __builtin_shufflevector(c, d, 2, 6, 3, 7);
 
-	*(vec_unaligned *)(out) = __builtin_shuffle(ab_lo, cd_lo, (vec){ 0, 1, 4, 5 });
-	*(vec_unaligned *)(out + 64) = __builtin_shuffle(ab_lo, cd_lo, (vec){ 2, 3, 6, 7 });
-	*(vec_unaligned *)(out + 128) = __builtin_shuffle(ab_hi, cd_hi, (vec){ 0, 1, 4, 5 });
-	*(vec_unaligned *)(out + 192) = __builtin_shuffle(ab_hi, cd_hi, (vec){ 2, 3, 6, 7 });
+	*(vec_unaligned *)(out) = __builtin_shufflevector(ab_lo, cd_lo, 0, 1, 4, 5);
+	*(vec_unaligned *)(out + 64) = __builtin_shufflevector(ab_lo, cd_lo, 2, 3, 6, 7);
+	*(vec_unaligned *)(out + 128) = __builtin_shufflevector(ab_hi, cd_hi, 0, 1, 4, 5);
+	*(vec_unaligned *)(out + 192) = __builtin_shufflevector(ab_hi, cd_hi, 2, 3, 6, 7);
 }
 
 void chacha_wide(u32 state[16], u8 *out, size_t count)
