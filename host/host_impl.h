@@ -100,7 +100,8 @@ bool term_size(int *rows, int *cols);
 /* Descriptors of the launcher's ends of the channels. */
 struct vmm {
 	pid_t pid;
-	int console;
+	int input;              /* to the console */
+	int output;             /* from the console */
 	int control;
 	int report;
 };

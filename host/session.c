@@ -82,7 +82,7 @@ static void write_all(int fd, const char *data, size_t len)
 static bool pump_output(struct session *s)
 {
 	char buf[65536];
-	ssize_t n = read(s->vm->console, buf, sizeof(buf));
+	ssize_t n = read(s->vm->output, buf, sizeof(buf));
 
 	if (n > 0)
 		write_all(1, buf, (size_t)n);
@@ -140,8 +140,10 @@ static void pump_input(struct session *s)
 
 static void feed_console(struct session *s)
 {
-	ssize_t n = write(s->vm->console, s->to_guest, s->to_guest_len);
+	ssize_t n = write(s->vm->input, s->to_guest, s->to_guest_len);
 
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		s->to_guest_len = 0;
 	if (n <= 0)
 		return;
 	s->to_guest_len -= (size_t)n;
@@ -282,27 +284,27 @@ static void carry(struct session *s, const struct host_options *opt, int sig_fd)
 		bool feed = s->to_guest_len && !s->ready_at;
 		struct pollfd p[] = {
 			{.fd = s->input_open && room ? 0 : -1, .events = POLLIN},
-			{.fd = console_open ? s->vm->console : -1,
-			 .events = (short)(POLLIN | (feed ? POLLOUT : 0))},
+			{.fd = console_open ? s->vm->output : -1, .events = POLLIN},
 			{.fd = report_open ? s->vm->report : -1, .events = POLLIN},
 			{.fd = sig_fd, .events = POLLIN},
 			{.fd = control_open ? s->vm->control : -1, .events = POLLIN},
+			{.fd = feed ? s->vm->input : -1, .events = POLLOUT},
 		};
 
 		if (poll(p, sizeof(p) / sizeof(p[0]), time_left(s)) < 0 && errno != EINTR)
 			break;
 		if (p[0].revents)
 			pump_input(s);
-		if (p[1].revents & (POLLIN | POLLHUP | POLLERR))
+		if (p[1].revents)
 			console_open = pump_output(s);
-		if (console_open && feed && (p[1].revents & POLLOUT))
-			feed_console(s);
 		if (p[2].revents)
 			report_open = pump_report(s);
 		if (p[3].revents)
 			take_signal(s, sig_fd);
 		if (p[4].revents)
 			control_open = pump_control(s);
+		if (p[5].revents)
+			feed_console(s);
 		check_deadline(s, opt);
 	}
 }

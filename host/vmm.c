@@ -1,6 +1,10 @@
 /*
- * The QEMU process. Its three channels are socket pairs whose far ends it inherits, so there is no
- * name, port or file that two launchers could fight over, and nothing is left behind.
+ * The QEMU process. It inherits the far ends of its channels, so there is no name, port or file that
+ * two launchers could fight over, and nothing is left behind.
+ *
+ * The console is a pair of pipes and not a socket: QEMU writes byte by byte, which a pipe packs into
+ * pages and a socket keeps as one buffer for each byte, so that a launcher which is not scheduled
+ * for a moment would make QEMU drop output.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +21,7 @@
 
 #define VMM_PROGRAM "qemu-system-x86_64"
 #define VMM_MAX_ARGS 128
+#define CONSOLE_BUFFER (1 << 20)
 #define DEFAULT_MEMORY_MIB 256u
 #define MEMORY_ABOVE_ARCHIVE_MIB 192u
 
@@ -72,8 +77,16 @@ static void add_channel(struct args *a, const char *name, int fd)
 	add(a, "socket,id=%s,fd=%d", name, fd);
 }
 
+/* Both ends of every channel. */
+struct ends {
+	int near[4];
+	int far[4];
+};
+
+enum { END_INPUT, END_OUTPUT, END_CONTROL, END_REPORT, END_COUNT };
+
 static void build(struct args *a, const struct host_options *opt, const char *kernel, int initrd_fd,
-		  uint64_t initrd_size, const int far[3])
+		  uint64_t initrd_size, const struct ends *e)
 {
 	add(a, VMM_PROGRAM);
 	add_machine(a, opt->machine);
@@ -96,13 +109,14 @@ static void build(struct args *a, const struct host_options *opt, const char *ke
 	add(a, "-no-reboot");
 	add(a, "-display");
 	add(a, "none");
-	add_channel(a, "console", far[0]);
+	add(a, "-chardev");
+	add(a, "stdio,id=console,signal=off");
 	add(a, "-serial");
 	add(a, "chardev:console");
-	add_channel(a, "control", far[1]);
+	add_channel(a, "control", e->far[END_CONTROL]);
 	add(a, "-device");
 	add(a, "isa-serial,index=1,iobase=0x2f8,irq=3,chardev=control");
-	add_channel(a, "report", far[2]);
+	add_channel(a, "report", e->far[END_REPORT]);
 	add(a, "-device");
 	add(a, "isa-debugcon,iobase=0xe9,chardev=report");
 	add(a, "-device");
@@ -112,10 +126,10 @@ static void build(struct args *a, const struct host_options *opt, const char *ke
 }
 
 /* In the child: no way back. @failed_fd tells the parent the errno of a failed exec. */
-static void __attribute__((noreturn)) exec_vmm(struct args *a, int failed_fd, pid_t parent)
+static void __attribute__((noreturn))
+exec_vmm(struct args *a, const struct ends *e, int failed_fd, pid_t parent)
 {
 	sigset_t none;
-	int null = open("/dev/null", O_RDWR);
 
 	/* A launcher that is killed takes its machine along. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -126,8 +140,8 @@ static void __attribute__((noreturn)) exec_vmm(struct args *a, int failed_fd, pi
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	dup2(null, 0);
-	dup2(null, 1);
+	dup2(e->far[END_INPUT], 0);
+	dup2(e->far[END_OUTPUT], 1);
 	execvp(a->v[0], a->v);
 
 	int err = errno;
@@ -136,17 +150,31 @@ static void __attribute__((noreturn)) exec_vmm(struct args *a, int failed_fd, pi
 	_exit(n == sizeof(err) ? HOST_NO_VMM : HOST_ERROR);
 }
 
-static int open_pairs(int near[3], int far[3])
+static int open_ends(struct ends *e)
 {
-	for (int i = 0; i < 3; i++) {
+	int in[2];
+	int out[2];
+
+	/* Clear of the standard descriptors, also where the launcher was started without some. */
+	for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd < 3;)
+		fd = dup(fd);
+	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
+		return -1;
+	e->far[END_INPUT] = in[0];
+	e->near[END_INPUT] = in[1];
+	e->near[END_OUTPUT] = out[0];
+	e->far[END_OUTPUT] = out[1];
+	fcntl(out[1], F_SETPIPE_SZ, CONSOLE_BUFFER);
+	for (int i = END_CONTROL; i <= END_REPORT; i++) {
 		int sv[2];
 
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv))
 			return -1;
-		near[i] = sv[0];
-		far[i] = sv[1];
-		fcntl(near[i], F_SETFL, O_NONBLOCK);
+		e->near[i] = sv[0];
+		e->far[i] = sv[1];
 	}
+	for (int i = 0; i < END_COUNT; i++)
+		fcntl(e->near[i], F_SETFL, O_NONBLOCK);
 	return 0;
 }
 
@@ -163,32 +191,31 @@ int vmm_start(const struct host_options *opt, const char *kernel, int initrd_fd,
 	      uint64_t initrd_size, struct vmm *vm)
 {
 	static struct args a;
-	int near[3];
-	int far[3];
+	struct ends e;
 	int failed[2];
 	int err = 0;
 	pid_t parent = getpid();
 
-	if (open_pairs(near, far) || pipe2(failed, O_CLOEXEC)) {
+	if (open_ends(&e) || pipe2(failed, O_CLOEXEC)) {
 		host_say("cannot create the channels: %s", strerror(errno));
 		return HOST_ERROR;
 	}
-	build(&a, opt, kernel, initrd_fd, initrd_size, far);
+	build(&a, opt, kernel, initrd_fd, initrd_size, &e);
 	if (a.failed) {
 		host_say("too many --vmm-arg, or out of memory");
 		return HOST_ERROR;
 	}
 	vm->pid = fork();
 	if (vm->pid == 0) {
-		for (int i = 0; i < 3; i++)
-			fcntl(far[i], F_SETFD, 0);
+		fcntl(e.far[END_CONTROL], F_SETFD, 0);
+		fcntl(e.far[END_REPORT], F_SETFD, 0);
 		fcntl(initrd_fd, F_SETFD, 0);
-		exec_vmm(&a, failed[1], parent);
+		exec_vmm(&a, &e, failed[1], parent);
 	}
 	close(failed[1]);
 	close(initrd_fd);
-	for (int i = 0; i < 3; i++)
-		close(far[i]);
+	for (int i = 0; i < END_COUNT; i++)
+		close(e.far[i]);
 	for (size_t i = 0; i < a.n; i++)
 		free(a.v[i]);
 	if (vm->pid < 0) {
@@ -198,8 +225,9 @@ int vmm_start(const struct host_options *opt, const char *kernel, int initrd_fd,
 	if (read(failed[0], &err, sizeof(err)) == sizeof(err))
 		return explain_exec(err);
 	close(failed[0]);
-	vm->console = near[0];
-	vm->control = near[1];
-	vm->report = near[2];
+	vm->input = e.near[END_INPUT];
+	vm->output = e.near[END_OUTPUT];
+	vm->control = e.near[END_CONTROL];
+	vm->report = e.near[END_REPORT];
 	return 0;
 }
