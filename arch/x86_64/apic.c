@@ -314,7 +314,7 @@ void irq_entry(struct regs *regs, unsigned int vector)
 	} else if (vector >= VEC_IPI_FIRST && vector < VEC_IPI_FIRST + IPI_COUNT) {
 		apic_eoi();
 		smp_ipi((enum ipi)(vector - VEC_IPI_FIRST));
-	} else if (vector_irq[vector] != NO_IRQ && vector < VEC_TIMER) {
+	} else if (vector < VEC_TIMER && vector_irq[vector] != NO_IRQ) {
 		/* Level-triggered lines fire again after the acknowledgement if still raised. */
 		irq_dispatch(vector_irq[vector]);
 		apic_eoi();

@@ -79,8 +79,16 @@ void desc_init_cpu(unsigned int cpu, void *ist)
 	struct x86_tss *tss = this_cpu_ptr(cpu_tss);
 	u64 base = (u64)(unsigned long)tss;
 
+	/* The two that print and die get the room for it. */
+	static const u16 tops[IST_COUNT] = {
+		[IST_DOUBLE_FAULT - 1] = 8192,
+		[IST_MACHINE_CHECK - 1] = 12288,
+		[IST_NMI - 1] = 14336,
+		[IST_DEBUG - 1] = 16384,
+	};
+
 	for (unsigned int i = 0; i < IST_COUNT; i++)
-		tss->ist[i] = (u64)(unsigned long)ist + (i + 1) * IST_STACK_SIZE;
+		tss->ist[i] = (u64)(unsigned long)ist + tops[i];
 	gdt->entry[8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | 0x89ULL << 40 |
 			((base >> 24) & 0xff) << 56;
 	gdt->entry[9] = base >> 32;

@@ -36,6 +36,20 @@
 	pushq %r15
 	.endm
 
+/* An exception may interrupt a user access: its handler must not inherit the open window. */
+	.macro CLOSE_USER_WINDOW
+771:	nopl (%rax)
+	.pushsection .tab.patch_alt, "a"
+	.balign 4
+	.long 771b - ., 774f - .
+	.short CPU_SMAP_NUMBER
+	.byte 3, 3
+	.popsection
+	.pushsection .altinstr, "ax"
+774:	clac
+	.popsection
+	.endm
+
 	.macro POP_ALL
 	popq %r15
 	popq %r14
@@ -199,6 +213,7 @@ exc_stubs:
 exc_page_fault:
 	PUSH_REST_AFTER_DI
 	cld
+	CLOSE_USER_WINDOW
 	movq REGS_ORIG_AX(%rsp), %rsi
 	movq $-1, REGS_ORIG_AX(%rsp)
 	testb $3, REGS_CS(%rsp)
@@ -217,6 +232,7 @@ exc_page_fault:
 exc_common:
 	PUSH_REST_AFTER_DI
 	cld
+	CLOSE_USER_WINDOW
 	movl %edi, %edx
 	movq REGS_ORIG_AX(%rsp), %rsi
 	movq $-1, REGS_ORIG_AX(%rsp)
@@ -242,6 +258,7 @@ return_to_kernel:
 exc_paranoid:
 	PUSH_REST_AFTER_DI
 	cld
+	CLOSE_USER_WINDOW
 	movl %edi, %ebx
 	testb $3, REGS_CS(%rsp)
 	jz 1f
@@ -307,6 +324,7 @@ irq_stubs:
 irq_common:
 	PUSH_REST_AFTER_DI
 	cld
+	CLOSE_USER_WINDOW
 	movl %edi, %esi
 	movq %rsp, %rdi
 	testb $3, REGS_CS(%rsp)

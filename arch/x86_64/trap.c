@@ -241,12 +241,9 @@ void trap_page_fault(struct regs *regs, unsigned long err)
 		flags |= FAULT_WRITE;
 	if (err & PF_INSN)
 		flags |= FAULT_EXEC;
-	if (likely(addr < USER_END) && likely(!page_fault_up(regs, addr, flags, &sig, &code))) {
-		irqs_off();
+	if (likely(addr < USER_END) && likely(!page_fault_up(regs, addr, flags, &sig, &code)))
 		return;
-	}
 	if (!regs_from_user(regs)) {
-		irqs_off();
 		fault_in_kernel(regs, addr, err);
 		return;
 	}
@@ -255,7 +252,6 @@ void trap_page_fault(struct regs *regs, unsigned long err)
 	current->arch.trap_err = err | (addr >= USER_END ? PF_PRESENT : 0);
 	current->arch.trap_addr = addr;
 	trap_user(regs, sig, code, addr);
-	irqs_off();
 }
 
 void trap_bad_iret(struct regs *regs)

@@ -61,14 +61,13 @@ DECLARE_PERCPU(u64, cpu_user_sp); /* scratch of the system-call entry */
 #define IST_MACHINE_CHECK 3
 #define IST_DEBUG 4
 #define IST_COUNT 4
-#define IST_STACK_SIZE 4096
 
 struct x86_desc_ptr {
 	u16 limit;
 	u64 base;
 } __packed;
 
-/* Loads GDT, TSS and IDT of this CPU; @ist is the base of IST_COUNT stacks, guarded below. */
+/* Loads GDT, TSS and IDT of this CPU; @ist: THREAD_SIZE bytes for the exception stacks, guarded below. */
 void desc_init_cpu(unsigned int cpu, void *ist);
 void idt_init(void);
 void idt_set_handler(unsigned int vector, void *entry, unsigned int ist, unsigned int dpl);
