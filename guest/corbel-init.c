@@ -144,7 +144,8 @@ static void set_console_mode(int tty)
 		t.c_oflag &= ~(tcflag_t)OPOST;
 		t.c_lflag &= ~(tcflag_t)(ISIG | ECHO | ECHONL);
 		t.c_lflag |= ICANON | IEXTEN;
-		/* Of the special characters two are left; the launcher quotes both in the stream. */
+		/* Of the special characters two are left; the launcher quotes both in the stream.
+		 */
 		memset(t.c_cc, _POSIX_VDISABLE, sizeof(t.c_cc));
 	}
 	t.c_cc[VEOF] = 4;
@@ -291,8 +292,9 @@ int main(int argc, char **argv)
 	sigset_t open_mask;
 
 	if (getpid() != 1) {
-		fprintf(stderr, "corbel-init: the first process of a machine that `corbel run` starts; "
-				"it does nothing here\n");
+		fprintf(stderr,
+			"corbel-init: the first process of a machine that `corbel run` starts; "
+			"it does nothing here\n");
 		return 1;
 	}
 	umask(0);

@@ -2,13 +2,13 @@
 
 /* What the launcher wants done; all strings live until the machine ends. */
 struct init_config {
-	char **argv;            /* the command, NULL-terminated */
-	char **env;             /* its environment, NULL-terminated */
-	const char *cwd;        /* NULL: /root or / */
+	char **argv;	 /* the command, NULL-terminated */
+	char **env;	 /* its environment, NULL-terminated */
+	const char *cwd; /* NULL: /root or / */
 	const char *hostname;
-	int rows;               /* 0: not known */
+	int rows; /* 0: not known */
 	int cols;
-	int tty;                /* the host has a terminal */
+	int tty; /* the host has a terminal */
 };
 
 /*

@@ -17,7 +17,7 @@ enum host_status {
 
 /* What the user asked for. Strings belong to argv. */
 struct host_options {
-	const char *memory;             /* NULL: chosen from the size of the archive */
+	const char *memory; /* NULL: chosen from the size of the archive */
 	unsigned int cpus;
 	const char *rootfs;
 	const char *binary;
@@ -26,13 +26,13 @@ struct host_options {
 	const char *machine;
 	const char *accel;
 	const char *kernel;
-	unsigned int timeout_s;         /* 0: none */
+	unsigned int timeout_s; /* 0: none */
 	bool verbose;
-	char **env;                     /* NULL-terminated "K=V" */
+	char **env; /* NULL-terminated "K=V" */
 	size_t env_count;
 	char **vmm_args;
 	size_t vmm_arg_count;
-	char **command;                 /* NULL-terminated; may be empty */
+	char **command; /* NULL-terminated; may be empty */
 	size_t command_count;
 };
 
@@ -59,7 +59,8 @@ struct pack_meta {
 	uint64_t size;
 };
 
-/* Writes the entry's head; exactly @m->size bytes of pack_data() must follow. 0 or -1 (said why). */
+/* Writes the entry's head; exactly @m->size bytes of pack_data() must follow. 0 or -1 (said why).
+ */
 int pack_entry(struct pack *p, const struct pack_meta *m) __attribute__((warn_unused_result));
 int pack_data(struct pack *p, const void *data, size_t len) __attribute__((warn_unused_result));
 /* An entry whose content is at hand, such as a symbolic link. */
@@ -74,8 +75,8 @@ int pack_finish(struct pack *p) __attribute__((warn_unused_result));
 /* --- root.c: the root file system as an archive --- */
 
 /*
- * An open, seekable descriptor of the archive for this run, with corbel-init and the run file in it,
- * and its size. 0 or -1 (said why).
+ * An open, seekable descriptor of the archive for this run, with corbel-init and the run file in
+ * it, and its size. 0 or -1 (said why).
  */
 int root_build(const struct host_options *opt, int *fd, uint64_t *size)
 	__attribute__((warn_unused_result));
@@ -100,8 +101,8 @@ bool term_size(int *rows, int *cols);
 /* Descriptors of the launcher's ends of the channels. */
 struct vmm {
 	pid_t pid;
-	int input;              /* to the console */
-	int output;             /* from the console */
+	int input;  /* to the console */
+	int output; /* from the console */
 	int control;
 	int report;
 };

@@ -16,13 +16,15 @@
 const char *argp_program_version = "corbel " CORBEL_VERSION " (" CORBEL_COMMIT ")";
 
 static const char doc[] =
-	"Boots the Corbel kernel in a virtual machine, runs CMD in it, and exits with CMD's status.\v"
+	"Boots the Corbel kernel in a virtual machine, runs CMD in it, and exits with CMD's "
+	"status.\v"
 	"The root file system is DIR or TAR (--rootfs), or the one program FILE (--binary), whose "
 	"arguments are then the words after --. Without --rootfs and --binary there is no root and "
 	"nothing to run.\n\n"
 	"^] three times in a row ends the machine at once.\n\n"
 	"Exit status: that of CMD (128+N when signal N ended it; 126 and 127 when it could not be "
-	"started); 125 bad usage or unreadable input, 124 --timeout is over, 123 the kernel panicked, "
+	"started); 125 bad usage or unreadable input, 124 --timeout is over, 123 the kernel "
+	"panicked, "
 	"122 QEMU is missing or refused to start, 121 the machine ended without a report.\n\n"
 	"Example:\n  corbel run --rootfs debian.tar -- python3 -c 'print(6 * 7)'";
 
@@ -38,18 +40,21 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{"memory", 'm', "SIZE", 0, "Memory, e.g. 512M or 2G (default: 256M, more for a large root)", 0},
+	{"memory", 'm', "SIZE", 0, "Memory, e.g. 512M or 2G (default: 256M, more for a large root)",
+	 0},
 	{"cpus", 'c', "CPUS", 0, "Number of CPUs (default 1)", 0},
 	{"rootfs", KEY_ROOTFS, "DIR|TAR", 0, "Root file system: a directory, or a tar file", 0},
 	{"binary", KEY_BINARY, "FILE", 0, "Run this static program and nothing else", 0},
-	{"env", 'e', "K=V", 0, "Set a variable of CMD's environment; K alone takes the host's value", 0},
+	{"env", 'e', "K=V", 0,
+	 "Set a variable of CMD's environment; K alone takes the host's value", 0},
 	{"workdir", 'w', "DIR", 0, "Working directory of CMD (default /root or /)", 0},
 	{"append", KEY_APPEND, "STR", 0, "Add words to the kernel's command line", 0},
 	{"timeout", KEY_TIMEOUT, "S", 0, "End the machine after S seconds", 0},
 	{"machine", KEY_MACHINE, "TYPE", 0, "q35 (default), pc or microvm", 0},
 	{"accel", KEY_ACCEL, "NAME", 0, "Accelerator of QEMU: tcg (default) or kvm", 0},
 	{"vmm-arg", KEY_VMM_ARG, "ARG", 0, "Add an argument to QEMU's command line", 0},
-	{"kernel", KEY_KERNEL, "FILE", 0, "Kernel image (default: the one built with this launcher)", 0},
+	{"kernel", KEY_KERNEL, "FILE", 0,
+	 "Kernel image (default: the one built with this launcher)", 0},
 	{"verbose", 'v', NULL, 0, "Show the kernel's messages", 0},
 	{0},
 };
@@ -101,7 +106,8 @@ static void check(struct host_options *o, struct argp_state *state)
 	if (o->rootfs && o->binary)
 		argp_error(state, "--rootfs and --binary exclude each other");
 	if (!o->rootfs && !o->binary)
-		argp_error(state, "name a root file system (--rootfs DIR or TAR) or a program (--binary FILE)");
+		argp_error(state, "name a root file system (--rootfs DIR or TAR) or a program "
+				  "(--binary FILE)");
 	if (o->rootfs && !o->command_count)
 		argp_error(state, "name the command to run, e.g. -- /bin/bash -l");
 	if (o->workdir && *o->workdir != '/')
@@ -231,7 +237,8 @@ int main(int argc, char **argv)
 		bool help = argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?"));
 
 		fputs("Usage: corbel run [OPTION...] -- CMD ARG...\n"
-		      "`corbel run --help` lists the options.\n", help ? stdout : stderr);
+		      "`corbel run --help` lists the options.\n",
+		      help ? stdout : stderr);
 		return help ? 0 : HOST_ERROR;
 	}
 	o.env = calloc((size_t)argc, sizeof(*o.env));

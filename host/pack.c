@@ -24,7 +24,7 @@
 #define PACK_PAGE 4096u
 #define PACK_HEAD 110u
 #define PACK_BUFFER (1u << 20)
-#define PACK_NLINK_AT (6 + 4 * 8)       /* offset of c_nlink in the head */
+#define PACK_NLINK_AT (6 + 4 * 8) /* offset of c_nlink in the head */
 
 /* Remembers where a regular file's head is, for names that follow. */
 struct pack_file {
@@ -36,11 +36,11 @@ struct pack_file {
 
 struct pack {
 	int fd;
-	off_t at;               /* bytes given to pack_out so far */
-	uint64_t left;          /* data bytes owed to the current entry */
+	off_t at;      /* bytes given to pack_out so far */
+	uint64_t left; /* data bytes owed to the current entry */
 	uint32_t next_ino;
-	struct pack_meta root;  /* of ".", repeated in filler entries */
-	void *files;            /* tsearch tree of struct pack_file, by name */
+	struct pack_meta root; /* of ".", repeated in filler entries */
+	void *files;	       /* tsearch tree of struct pack_file, by name */
 	size_t fill;
 	unsigned char buf[PACK_BUFFER];
 };
@@ -277,7 +277,8 @@ int pack_link(struct pack *p, const struct pack_meta *m, const char *target)
 
 	free(key.name);
 	if (!slot) {
-		host_say("%s: a link to %s, which is not in the archive before it", m->name, target);
+		host_say("%s: a link to %s, which is not in the archive before it", m->name,
+			 target);
 		return -1;
 	}
 

@@ -2,7 +2,8 @@
  * One machine from start to end: bytes between the host's terminal and the console, the size of the
  * terminal to the control channel, records from the report channel, and the time limit.
  *
- * All of it is one poll() loop. Signals arrive through a signalfd, so nothing happens behind its back.
+ * All of it is one poll() loop. Signals arrive through a signalfd, so nothing happens behind its
+ * back.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -19,28 +20,28 @@
 
 #include "host_impl.h"
 
-#define ESCAPE 0x1d             /* ^] */
+#define ESCAPE 0x1d /* ^] */
 #define ESCAPE_TIMES 3
 #define PANIC_GRACE_NS 2000000000ll
 #define READY_WAIT_NS 10000000000ll
 #define REPORT_MAX 4096
-#define QUOTE 0x16              /* ^V: the guest's VLNEXT */
-#define END_OF_FILE 0x04        /* ^D: the guest's VEOF */
+#define QUOTE 0x16	 /* ^V: the guest's VLNEXT */
+#define END_OF_FILE 0x04 /* ^D: the guest's VEOF */
 
 struct session {
 	struct vmm *vm;
 	bool tty;
 	bool input_open;
-	long long ready_at;     /* input is kept back until then; 0: the guest is ready */
-	bool line_start;        /* without a terminal: ^D ends the input only here */
-	unsigned int escapes;   /* ^] seen in a row */
-	char to_guest[8192];    /* read from standard input, not yet taken by the console */
+	long long ready_at;   /* input is kept back until then; 0: the guest is ready */
+	bool line_start;      /* without a terminal: ^D ends the input only here */
+	unsigned int escapes; /* ^] seen in a row */
+	char to_guest[8192];  /* read from standard input, not yet taken by the console */
 	size_t to_guest_len;
 	char report[REPORT_MAX];
 	size_t report_len;
-	int status;             /* what the machine said, or -1 */
-	int forced;             /* why the launcher ended it, or -1 */
-	long long deadline;     /* on the monotonic clock; 0: none */
+	int status;	    /* what the machine said, or -1 */
+	int forced;	    /* why the launcher ended it, or -1 */
+	long long deadline; /* on the monotonic clock; 0: none */
 };
 
 static long long now_ns(void)

@@ -82,7 +82,8 @@ static struct pack_meta meta_of(const char *name, const struct stat *st)
 	};
 }
 
-/* The content of @path, of which @m->size bytes were promised: a file that shrinks ends in zeros. */
+/* The content of @path, of which @m->size bytes were promised: a file that shrinks ends in zeros.
+ */
 static int pack_file_content(struct pack *p, const struct pack_meta *m, const char *path)
 {
 	static char buf[1 << 17];
@@ -159,12 +160,15 @@ static int fts_by_name(const FTSENT **a, const FTSENT **b)
 	return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-/* Calls @visit for every entry of @dir once, directories first, sorted, without leaving its device. */
-static int walk(const char *dir, int (*visit)(void *ctx, const FTSENT *e, const char *name), void *ctx)
+/* Calls @visit for every entry of @dir once, directories first, sorted, without leaving its device.
+ */
+static int walk(const char *dir, int (*visit)(void *ctx, const FTSENT *e, const char *name),
+		void *ctx)
 {
 	char *path = strdup(dir);
 	char *roots[] = {path, NULL};
-	FTS *fts = path ? fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, fts_by_name) : NULL;
+	FTS *fts =
+		path ? fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, fts_by_name) : NULL;
 	int err = 0;
 	FTSENT *e;
 
@@ -340,10 +344,18 @@ static void key_add(uint64_t key[2], const void *data, size_t len)
 static void key_add_stat(uint64_t key[2], const char *name, const struct stat *st)
 {
 	uint64_t v[] = {
-		st->st_dev, st->st_ino, st->st_mode, st->st_uid, st->st_gid, st->st_rdev, st->st_nlink,
+		st->st_dev,
+		st->st_ino,
+		st->st_mode,
+		st->st_uid,
+		st->st_gid,
+		st->st_rdev,
+		st->st_nlink,
 		(uint64_t)st->st_size,
-		(uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
-		(uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec,
+		(uint64_t)st->st_mtim.tv_sec,
+		(uint64_t)st->st_mtim.tv_nsec,
+		(uint64_t)st->st_ctim.tv_sec,
+		(uint64_t)st->st_ctim.tv_nsec,
 	};
 
 	key_add(key, name, strlen(name) + 1);

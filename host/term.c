@@ -1,4 +1,5 @@
-/* The host's terminal: raw while the machine runs, as it was after that, however the launcher ends. */
+/* The host's terminal: raw while the machine runs, as it was after that, however the launcher ends.
+ */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -26,8 +27,8 @@ static void restore_and_die(int sig)
 
 void term_raw(void)
 {
-	static const int fatal[] = {SIGQUIT, SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS,
-				    SIGXCPU, SIGXFSZ};
+	static const int fatal[] = {SIGQUIT, SIGILL, SIGABRT, SIGBUS, SIGFPE,
+				    SIGSEGV, SIGSYS, SIGXCPU, SIGXFSZ};
 	struct termios t;
 
 	if (tcgetattr(0, &saved))

@@ -1,10 +1,10 @@
 /*
- * The QEMU process. It inherits the far ends of its channels, so there is no name, port or file that
- * two launchers could fight over, and nothing is left behind.
+ * The QEMU process. It inherits the far ends of its channels, so there is no name, port or file
+ * that two launchers could fight over, and nothing is left behind.
  *
- * The console is a pair of pipes and not a socket: QEMU writes byte by byte, which a pipe packs into
- * pages and a socket keeps as one buffer for each byte, so that a launcher which is not scheduled
- * for a moment would make QEMU drop output.
+ * The console is a pair of pipes and not a socket: QEMU writes byte by byte, which a pipe packs
+ * into pages and a socket keeps as one buffer for each byte, so that a launcher which is not
+ * scheduled for a moment would make QEMU drop output.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,8 +48,8 @@ static void add(struct args *a, const char *fmt, ...)
 }
 
 /*
- * Where the user names no size: enough for the archive three times (as loaded, as unpacked by a kernel
- * that copies, and what the command adds to it) and room to work.
+ * Where the user names no size: enough for the archive three times (as loaded, as unpacked by a
+ * kernel that copies, and what the command adds to it) and room to work.
  */
 static void add_memory(struct args *a, const char *memory, uint64_t initrd_size)
 {

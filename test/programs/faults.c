@@ -24,7 +24,8 @@ static int __attribute__((noinline)) recurse(int n)
 static void touch_until_killed(void)
 {
 	for (;;) {
-		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
 
 		if (p == MAP_FAILED) {
 			printf("mmap: %s\n", strerror(errno));
@@ -46,7 +47,8 @@ static int out_of_memory(void)
 		return 1;
 	printf("child: signal %d status %d\n", WIFSIGNALED(st) ? WTERMSIG(st) : 0,
 	       WIFEXITED(st) ? WEXITSTATUS(st) : 0);
-	if (!(WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL) && !(WIFEXITED(st) && WEXITSTATUS(st) == 12))
+	if (!(WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL) &&
+	    !(WIFEXITED(st) && WEXITSTATUS(st) == 12))
 		return 2;
 
 	char *p = malloc(8 << 20);
