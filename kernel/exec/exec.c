@@ -299,12 +299,15 @@ static long exec_user(int dfd, const char __user *upath, const char __user *cons
 	char *path;
 	int err;
 
-	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-		return -EINVAL;
 	err = vfs_getname(upath, &path);
 	if (err)
 		return err;
-	err = exec_run(dfd, path, flags, &av, &ev);
+	if (!path[0] && !(flags & AT_EMPTY_PATH))
+		err = -ENOENT;
+	else if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		err = -EINVAL;
+	else
+		err = exec_run(dfd, path, flags, &av, &ev);
 	vfs_putname(path);
 	return err;
 }
