@@ -18,14 +18,25 @@
 size_t copy_from_user_slow(void *to, const void __user *from, size_t n) __must_check;
 size_t copy_to_user_slow(void __user *to, const void *from, size_t n) __must_check;
 
+/* Small fixed sizes, most of all struct timespec, take no call. */
+#define UACCESS_SMALL(n) (__builtin_constant_p(n) && (n) >= 4 && (n) <= 32 && (n) % 4 == 0)
+
 static __always_inline size_t __must_check copy_from_user(void *to, const void __user *from,
 							  size_t n)
 {
+	if (UACCESS_SMALL(n)) {
+		if (likely(access_ok(from, n)) && likely(!arch_load_small(to, from, n)))
+			return 0;
+		memset(to, 0, n);
+		return n;
+	}
 	return copy_from_user_slow(to, from, n);
 }
 
 static __always_inline size_t __must_check copy_to_user(void __user *to, const void *from, size_t n)
 {
+	if (UACCESS_SMALL(n))
+		return likely(access_ok(to, n)) && likely(!arch_store_small(to, from, n)) ? 0 : n;
 	return copy_to_user_slow(to, from, n);
 }
 

@@ -32,6 +32,9 @@ size_t arch_strnlen_user(const char __user *s, size_t n) __must_check;
 		arch_copy_to_user(ptr, &__pv, sizeof(__pv)) ? -EFAULT : 0; \
 	})
 
+#define arch_load_small(to, from, n) (arch_copy_from_user(to, from, n) != 0)
+#define arch_store_small(to, from, n) (arch_copy_to_user(to, from, n) != 0)
+
 int arch_user_cmpxchg32(u32 __user *at, u32 old, u32 new, u32 *found) __must_check;
 int arch_user_cmpxchg64(u64 __user *at, u64 old, u64 new, u64 *found) __must_check;
 int arch_futex_op(u32 __user *at, int op, u32 operand, u32 *old) __must_check;

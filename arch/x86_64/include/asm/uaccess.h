@@ -170,6 +170,126 @@ static __always_inline void arch_uaccess_close(void)
 }
 
 /*
+ * Up to 32 bytes of a size known at compile time, a multiple of 4: straight-line code. Non-zero on
+ * a fault; what is stored then is partial, what is loaded is lost.
+ */
+#define UACCESS_FIX_           \
+	"\n2:\t" UACCESS_CLOSE \
+	".pushsection .fixup, \"ax\"\n3:\tmovl $1, %0\n\tjmp 2b\n.popsection\n"
+
+static __always_inline u32 arch_load_small(void *to, const void __user *ufrom, size_t n)
+{
+	const char *from = (const char __force *)ufrom;
+	u64 v[4];
+	u32 tail = 0, err = 0;
+
+	switch (n / 8) {
+	case 1:
+		asm volatile(UACCESS_OPEN
+			     "\n1:\tmovq (%2), %1" UACCESS_FIX_ EX_ENTRY("1b", "3b", "0")
+			     : "+r"(err), "=&r"(v[0])
+			     : "r"(from)
+			     : "memory");
+		break;
+	case 2:
+		asm volatile(UACCESS_OPEN
+			     "\n1:\tmovq (%3), %1\n4:\tmovq 8(%3), %2" UACCESS_FIX_ EX_ENTRY(
+				     "1b", "3b", "0") EX_ENTRY("4b", "3b", "0")
+			     : "+r"(err), "=&r"(v[0]), "=&r"(v[1])
+			     : "r"(from)
+			     : "memory");
+		break;
+	case 3:
+		asm volatile(UACCESS_OPEN
+			     "\n1:\tmovq (%4), %1\n4:\tmovq 8(%4), %2\n"
+			     "5:\tmovq 16(%4), %3" UACCESS_FIX_ EX_ENTRY("1b", "3b", "0")
+				     EX_ENTRY("4b", "3b", "0") EX_ENTRY("5b", "3b", "0")
+			     : "+r"(err), "=&r"(v[0]), "=&r"(v[1]), "=&r"(v[2])
+			     : "r"(from)
+			     : "memory");
+		break;
+	case 4:
+		asm volatile(UACCESS_OPEN
+			     "\n1:\tmovq (%5), %1\n4:\tmovq 8(%5), %2\n"
+			     "5:\tmovq 16(%5), %3\n6:\tmovq 24(%5), %4" UACCESS_FIX_ EX_ENTRY(
+				     "1b", "3b", "0") EX_ENTRY("4b", "3b", "0")
+				     EX_ENTRY("5b", "3b", "0") EX_ENTRY("6b", "3b", "0")
+			     : "+r"(err), "=&r"(v[0]), "=&r"(v[1]), "=&r"(v[2]), "=&r"(v[3])
+			     : "r"(from)
+			     : "memory");
+		break;
+	default:
+		break;
+	}
+	if (n % 8)
+		asm volatile(UACCESS_OPEN
+			     "\n1:\tmovl (%2), %1" UACCESS_FIX_ EX_ENTRY("1b", "3b", "0")
+			     : "+r"(err), "=&r"(tail)
+			     : "r"(from + n / 8 * 8)
+			     : "memory");
+	__builtin_memcpy(to, v, n / 8 * 8);
+	if (n % 8)
+		__builtin_memcpy((char *)to + n / 8 * 8, &tail, 4);
+	return err;
+}
+
+static __always_inline u32 arch_store_small(void __user *uto, const void *from, size_t n)
+{
+	char *to = (char __force *)uto;
+	u64 v[4];
+	u32 tail = 0, err = 0;
+
+	__builtin_memcpy(v, from, n / 8 * 8);
+	if (n % 8)
+		__builtin_memcpy(&tail, (const char *)from + n / 8 * 8, 4);
+	switch (n / 8) {
+	case 1:
+		asm volatile(UACCESS_OPEN
+			     "\n1:\tmovq %1, (%2)" UACCESS_FIX_ EX_ENTRY("1b", "3b", "0")
+			     : "+r"(err)
+			     : "r"(v[0]), "r"(to)
+			     : "memory");
+		break;
+	case 2:
+		asm volatile(UACCESS_OPEN
+			     "\n1:\tmovq %1, (%3)\n4:\tmovq %2, 8(%3)" UACCESS_FIX_ EX_ENTRY(
+				     "1b", "3b", "0") EX_ENTRY("4b", "3b", "0")
+			     : "+r"(err)
+			     : "r"(v[0]), "r"(v[1]), "r"(to)
+			     : "memory");
+		break;
+	case 3:
+		asm volatile(UACCESS_OPEN
+			     "\n1:\tmovq %1, (%4)\n4:\tmovq %2, 8(%4)\n"
+			     "5:\tmovq %3, 16(%4)" UACCESS_FIX_ EX_ENTRY("1b", "3b", "0")
+				     EX_ENTRY("4b", "3b", "0") EX_ENTRY("5b", "3b", "0")
+			     : "+r"(err)
+			     : "r"(v[0]), "r"(v[1]), "r"(v[2]), "r"(to)
+			     : "memory");
+		break;
+	case 4:
+		asm volatile(UACCESS_OPEN
+			     "\n1:\tmovq %1, (%5)\n4:\tmovq %2, 8(%5)\n"
+			     "5:\tmovq %3, 16(%5)\n6:\tmovq %4, 24(%5)" UACCESS_FIX_ EX_ENTRY(
+				     "1b", "3b", "0") EX_ENTRY("4b", "3b", "0")
+				     EX_ENTRY("5b", "3b", "0") EX_ENTRY("6b", "3b", "0")
+			     : "+r"(err)
+			     : "r"(v[0]), "r"(v[1]), "r"(v[2]), "r"(v[3]), "r"(to)
+			     : "memory");
+		break;
+	default:
+		break;
+	}
+	if (n % 8)
+		asm volatile(UACCESS_OPEN
+			     "\n1:\tmovl %1, (%2)" UACCESS_FIX_ EX_ENTRY("1b", "3b", "0")
+			     : "+r"(err)
+			     : "r"(tail), "r"(to + n / 8 * 8)
+			     : "memory");
+	return err;
+}
+
+/*
  * Compare-and-exchange of a user word: *found is what was there. 0 or -EFAULT.
  */
 int arch_user_cmpxchg32(u32 __user *at, u32 old, u32 new, u32 *found) __must_check;
