@@ -80,7 +80,7 @@ long sys_gettimeofday(struct __kernel_old_timeval __user *tv, struct timezone __
 
 long sys_settimeofday(const struct __kernel_old_timeval __user *tv, const struct timezone __user *tz)
 {
-	struct __kernel_old_timeval v;
+	struct __kernel_old_timeval v = { 0 };
 	struct timezone z;
 
 	if (tv) {

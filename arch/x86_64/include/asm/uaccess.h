@@ -180,7 +180,7 @@ static __always_inline void arch_uaccess_close(void)
 static __always_inline u32 arch_load_small(void *to, const void __user *ufrom, size_t n)
 {
 	const char *from = (const char __force *)ufrom;
-	u64 v[4];
+	u64 v[4] = { 0 };
 	u32 tail = 0, err = 0;
 
 	switch (n / 8) {
@@ -236,7 +236,7 @@ static __always_inline u32 arch_load_small(void *to, const void __user *ufrom, s
 static __always_inline u32 arch_store_small(void __user *uto, const void *from, size_t n)
 {
 	char *to = (char __force *)uto;
-	u64 v[4];
+	u64 v[4] = { 0 };
 	u32 tail = 0, err = 0;
 
 	__builtin_memcpy(v, from, n / 8 * 8);
