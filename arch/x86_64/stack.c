@@ -85,6 +85,9 @@ static unsigned int walk(unsigned long fp, struct bounds b, unsigned long *out, 
 	for (unsigned long at = (fp + 7) & ~7UL; n < max && at + 8 <= b.hi; at += 8) {
 		unsigned long v = word_at(at);
 
+		/* Our own output may lie on the same stack. */
+		if (at >= (unsigned long)out && at < (unsigned long)(out + max))
+			continue;
 		if (is_text(v) && follows_call(v))
 			out[n++] = v;
 	}

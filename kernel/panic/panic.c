@@ -80,15 +80,23 @@ static void trace_print(const unsigned long *addrs, unsigned int n)
 
 	pr_err("Call Trace:\n");
 	for (unsigned int i = 0; i < n; i++) {
-		symbol_format(addrs[i], sym, sizeof(sym));
+		/* A call that does not return may be the last instruction of its function. */
+		symbol_format(addrs[i] - 1, sym, sizeof(sym));
 		pr_err(" [<%016lx>] %s\n", addrs[i], sym);
 	}
 }
 
+/* Where a walk of the interrupted code begins: at its frame, or without frames at its stack pointer. */
+#ifdef CONFIG_FRAME_POINTER
+#define trace_start(regs) regs_fp(regs)
+#else
+#define trace_start(regs) regs_sp(regs)
+#endif
+
 void backtrace_print(struct regs *regs)
 {
 	unsigned long addrs[TRACE_MAX];
-	unsigned int n = stack_walk(regs ? regs_fp(regs) : 0, addrs, TRACE_MAX);
+	unsigned int n = stack_walk(regs ? trace_start(regs) : 0, addrs, TRACE_MAX);
 
 	trace_print(addrs, n);
 }

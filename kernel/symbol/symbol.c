@@ -15,7 +15,7 @@ extern const u32 symtab_markers[];
 extern const u8 symtab_names[];
 extern const u16 symtab_dict_at[128];
 extern const char symtab_dict[];
-extern char text_end[];
+extern char text_end[], init_start[], init_data_start[]; /* of the linker script */
 
 #define NAMES_PER_MARKER 16u
 
@@ -57,12 +57,19 @@ unsigned long symbol_get(unsigned int i, char name[SYMBOL_NAME_MAX])
 	return symtab_base + symtab_offsets[i];
 }
 
+/* Text, and the text of boot time behind it; the table holds both. */
+static bool is_text(unsigned long addr)
+{
+	return (addr >= symtab_base && addr < (unsigned long)text_end) ||
+	       (addr >= (unsigned long)init_start && addr < (unsigned long)init_data_start);
+}
+
 bool symbol_find(unsigned long addr, char name[SYMBOL_NAME_MAX], unsigned long *offset,
 		 unsigned long *size)
 {
 	unsigned int lo = 0, hi = symtab_count;
 
-	if (hi == 0 || addr < symtab_base || addr >= (unsigned long)text_end)
+	if (hi == 0 || !is_text(addr))
 		return false;
 	while (hi - lo > 1) {
 		unsigned int mid = lo + (hi - lo) / 2;
@@ -74,7 +81,7 @@ bool symbol_find(unsigned long addr, char name[SYMBOL_NAME_MAX], unsigned long *
 	}
 
 	unsigned long start = symbol_get(lo, name);
-	unsigned long end = (unsigned long)text_end;
+	unsigned long end = (unsigned long)(addr < (unsigned long)text_end ? text_end : init_data_start);
 
 	if (lo + 1 < symtab_count)
 		end = symtab_base + symtab_offsets[lo + 1];
