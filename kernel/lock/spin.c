@@ -63,6 +63,8 @@ void spin_unlock(struct spinlock *l)
 
 void spin_lock_irq(struct spinlock *l)
 {
+	/* The unlock would turn them on under the caller. */
+	WARN_ON(irqs_are_off());
 	irqs_off();
 	preempt_disable();
 	lock_debug_acquire(&l->debug, l, 0, false, false);

@@ -67,7 +67,6 @@ void rq_enqueue(struct runqueue *rq, struct task *t, u64 now)
 
 void rq_dequeue(struct runqueue *rq, struct task *t, u64 now)
 {
-	t->se.on_rq = 0;
 	rq->nr_running--;
 	if (likely(!se_is_rt(&t->se)))
 		fair_dequeue_queued(rq, &t->se, now);

@@ -101,7 +101,10 @@ struct runqueue *rq_lock_task(struct task *t);
 
 /* core.c: all with the queue locked, interrupts off. */
 void rq_enqueue(struct runqueue *rq, struct task *t, u64 now);
-/* Takes @t off; it must be queued, not running. */
+/*
+ * Takes @t, queued and not running, off to be queued again at once. on_rq stays set: a waker that saw it
+ * clear would queue the task as well.
+ */
 void rq_dequeue(struct runqueue *rq, struct task *t, u64 now);
 void rq_update_curr(struct runqueue *rq, u64 now);
 /* Wants a switch on that CPU. */

@@ -64,7 +64,7 @@ KTEST(time, cancel_and_rearm)
 
 	memset(&p, 0, sizeof(p));
 	timer_init(&p.timer, probe_fn);
-	timer_start(&p.timer, time_mono_ns() + 2000000);
+	timer_start(&p.timer, time_mono_ns() + 3000000000ull);
 	EXPECT_TRUE(timer_pending(&p.timer));
 	EXPECT_TRUE(timer_cancel_sync(&p.timer));
 	EXPECT_FALSE(timer_cancel(&p.timer));
