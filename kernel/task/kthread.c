@@ -40,7 +40,8 @@ static int kthreadd_main(void *ctx)
 
 static void kthread_publish(struct task *t, struct process *p)
 {
-	spin_lock_irq(&tasklist_lock);
+	unsigned long irq_flags = spin_lock_irqsave(&tasklist_lock);
+
 	p->parent = kthreadd ? kthreadd->process : NULL;
 	p->live = 1;
 	p->thread_count = 1;
@@ -60,7 +61,7 @@ static void kthread_publish(struct task *t, struct process *p)
 	list_add_tail_rcu(&t->thread_link, &p->threads);
 	list_add_tail_rcu(&t->all_link, &tasklist);
 	pid_attach(t->pid, PID_TASK, &t->pid_link);
-	spin_unlock_irq(&tasklist_lock);
+	spin_unlock_irqrestore(&tasklist_lock, irq_flags);
 }
 
 static int kthread_create(int (*fn)(void *ctx), void *ctx, const char *name, int nr,
@@ -179,6 +180,7 @@ int kthread_start_on(unsigned int cpu, int (*fn)(void *ctx), void *ctx, const ch
 
 int task_start_init(int (*fn)(void *ctx))
 {
+	unsigned long irq_flags;
 	struct task *t;
 	int err = kthreadd_need();
 
@@ -186,12 +188,12 @@ int task_start_init(int (*fn)(void *ctx))
 		err = kthread_create(fn, NULL, "init", 1, &t);
 	if (err)
 		return err;
-	spin_lock_irq(&tasklist_lock);
+	irq_flags = spin_lock_irqsave(&tasklist_lock);
 	list_del_init(&t->process->sibling);
 	t->process->parent = NULL;
 	t->process->is_reaper = true;
 	t->process->group_flags |= PROC_UNKILLABLE;
-	spin_unlock_irq(&tasklist_lock);
+	spin_unlock_irqrestore(&tasklist_lock, irq_flags);
 	init_task = t;
 	sched_start(t);
 	return 0;

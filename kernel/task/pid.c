@@ -78,16 +78,16 @@ struct pid *pid_find(int nr)
 }
 
 /* Under pid_lock: makes sure of the leaf of @nr; may drop the lock.  -ENOMEM. */
-static int leaf_need(int nr)
+static int leaf_need(int nr, unsigned long *irq_flags)
 {
 	struct pid ***at = &leaves[nr >> LEAF_BITS];
 	struct pid **fresh;
 
 	if (*at)
 		return 0;
-	spin_unlock_irq(&pid_lock);
+	spin_unlock_irqrestore(&pid_lock, *irq_flags);
 	fresh = kzalloc(LEAF_SIZE * sizeof(*fresh));
-	spin_lock_irq(&pid_lock);
+	*irq_flags = spin_lock_irqsave(&pid_lock);
 	if (!fresh)
 		return -ENOMEM;
 	if (*at)
@@ -97,14 +97,14 @@ static int leaf_need(int nr)
 	return 0;
 }
 
-static int pid_place(struct pid *p, int wanted)
+static int pid_place(struct pid *p, int wanted, unsigned long *irq_flags)
 {
 	int nr = wanted ? wanted : last_pid;
 
 	for (int tries = 0; tries < pid_max; tries++) {
 		if (!wanted && ++nr >= pid_max)
 			nr = RESERVED_PIDS;
-		int err = leaf_need(nr);
+		int err = leaf_need(nr, irq_flags);
 
 		if (err)
 			return err;
@@ -126,6 +126,7 @@ static int pid_place(struct pid *p, int wanted)
 int pid_alloc(int wanted, struct pid **out)
 {
 	struct pid *p = slab_alloc(pid_cache, GFP_KERNEL);
+	unsigned long irq_flags;
 	int err;
 
 	if (!p)
@@ -134,9 +135,10 @@ int pid_alloc(int wanted, struct pid **out)
 	for (int i = 0; i < PID_TYPES; i++)
 		list_init(&p->members[i]);
 	wait_queue_init(&p->exit_wait);
-	spin_lock_irq(&pid_lock);
-	err = pid_place(p, wanted);
-	spin_unlock_irq(&pid_lock);
+	/* The first threads are made with interrupts off. */
+	irq_flags = spin_lock_irqsave(&pid_lock);
+	err = pid_place(p, wanted, &irq_flags);
+	spin_unlock_irqrestore(&pid_lock, irq_flags);
 	if (err) {
 		slab_free(pid_cache, p);
 		return err;
