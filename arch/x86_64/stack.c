@@ -83,6 +83,9 @@ static unsigned int walk(unsigned long fp, struct bounds b, unsigned long *out, 
 	unsigned int n = 0;
 
 	for (unsigned long at = (fp + 7) & ~7UL; n < max && at + 8 <= b.hi; at += 8) {
+		/* What was found before must not be found again. */
+		if (at >= (unsigned long)out && at < (unsigned long)(out + max))
+			continue;
 		unsigned long v = word_at(at);
 
 		/* Our own output may lie on the same stack. */
