@@ -37,6 +37,7 @@
 #include <kernel/work/work.h>
 #include <asm/init.h>
 #include <asm/irqflags.h>
+#include <asm/preempt.h>
 #include <asm/smp.h>
 #include <linux/fcntl.h>
 
@@ -72,6 +73,9 @@ void kernel_main(void)
 	time_init();
 	rng_init();
 	sched_init();
+	/* Code from here on may use the irq locks that turn interrupts on again; nothing switches yet. */
+	preempt_disable();
+	irqs_on();
 	rcu_init();
 
 	/* what processes are made of */
@@ -86,7 +90,7 @@ void kernel_main(void)
 	if (task_start_init(kernel_init))
 		panic("No memory for the first process");
 	lock_debug_scheduler_up();
-	irqs_on();
+	preempt_enable_no_resched();
 	sched_idle_loop();
 }
 
