@@ -63,6 +63,7 @@ struct vma_fault {
 #define FAULT_EXEC 4u
 #define FAULT_REMOTE 8u
 #define FAULT_NOWAIT 16u
+#define FAULT_FORCE 32u			/* break sharing although the mapping is read-only (ptrace) */
 
 struct vma_ops {
 	/* Returns 0, or -errno: -EFAULT SIGSEGV, -EIO/-ENXIO SIGBUS, -ENOMEM OOM. May sleep. */
@@ -85,10 +86,12 @@ struct vma {
 	const struct vma_ops *ops;
 	void *private_data;
 	struct list_head rmap_link;	/* pagecache->vmas */
-	s32 readers;			/* atomic: per-VMA lock; negative: writer */
-	u32 lock_seq;
-	u32 anon_name;
-	struct rcu_head rcu;
+	/* mm while the VMA is in the tree; a reader that looked it up under RCU checks this, as the memory of
+	 * a VMA may become another one at any time (but stays a VMA). */
+	struct mm *attached;
+	u64 pte_bits;			/* of a fully permitted entry, from flags */
+	s32 readers;			/* atomic: per-VMA lock; negative: writer.  Survives reuse. */
+	bool has_anon;			/* private pages may exist: fork copies entries */
 };
 
 struct mm {
@@ -111,6 +114,7 @@ struct mm {
 	u32 def_flags;
 	struct file *exe_file;		/* +1; LK_MM */
 	bool dumpable;
+	bool oom_victim;		/* being killed: its memory will come back */
 };
 
 /* Four slots in front of the tree, in struct task; valid while seq equals mm->seq. */
@@ -150,6 +154,7 @@ int mm_map_stack(struct mm *mm, u64 top, bool exec, u64 *out_start) __must_check
 struct vma *vma_find(struct mm *mm, u64 addr);
 struct vma *vma_at(struct mm *mm, u64 addr);		/* contains addr, or NULL */
 struct vma *vma_next(struct mm *mm, const struct vma *vma);
+struct vma *vma_prev(struct mm *mm, const struct vma *vma);
 
 /* arch up-call: handles a user-address fault.  0, or a signal to raise in *sig, *code. */
 int mm_fault(struct mm *mm, u64 addr, u32 fault_flags, int *sig, int *code) __must_check;

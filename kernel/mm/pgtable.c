@@ -1,0 +1,378 @@
+/*
+ * Page tables of user address spaces.
+ *
+ * No lock guards an entry: every change is one exchange or compare-and-exchange, and who replaced an entry
+ * owns what the old one held.  What keeps a table from being freed is the VMA above it: tables go only when
+ * no VMA is left in their range, and whoever walks holds mm->lock, a VMA's read lock or, through
+ * pagecache->rmap_lock, a VMA's place on the list.
+ *
+ * Tables that fall free have been emptied entry by entry and are kept, zero as they are, in a small per-CPU
+ * stock; a root also keeps its kernel half.
+ */
+#include "mm_impl.h"
+
+#include <asm/irqflags.h>
+#include <asm/percpu.h>
+#include <asm/tlb.h>
+#include <kern/bug.h>
+#include <kernel/pagecache/pagecache.h>
+
+#define STOCK 24u
+
+struct pt_stock {
+	u32 tables, roots;
+	struct frame *table[STOCK], *root[4];
+};
+
+static DEFINE_PERCPU(struct pt_stock, pt_stock);
+
+static struct frame *table_alloc(void)
+{
+	struct frame *f = NULL;
+
+	if (slab_should_fail())
+		return NULL;
+	unsigned long irq = irqs_save();
+	struct pt_stock *s = this_cpu_ptr(pt_stock);
+
+	if (s->tables)
+		f = s->table[--s->tables];
+	irqs_restore(irq);
+	return f ? f : frame_alloc(0, FRAME_PGTABLE, GFP_KERNEL | GFP_ZERO);
+}
+
+static void table_free(struct frame *f)
+{
+	unsigned long irq = irqs_save();
+	struct pt_stock *s = this_cpu_ptr(pt_stock);
+	bool kept = s->tables < STOCK;
+
+	if (kept)
+		s->table[s->tables++] = f;
+	irqs_restore(irq);
+	if (!kept)
+		frame_put(f);
+}
+
+pte_t *pt_new_root(void)
+{
+	struct frame *f = NULL;
+	unsigned long irq = irqs_save();
+	struct pt_stock *s = this_cpu_ptr(pt_stock);
+
+	if (s->roots)
+		f = s->root[--s->roots];
+	irqs_restore(irq);
+	if (!f)
+		f = frame_alloc(0, FRAME_PGTABLE, GFP_KERNEL | GFP_ZERO);
+	return f ? frame_to_virt(f) : NULL;
+}
+
+void pt_free_root(struct mm *mm)
+{
+	struct frame *f = phys_to_frame(mm->arch.root_phys);
+	unsigned long irq = irqs_save();
+	struct pt_stock *s = this_cpu_ptr(pt_stock);
+	bool kept = s->roots < ARRAY_SIZE(s->root);
+
+	if (kept)
+		s->root[s->roots++] = f;
+	irqs_restore(irq);
+	if (!kept)
+		frame_put(f);
+}
+
+u64 pt_stock_shrink(void)
+{
+	struct frame *f[STOCK];
+	unsigned long irq = irqs_save();
+	struct pt_stock *s = this_cpu_ptr(pt_stock);
+	u32 n = s->tables;
+
+	for (u32 i = 0; i < n; i++)
+		f[i] = s->table[i];
+	s->tables = 0;
+	irqs_restore(irq);
+	frame_put_many(f, n);
+	return n;
+}
+
+/* --- walking --- */
+
+static noinline pte_t *table_make(struct mm *mm, pte_t *at)
+{
+	struct frame *f = table_alloc();
+	pte_t old = { 0 };
+
+	if (!f)
+		return NULL;
+	if (!pte_cmpxchg(at, &old, pte_make_table(frame_to_phys(f), true))) {
+		table_free(f);
+		return pte_table(old);
+	}
+	__atomic_fetch_add(&mm->pgtable_bytes, PAGE_SIZE, __ATOMIC_RELAXED);
+	return frame_to_virt(f);
+}
+
+pte_t *pt_make(struct mm *mm, u64 addr)
+{
+	pte_t *table = phys_to_virt(mm->arch.root_phys);
+
+	for (unsigned int level = PT_ROOT_LEVEL; level > 0; level--) {
+		pte_t *at = &table[pt_index(level, addr)];
+		pte_t e = pte_read(at);
+
+		table = likely(!pte_none(e)) ? pte_table(e) : table_make(mm, at);
+		if (unlikely(!table))
+			return NULL;
+	}
+	return &table[pt_index(0, addr)];
+}
+
+pte_t *pt_leaf(struct mm *mm, u64 addr, u64 end, u64 *next)
+{
+	pte_t *table = phys_to_virt(mm->arch.root_phys);
+
+	for (unsigned int level = PT_ROOT_LEVEL; level > 0; level--) {
+		pte_t e = pte_read(&table[pt_index(level, addr)]);
+
+		if (pte_none(e)) {
+			*next = pt_next(level, addr, end);
+			return NULL;
+		}
+		table = pte_table(e);
+	}
+	*next = pt_next(1, addr, end);
+	return table;
+}
+
+pte_t *pt_entry(struct mm *mm, u64 addr)
+{
+	u64 next;
+	pte_t *table = pt_leaf(mm, addr, addr + PAGE_SIZE, &next);
+
+	return table ? &table[pt_index(0, addr)] : NULL;
+}
+
+/* --- accounting --- */
+
+s64 *mm_rss(struct mm *mm, const struct frame *f)
+{
+	if (f->type == FRAME_ANON)
+		return &mm->rss_anon;
+	if (f->type == FRAME_FOLIO && ((struct folio *)f->owner)->flags & FOLIO_UNEVICTABLE)
+		return &mm->rss_shmem;
+	return &mm->rss_file;
+}
+
+void mm_rss_add(struct mm *mm, const struct frame *f, s64 n)
+{
+	__atomic_fetch_add(mm_rss(mm, f), n, __ATOMIC_RELAXED);
+}
+
+/* --- gather --- */
+
+void gather_begin(struct gather *g, struct mm *mm, bool full)
+{
+	g->mm = mm;
+	g->start = ~0ull;
+	g->end = 0;
+	g->full = full;
+	g->freed_tables = false;
+	g->count = 0;
+	g->max = GATHER_INLINE;
+	g->list = g->inline_list;
+	g->tables = NULL;
+	g->anon = 0;
+	g->file = 0;
+	g->shmem = 0;
+}
+
+static void gather_flush(struct gather *g)
+{
+	if (!g->full && g->start < g->end)
+		tlb_flush_mm_range(&g->mm->arch, g->start, g->end, g->freed_tables);
+	frame_put_many(g->list, g->count);
+	g->count = 0;
+	while (g->tables) {
+		struct frame *f = g->tables;
+
+		g->tables = f->owner;
+		f->owner = NULL;
+		table_free(f);
+	}
+	g->start = ~0ull;
+	g->end = 0;
+	g->freed_tables = false;
+}
+
+void gather_end(struct gather *g)
+{
+	gather_flush(g);
+	if (g->list != g->inline_list)
+		frame_free_virt(g->list);
+	if (g->anon)
+		__atomic_fetch_sub(&g->mm->rss_anon, g->anon, __ATOMIC_RELAXED);
+	if (g->file)
+		__atomic_fetch_sub(&g->mm->rss_file, g->file, __ATOMIC_RELAXED);
+	if (g->shmem)
+		__atomic_fetch_sub(&g->mm->rss_shmem, g->shmem, __ATOMIC_RELAXED);
+}
+
+static noinline void gather_more(struct gather *g)
+{
+	if (g->list == g->inline_list) {
+		struct frame **page = frame_alloc_virt(0, GFP_ATOMIC | GFP_NOWARN);
+
+		if (page) {
+			for (unsigned int i = 0; i < g->count; i++)
+				page[i] = g->inline_list[i];
+			g->list = page;
+			g->max = PAGE_SIZE / sizeof(*page);
+			return;
+		}
+	}
+	gather_flush(g);
+}
+
+/* --- zap --- */
+
+static __always_inline void zap_one(struct gather *g, pte_t *at, u64 addr, pte_t e)
+{
+	/* Alone with the tables, nobody can change the entry meanwhile. */
+	if (g->full)
+		pte_write(at, (pte_t){ 0 });
+	else
+		e = pte_xchg(at, (pte_t){ 0 });
+	if (unlikely(!pte_present(e)))
+		return;
+	g->start = min(g->start, addr);
+	g->end = max(g->end, addr + PAGE_SIZE);
+	if (pte_special(e))
+		return;
+
+	struct frame *f = pfn_to_frame(pte_pfn(e));
+
+	if (likely(f->type == FRAME_ANON)) {
+		g->anon++;
+	} else {
+		struct folio *folio;
+
+		f = frame_head(f);
+		folio = f->owner;
+		if (pte_dirty(e) && !(folio->flags & FOLIO_DIRTY))
+			__atomic_fetch_or(&folio->flags, FOLIO_DIRTY, __ATOMIC_RELAXED);
+		if (folio->flags & FOLIO_UNEVICTABLE)
+			g->shmem++;
+		else
+			g->file++;
+	}
+	g->list[g->count++] = f;
+	if (unlikely(g->count == g->max))
+		gather_more(g);
+}
+
+void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow)
+{
+	u64 next;
+
+	for (u64 addr = start; addr < end; addr = next) {
+		pte_t *table = pt_leaf(g->mm, addr, end, &next);
+
+		if (!table)
+			continue;
+		pte_t *at = &table[pt_index(0, addr)];
+
+		for (; addr < next; addr += PAGE_SIZE, at++) {
+			pte_t e = pte_read(at);
+
+			if (pte_none(e))
+				continue;
+			if (unlikely(keep_cow) && pte_present(e) && !pte_special(e) &&
+			    pfn_to_frame(pte_pfn(e))->type == FRAME_ANON)
+				continue;
+			zap_one(g, at, addr, e);
+		}
+	}
+	(void)vma;
+}
+
+static void free_level(struct gather *g, pte_t *table, unsigned int level, u64 start, u64 end,
+		       u64 floor, u64 ceiling)
+{
+	u64 next;
+
+	for (u64 addr = start; addr < end; addr = next) {
+		pte_t *at = &table[pt_index(level, addr)];
+		pte_t e = pte_read(at);
+		u64 base = addr & ~(PT_SIZE(level) - 1);
+
+		next = pt_next(level, addr, end);
+		if (pte_none(e))
+			continue;
+		if (level > 1)
+			free_level(g, pte_table(e), level - 1, addr, next, floor, ceiling);
+		if (base < floor || base + PT_SIZE(level) > ceiling)
+			continue;
+		pte_write(at, (pte_t){ 0 });
+		struct frame *f = virt_to_frame(pte_table(e));
+
+		f->owner = g->tables;
+		g->tables = f;
+		g->freed_tables = true;
+		g->start = min(g->start, base);
+		g->end = max(g->end, min(base + PT_SIZE(level), (u64)USER_END));
+		__atomic_fetch_sub(&g->mm->pgtable_bytes, PAGE_SIZE, __ATOMIC_RELAXED);
+	}
+}
+
+void pt_free(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling)
+{
+	/* The last table of user space may be freed although USER_END is not aligned. */
+	if (ceiling >= USER_END)
+		ceiling = PT_SIZE(PT_ROOT_LEVEL) * PT_ROOT_USER_ENTRIES;
+	free_level(g, phys_to_virt(g->mm->arch.root_phys), PT_ROOT_LEVEL, start, end, floor, ceiling);
+}
+
+/* --- protection --- */
+
+static pte_t protect_value(const struct vma *vma, pte_t e)
+{
+	pgprot_t prot = PGPROT(vma->pte_bits);
+	bool was_writable = pte_writable(e);
+
+	e = pte_modify(e, prot);
+	/* Write permission comes back by a fault, which knows whether the page is shared; it stays where it was. */
+	if (!was_writable)
+		e = pte_wrprotect(e);
+	return e;
+}
+
+void pt_protect(struct vma *vma, u64 start, u64 end)
+{
+	u64 next, lo = ~0ull, hi = 0;
+
+	for (u64 addr = start; addr < end; addr = next) {
+		pte_t *table = pt_leaf(vma->mm, addr, end, &next);
+
+		if (!table)
+			continue;
+		pte_t *at = &table[pt_index(0, addr)];
+
+		for (; addr < next; addr += PAGE_SIZE, at++) {
+			pte_t e = pte_read(at), new;
+
+			do {
+				if (!pte_present(e))
+					break;
+				new = protect_value(vma, e);
+			} while (new.raw != e.raw && !pte_cmpxchg(at, &e, new));
+			if (!pte_present(e) || new.raw == e.raw)
+				continue;
+			lo = min(lo, addr);
+			hi = addr + PAGE_SIZE;
+		}
+	}
+	if (lo < hi)
+		tlb_flush_mm_range(&vma->mm->arch, lo, hi, false);
+}
