@@ -34,10 +34,10 @@ test-user: user-tests $(O)/corbel $(GUEST)/corbel-init $(GUEST)/test-runner
 PROGRAM_TESTS := $(sort $(wildcard test/programs/*.py))
 .PHONY: test-programs stress-boot
 test-programs: $(O)/corbel launcher $(GUEST)/test-runner rootfs
-	@mkdir -p $(O)/test; : > $(O)/test/programs.log
-	$(Q)rc=0; for t in $(PROGRAM_TESTS); do echo "# $$t"; \
-		$(BOOT_ENV) $(PYTHON) $$t >> $(O)/test/programs.log 2>&1 || rc=1; done; \
-		tools/count-tap programs $$rc $(O)/test
+	@mkdir -p $(O)/test/programs; rm -f $(O)/test/programs/*.log
+	$(Q)printf '%s\n' $(PROGRAM_TESTS) | $(BOOT_ENV) xargs -P 2 -I{} sh -c \
+		'$(PYTHON) {} > $(O)/test/programs/$$(basename {} .py).log 2>&1'; rc=$$?; \
+		cat $(O)/test/programs/*.log > $(O)/test/programs.log; tools/count-tap programs $$rc $(O)/test
 
 # 30 boots in a row with four CPUs; none may hang.
 stress-boot: $(O)/corbel $(GUEST)/corbel-init $(GUEST)/test-runner
