@@ -8,7 +8,8 @@
  * of the stack itself.
  *
  * Until kasan_init() the direct map has one shared, read-only zero page as shadow: nothing can be
- * poisoned, everything is usable. This file must not be instrumented.
+ * poisoned, and the checks look at nothing (the first code runs before there are page tables for the
+ * shadow). This file must not be instrumented.
  */
 #include <kernel/kasan/kasan.h>
 
@@ -206,6 +207,8 @@ bool kasan_usable(const void *p)
 {
 	s8 shadow;
 
+	if (!ready)
+		return true;
 	if (!has_shadow(p))
 		return false;
 	shadow = (s8)*kasan_shadow_of(p);
@@ -229,7 +232,7 @@ static bool range_ok(unsigned long addr, size_t len)
 
 static __always_inline void check(unsigned long addr, size_t len, bool write, unsigned long ip)
 {
-	if (unlikely(len && !range_ok(addr, len)))
+	if (unlikely(ready && len && !range_ok(addr, len)))
 		kasan_report((void *)addr, len, write, ip);
 }
 

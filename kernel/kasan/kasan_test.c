@@ -7,7 +7,7 @@
 #include <kernel/slab/slab.h>
 
 /* Through volatile, so that gcc cannot see the fault and leave it out or warn. */
-static u8 read_at(volatile u8 *p, size_t i)
+static noinline u8 read_at(volatile u8 *p, size_t i)
 {
 	return p[i];
 }
