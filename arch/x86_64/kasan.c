@@ -15,25 +15,39 @@
 
 /* What an entry of that level points to while it is shared: [0] is the zero page, the rest tables.
  */
-static u64 shared[PT_ROOT_LEVEL + 1];
+static pte_t shared_page[PT_ROOT_LEVEL + 1][PT_ENTRIES] __section(".bss.page_aligned")
+	__aligned(4096);
 
-void kasan_arch_early(void)
+static u64 shared_phys(unsigned int level)
 {
-	shared[0] = early_page_alloc();
-	for (unsigned int level = 0; level < PT_ROOT_LEVEL; level++) {
-		u64 table = early_page_alloc();
-		pte_t e = level ? pte_make_table(shared[level], false)
-				: pte_make(shared[0], PGPROT_KERNEL_RO);
+	return kernel_sym_to_phys(shared_page[level]);
+}
 
-		for (unsigned int i = 0; i < PT_ENTRIES; i++)
-			((pte_t *)phys_to_virt(table))[i] = e;
-		shared[level + 1] = table;
-	}
+static void share_root(pte_t *root)
+{
 	unsigned long first = (unsigned long)kasan_shadow_of((void *)0xffff800000000000);
 
 	for (unsigned int i = 0; i < 32; i++)
-		kernel_pt_root[pt_index(PT_ROOT_LEVEL, first) + i] =
-			pte_make_table(shared[PT_ROOT_LEVEL], false);
+		root[pt_index(PT_ROOT_LEVEL, first) + i] =
+			pte_make_table(shared_phys(PT_ROOT_LEVEL), false);
+}
+
+void kasan_arch_boot(void)
+{
+	for (unsigned int level = 0; level < PT_ROOT_LEVEL; level++) {
+		/* No NX: whether the CPU has it is not known yet. */
+		pte_t e = level ? pte_make_table(shared_phys(level), false)
+				: pte_make(shared_phys(0), PGPROT(PTE_PRESENT | PTE_YOUNG));
+
+		for (unsigned int i = 0; i < PT_ENTRIES; i++)
+			shared_page[level + 1][i] = e;
+	}
+	share_root(boot_pgd);
+}
+
+void kasan_arch_early(void)
+{
+	share_root(kernel_pt_root);
 	if (kasan_arch_populate((unsigned long)image_start,
 				(unsigned long)(image_end - image_start), early_page_alloc))
 		early_fatal("shadow of the image");
@@ -42,7 +56,7 @@ void kasan_arch_early(void)
 /* The entry's table or page, made its own if it is the shared one of @level. */
 static int own(pte_t *at, unsigned int level, u64 (*alloc)(void))
 {
-	if (pte_phys(*at) != shared[level])
+	if (pte_phys(*at) != shared_phys(level))
 		return 0;
 	u64 page = alloc();
 
@@ -52,7 +66,7 @@ static int own(pte_t *at, unsigned int level, u64 (*alloc)(void))
 		pte_write(at, pte_make(page, PGPROT_KERNEL));
 		return 0;
 	}
-	memcpy(phys_to_virt(page), phys_to_virt(shared[level]), PAGE_SIZE);
+	memcpy(phys_to_virt(page), shared_page[level], PAGE_SIZE);
 	pte_write(at, pte_make_table(page, false));
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 void arch_start(enum boot_protocol protocol, u64 param_phys)
 {
+	kasan_arch_boot();
 	cpu_detect();
 	bootinfo_read(protocol, param_phys);
 	paging_init();

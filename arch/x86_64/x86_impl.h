@@ -140,10 +140,14 @@ extern struct acpi_info machine; /* [I] what the firmware's tables say */
 void firmware_scan(void);
 u16 acpi_pm_timer_port(void); /* 0: none */
 
-/* kasan.c: before the new tables are loaded. */
+/* kasan.c: first of all, for the boot tables; and before the final ones are loaded. */
 #ifdef CONFIG_KASAN
+void kasan_arch_boot(void);
 void kasan_arch_early(void);
 #else
+static inline void kasan_arch_boot(void)
+{
+}
 static inline void kasan_arch_early(void)
 {
 }
