@@ -1,0 +1,3 @@
+room := kernel/seq
+deps := kernel/file kernel/lock kernel/slab kernel/uio kernel/vfs
+objs := seq.o
