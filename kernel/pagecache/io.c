@@ -1,130 +1,173 @@
-/* File contents over the cache: read, write, truncate, holes. */
-#include <kernel/pagecache/pagecache_impl.h>
+/*
+ * Reading and writing over the cache.
+ *
+ * Reads take a reference, no lock.  A page that a write makes is filled before it enters the cache, so that nobody
+ * sees it half-written and a fault on the source buffer cannot meet a lock; contents that only part of the page gets
+ * are zeroes (memory) or are read in first.
+ */
+#include "pagecache_impl.h"
 
 #include <kern/errno.h>
 #include <kern/string.h>
-#include <kernel/mm/mm.h>
+#include <kernel/rcu/rcu.h>
 #include <kernel/uio/uio.h>
+
+/* read_folio fails where there is nothing to read: memory has holes. */
+static bool is_hole(struct pagecache *pc)
+{
+	return !(pc->ops && pc->ops->read_folio);
+}
 
 ssize_t pagecache_read(struct pagecache *pc, loff_t size, struct uio *u, loff_t *pos)
 {
-	size_t done = 0;
+	u64 at = (u64)*pos, end = (u64)size;
+	ssize_t done = 0;
+	int err = 0;
 
-	while (u->left && *pos < size) {
-		size_t off = (size_t)*pos & (PAGE_SIZE - 1);
-		size_t want = min_t(u64, min_t(u64, PAGE_SIZE - off, u->left), (u64)(size - *pos));
-		u64 index = (u64)*pos >> PAGE_SHIFT;
+	while (at < end && u->left) {
+		size_t offset = at & ~PAGE_MASK;
+		size_t want = min(PAGE_SIZE - offset, min((size_t)(end - at), u->left));
+		u64 index = at >> PAGE_SHIFT;
 		struct folio *f = pagecache_find(pc, index);
-		size_t n;
+		size_t got;
 
-		if (!f && !(pc->flags & PAGECACHE_MEMORY)) {
-			int err = pagecache_get(pc, index, false, &f);
-
+		if (unlikely(!f || !(f->flags & FOLIO_UPTODATE)) && !(is_hole(pc) && !f)) {
+			folio_put(f);
+			err = pagecache_get(pc, index, false, &f);
 			if (err)
-				return done ? (ssize_t)done : err;
+				break;
 		}
-		if (f) {
-			n = uio_copy_frame_to(u, folio_frame(f, index), off, want);
+		if (likely(f)) {
+			got = uio_copy_frame_to(u, folio_frame(f, index), offset, want);
 			folio_put(f);
 		} else {
-			n = uio_zero(u, want);		/* a hole of a memory file */
+			got = uio_zero(u, want);
 		}
-		*pos += (loff_t)n;
-		done += n;
-		if (n < want)
-			return done ? (ssize_t)done : -EFAULT;
+		at += got;
+		done += (ssize_t)got;
+		if (got < want) {
+			err = -EFAULT;
+			break;
+		}
 	}
-	return (ssize_t)done;
+	*pos = (loff_t)at;
+	return done ? done : err;
+}
+
+/* Makes the page of @index out of @want bytes at @offset; *got is what came.  -EEXIST: use the cached one. */
+static int write_new(struct pagecache *pc, u64 index, struct uio *u, size_t offset, size_t want,
+		     size_t *got)
+{
+	int err = pagecache_charge(pc, 1);
+
+	if (err)
+		return err;
+	struct folio *f = folio_alloc(GFP_USER);
+
+	if (!f) {
+		pagecache_uncharge(pc, 1);
+		return -ENOMEM;
+	}
+	char *p = frame_to_virt(f->frame);
+	size_t n = uio_copy_from(u, p + offset, want);
+
+	if (offset)
+		memset(p, 0, offset);
+	if (offset + n < PAGE_SIZE)
+		memset(p + offset + n, 0, PAGE_SIZE - offset - n);
+	f->flags = FOLIO_UPTODATE | (pc->flags & PAGECACHE_MEMORY ? 0 : FOLIO_DIRTY);
+	err = n ? pagecache_insert(pc, index, f) : -EFAULT;
+	if (err) {
+		uio_revert(u, n);
+		pagecache_uncharge(pc, 1);
+	}
+	folio_put(f);
+	*got = n;
+	return err;
+}
+
+static int write_old(struct pagecache *pc, struct folio *f, u64 index, struct uio *u, size_t offset,
+		     size_t want, size_t *got)
+{
+	*got = uio_copy_frame_from(u, folio_frame(f, index), offset, want);
+	if (!(pc->flags & PAGECACHE_MEMORY) && !(f->flags & FOLIO_DIRTY))
+		__atomic_fetch_or(&f->flags, FOLIO_DIRTY, __ATOMIC_RELAXED);
+	folio_put(f);
+	return *got ? 0 : -EFAULT;
+}
+
+static int write_page(struct pagecache *pc, u64 index, struct uio *u, size_t offset, size_t want,
+		      size_t *got)
+{
+	for (;;) {
+		struct folio *f = pagecache_find(pc, index);
+		int err;
+
+		if (!f && (is_hole(pc) || want == PAGE_SIZE)) {
+			err = write_new(pc, index, u, offset, want, got);
+			if (err == -EEXIST)
+				continue;
+			return err;
+		}
+		if (!f || !(f->flags & FOLIO_UPTODATE)) {
+			folio_put(f);
+			err = pagecache_get(pc, index, true, &f);
+			if (err)
+				return err;
+		}
+		return write_old(pc, f, index, u, offset, want, got);
+	}
 }
 
 ssize_t pagecache_write(struct pagecache *pc, struct uio *u, loff_t *pos)
 {
-	size_t done = 0;
+	u64 at = (u64)*pos;
+	ssize_t done = 0;
+	int err = 0;
 
 	while (u->left) {
-		size_t off = (size_t)*pos & (PAGE_SIZE - 1);
-		size_t want = min_t(size_t, PAGE_SIZE - off, u->left);
-		u64 index = (u64)*pos >> PAGE_SHIFT;
-		struct folio *f;
-		int err = pagecache_get(pc, index, true, &f);
+		size_t offset = at & ~PAGE_MASK;
+		size_t want = min(PAGE_SIZE - offset, u->left);
+		size_t got = 0;
 
+		err = write_page(pc, at >> PAGE_SHIFT, u, offset, want, &got);
 		if (err)
-			return done ? (ssize_t)done : err;
-		size_t n = uio_copy_frame_from(u, folio_frame(f, index), off, want);
-
-		if (n)
-			__atomic_fetch_or(&f->flags, FOLIO_DIRTY, __ATOMIC_RELAXED);
-		folio_put(f);
-		*pos += (loff_t)n;
-		done += n;
-		if (n < want)
-			return done ? (ssize_t)done : -EFAULT;
-	}
-	return (ssize_t)done;
-}
-
-static void zero_part(struct pagecache *pc, u64 index, size_t from, size_t to)
-{
-	struct folio *f = pagecache_find(pc, index);
-
-	if (!f)
-		return;
-	memset((u8 *)frame_to_virt(folio_frame(f, index)) + from, 0, to - from);
-	folio_put(f);
-}
-
-void pagecache_punch(struct pagecache *pc, loff_t start, loff_t end)
-{
-	u64 first = ((u64)start + PAGE_SIZE - 1) >> PAGE_SHIFT, last = (u64)end >> PAGE_SHIFT;
-	size_t head = (size_t)start & (PAGE_SIZE - 1), tail = (size_t)end & (PAGE_SIZE - 1);
-
-	rwsem_write_lock(&pc->invalidate);
-	if (head && (u64)start >> PAGE_SHIFT == last) {
-		zero_part(pc, last, head, tail);
-	} else {
-		if (head)
-			zero_part(pc, (u64)start >> PAGE_SHIFT, head, PAGE_SIZE);
-		if (tail)
-			zero_part(pc, last, 0, tail);
-		if (first < last) {
-			pagecache_unmap_range(pc, first, last - 1, true);
-			pagecache_drop(pc, first, last - 1);
+			break;
+		at += got;
+		done += (ssize_t)got;
+		if (got < want) {
+			err = -EFAULT;
+			break;
 		}
 	}
-	rwsem_write_unlock(&pc->invalidate);
-}
-
-void pagecache_truncate(struct pagecache *pc, loff_t new_size)
-{
-	u64 first = ((u64)new_size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	size_t head = (size_t)new_size & (PAGE_SIZE - 1);
-
-	rwsem_write_lock(&pc->invalidate);
-	if (head)
-		zero_part(pc, (u64)new_size >> PAGE_SHIFT, head, PAGE_SIZE);
-	pagecache_unmap_range(pc, first, ~0ull >> PAGE_SHIFT, true);
-	pagecache_drop(pc, first, ~0ull);
-	rwsem_write_unlock(&pc->invalidate);
+	*pos = (loff_t)at;
+	return done ? done : err;
 }
 
 int pagecache_seek(struct pagecache *pc, loff_t from, loff_t size, bool data, loff_t *out)
 {
-	u64 index = (u64)from >> PAGE_SHIFT, last = (u64)(size - 1) >> PAGE_SHIFT, at = index;
+	u64 index = (u64)from >> PAGE_SHIFT, last = ((u64)size - 1) >> PAGE_SHIFT, hole;
 	bool found;
 
 	if (from < 0 || from >= size)
 		return -ENXIO;
-	spin_lock_irq(&pc->lock);
-	if (data)
-		found = radix_find_next(&pc->tree, &at, last) != NULL;
-	else
-		found = radix_find_hole(&pc->tree, index, last, &at);
-	spin_unlock_irq(&pc->lock);
-	if (data && !found)
+	if (!is_hole(pc)) {
+		*out = data ? from : size;
+		return 0;
+	}
+	rcu_read_lock();
+	if (data) {
+		found = radix_find_next(&pc->tree, &index, last) != NULL;
+	} else {
+		found = radix_find_hole(&pc->tree, index, last, &hole);
+		index = hole;
+	}
+	rcu_read_unlock();
+	if (!found && data)
 		return -ENXIO;
 	if (!found)
 		*out = size;
 	else
-		*out = at == index ? from : (loff_t)(at << PAGE_SHIFT);
+		*out = max(from, (loff_t)(index << PAGE_SHIFT));
 	return 0;
 }

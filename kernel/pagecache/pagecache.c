@@ -1,26 +1,29 @@
 /*
- * The index of a file's contents and the life of folios.
+ * The index of a file's pages, and the life of a folio.
  *
- * A folio's references are those of its head frame: one of the cache while it is in the tree, one for each
- * user mapping, one for each who found it.  Lookups run under RCU: take a reference if the frame still has
- * one, then look whether the folio is still this cache's; folios are in type-safe memory.
+ * Folios are found in a radix tree under RCU: load the entry, try to take a reference on its frame, look
+ * again.  Neither the folio's memory (SLAB_TYPESAFE_RCU) nor the frame's descriptor ever goes away, so the
+ * attempt is harmless on one that has just died.  The reference count is the frame's; the last put frees both.
+ *
+ * Truncation takes folios out first and unmaps afterwards; a fault maps first and then looks whether the folio is
+ * still in the cache (folio->cache), undoing what it did if not.  So neither waits for the other.
  */
-#include <kernel/pagecache/pagecache_impl.h>
+#include "pagecache_impl.h"
 
 #include <kern/bug.h>
 #include <kern/errno.h>
+#include <kern/list.h>
 #include <kern/string.h>
-#include <kernel/mm/mm.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/slab/slab.h>
 #include <kernel/wait/wait.h>
 
-static struct slab_cache *folio_cache, *node_cache;
-static s64 total_pages, memory_pages;		/* atomic */
+#define WAIT_TABLE 32u
 
-/* Waiters for a locked folio; few wait ever, so they share. */
-#define LOCK_QUEUES 16
-static struct wait_queue lock_queues[LOCK_QUEUES];
+static struct slab_cache *folio_cache, *node_cache;
+static u64 total_pages, memory_pages;		/* atomic */
+static struct wait_queue folio_waits[WAIT_TABLE];
+static void (*unmap_hook)(struct pagecache *pc, u64 first, u64 last, bool even_cow);
 
 static struct radix_node *node_alloc(void)
 {
@@ -42,26 +45,32 @@ static void node_retire(struct radix_node *n)
 	rcu_call(&n->rcu, node_free_rcu);
 }
 
-static const struct radix_ops tree_ops = {
-	.alloc = node_alloc,
-	.free = node_free,
-	.retire = node_retire,
-};
+static const struct radix_ops tree_ops = { node_alloc, node_free, node_retire };
 
-static void folio_release(struct frame *frame)
+static void folio_release(struct frame *f)
 {
-	struct folio *f = frame->owner;
+	struct folio *folio = f->owner;
 
-	slab_free(folio_cache, f);
+	slab_free(folio_cache, folio);
+	frame_free_final(f);
+}
+
+static void folio_ctor(void *obj)
+{
+	memset(obj, 0, sizeof(struct folio));
 }
 
 void pagecache_system_init(void)
 {
-	folio_cache = SLAB_CACHE_BOOT(folio, SLAB_TYPESAFE_RCU);
-	node_cache = SLAB_CACHE_BOOT(radix_node, 0);
-	for (unsigned int i = 0; i < LOCK_QUEUES; i++)
-		wait_queue_init(&lock_queues[i]);
+	if (slab_cache_create("folio", sizeof(struct folio), 8, SLAB_TYPESAFE_RCU, folio_ctor,
+			      &folio_cache))
+		BUG();	/* no file could be read */
+	node_cache = slab_cache_create_boot("radix_node", sizeof(struct radix_node),
+					    __alignof__(struct radix_node), SLAB_RECLAIM);
+	for (unsigned int i = 0; i < WAIT_TABLE; i++)
+		wait_queue_init(&folio_waits[i]);
 	frame_set_release(FRAME_FOLIO, folio_release);
+	pagecache_reclaim_init();
 }
 
 void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagecache_ops *ops, u32 flags)
@@ -77,7 +86,30 @@ void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagec
 	pc->flags = flags;
 }
 
-/* ---- folios ---- */
+void pagecache_destroy(struct pagecache *pc)
+{
+	pagecache_remove_range(pc, 0, ~0ull);
+	WARN_ON(!list_empty(&pc->vmas));
+}
+
+u64 pagecache_total_pages(void)
+{
+	return __atomic_load_n(&total_pages, __ATOMIC_RELAXED);
+}
+
+u64 pagecache_memory_pages(void)
+{
+	return __atomic_load_n(&memory_pages, __ATOMIC_RELAXED);
+}
+
+static void count_pages(struct pagecache *pc, s64 n)
+{
+	__atomic_fetch_add(&total_pages, (u64)n, __ATOMIC_RELAXED);
+	if (pc->flags & PAGECACHE_MEMORY)
+		__atomic_fetch_add(&memory_pages, (u64)n, __ATOMIC_RELAXED);
+}
+
+/* --- folios --- */
 
 struct folio *folio_get(struct folio *f)
 {
@@ -87,12 +119,51 @@ struct folio *folio_get(struct folio *f)
 
 void folio_put(struct folio *f)
 {
-	frame_put(f->frame);
+	if (f)
+		frame_put(f->frame);
 }
 
-static struct wait_queue *lock_queue(const struct folio *f)
+static struct folio *folio_for(struct frame *frame)
 {
-	return &lock_queues[((unsigned long)f >> 7) % LOCK_QUEUES];
+	struct folio *f = slab_alloc(folio_cache, GFP_KERNEL);
+
+	if (!f)
+		return NULL;
+	f->frame = frame;
+	f->cache = NULL;
+	f->index = 0;
+	f->flags = 0;
+	f->mapcount = 0;
+	f->order = frame->order;
+	f->private_data = NULL;
+	list_init(&f->lru);
+	frame->owner = f;
+	return f;
+}
+
+struct folio *folio_alloc(u32 gfp)
+{
+	struct frame *frame = frame_alloc(0, FRAME_FOLIO, gfp);
+
+	if (!frame)
+		return NULL;
+	struct folio *f = folio_for(frame);
+
+	if (!f) {
+		frame->refs = 0;
+		frame_free_final(frame);
+	}
+	return f;
+}
+
+void folio_free_unused(struct folio *f)
+{
+	folio_put(f);
+}
+
+static struct wait_queue *folio_wait(const struct folio *f)
+{
+	return &folio_waits[((unsigned long)f >> 7) % WAIT_TABLE];
 }
 
 static bool folio_trylock(struct folio *f)
@@ -103,54 +174,17 @@ static bool folio_trylock(struct folio *f)
 void folio_lock(struct folio *f)
 {
 	if (!folio_trylock(f))
-		wait_event(lock_queue(f), folio_trylock(f));
+		wait_event(folio_wait(f), folio_trylock(f));
 }
 
 void folio_unlock(struct folio *f)
 {
 	__atomic_fetch_and(&f->flags, ~FOLIO_LOCKED, __ATOMIC_RELEASE);
-	if (wait_queue_active(lock_queue(f)))
-		wake_up_all(lock_queue(f));
+	if (wait_queue_active(folio_wait(f)))
+		wake_up_all(folio_wait(f));
 }
 
-static int folio_create(struct frame *frame, u64 index, u32 flags, struct folio **out)
-{
-	struct folio *f = slab_alloc(folio_cache, GFP_KERNEL);
-
-	if (!f)
-		return -ENOMEM;
-	f->frame = frame;
-	f->cache = NULL;
-	f->index = index;
-	f->flags = flags;
-	f->mapcount = 0;
-	f->order = 0;
-	list_init(&f->lru);
-	f->private_data = NULL;
-	frame->owner = f;
-	*out = f;
-	return 0;
-}
-
-static void count_pages(struct pagecache *pc, s64 n)
-{
-	pc->nr_pages += (u64)n;
-	__atomic_fetch_add(&total_pages, n, __ATOMIC_RELAXED);
-	if (pc->flags & PAGECACHE_MEMORY)
-		__atomic_fetch_add(&memory_pages, n, __ATOMIC_RELAXED);
-}
-
-u64 pagecache_total_pages(void)
-{
-	return (u64)max_t(s64, READ_ONCE(total_pages), 0);
-}
-
-u64 pagecache_memory_pages(void)
-{
-	return (u64)max_t(s64, READ_ONCE(memory_pages), 0);
-}
-
-/* ---- lookups ---- */
+/* --- the index --- */
 
 struct folio *pagecache_find(struct pagecache *pc, u64 index)
 {
@@ -165,100 +199,137 @@ struct folio *pagecache_find(struct pagecache *pc, u64 index)
 
 		if (!frame_tryget(frame))
 			continue;
-		/* It may have left the cache, and even be another one by now. */
-		if (likely(READ_ONCE(f->frame) == frame && READ_ONCE(f->cache) == pc &&
-			   f->index == index))
+		/* Is it still the folio of this place, and was the frame its frame? */
+		if (likely(READ_ONCE(f->cache) == pc && f->frame == frame &&
+			   index - f->index < 1ul << f->order))
 			break;
 		frame_put(frame);
+		if (radix_find(&pc->tree, index) != f)
+			continue;
+		f = NULL;
+		break;
 	}
 	rcu_read_unlock();
 	return f;
 }
 
-/* Puts a new folio (reference of the caller: the cache's) into the tree.  -EEXIST: another was faster. */
-static int folio_insert(struct pagecache *pc, struct folio *f)
+int pagecache_charge(struct pagecache *pc, u64 pages)
 {
-	struct radix_reserve reserve = { NULL, 0 };
+	return pc->ops && pc->ops->charge ? pc->ops->charge(pc, pages) : 0;
+}
+
+void pagecache_uncharge(struct pagecache *pc, u64 pages)
+{
+	if (pc->ops && pc->ops->uncharge)
+		pc->ops->uncharge(pc, pages);
+}
+
+int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f)
+{
+	struct radix_reserve r = { 0 };
 	int err;
 
+	f->index = index;
+	frame_get(f->frame);
+	if (pc->flags & PAGECACHE_MEMORY)
+		f->flags |= FOLIO_UNEVICTABLE;
 	for (;;) {
-		spin_lock_irq(&pc->lock);
-		f->cache = pc;
-		err = radix_insert(&pc->tree, f->index, 0, f, &reserve);
-		if (!err)
-			count_pages(pc, 1);
+		unsigned long irq = spin_lock_irqsave(&pc->lock);
+
+		WRITE_ONCE(f->cache, pc);
+		err = radix_insert(&pc->tree, index, f->order, f, &r);
+		if (err)
+			WRITE_ONCE(f->cache, NULL);
 		else
-			f->cache = NULL;
-		spin_unlock_irq(&pc->lock);
-		if (err != -ENOMEM || radix_reserve_fill(&reserve, &tree_ops))
+			pc->nr_pages += 1ul << f->order;
+		spin_unlock_irqrestore(&pc->lock, irq);
+		if (err != -ENOMEM)
+			break;
+		if (radix_reserve_fill(&r, &tree_ops))
 			break;
 	}
-	radix_reserve_drop(&reserve, &tree_ops);
-	return err;
-}
-
-static int charge(struct pagecache *pc)
-{
-	return pc->ops && pc->ops->charge ? pc->ops->charge(pc, 1) : 0;
-}
-
-static void uncharge(struct pagecache *pc, u64 n)
-{
-	if (n && pc->ops && pc->ops->uncharge)
-		pc->ops->uncharge(pc, n);
-}
-
-static int add_frame(struct pagecache *pc, u64 index, struct frame *frame, struct folio **out)
-{
-	u32 flags = pc->flags & PAGECACHE_MEMORY ? FOLIO_UPTODATE | FOLIO_UNEVICTABLE : 0;
-	struct folio *f;
-	int err = folio_create(frame, index, flags, &f);
-
-	if (err)
-		return err;
-	err = folio_insert(pc, f);
+	if (r.count)
+		radix_reserve_drop(&r, &tree_ops);
 	if (err) {
-		slab_free(folio_cache, f);
+		frame_put(f->frame);
 		return err;
 	}
-	*out = f;
+	count_pages(pc, 1l << f->order);
+	folio_lru_add(f);
 	return 0;
 }
 
-/* Not there: makes it.  +1 for the caller. */
-static int make(struct pagecache *pc, u64 index, struct folio **out)
+static struct folio *take_out(struct pagecache *pc, u64 *index, u64 last)
 {
-	struct frame *frame;
-	struct folio *f;
-	int err = charge(pc);
+	unsigned long irq = spin_lock_irqsave(&pc->lock);
+	struct folio *f = radix_find_next(&pc->tree, index, last);
 
-	if (err)
-		return err;
-	frame = frame_alloc(0, FRAME_FOLIO, GFP_USER | GFP_ZERO);
-	if (!frame) {
-		uncharge(pc, 1);
-		return -ENOMEM;
+	if (f) {
+		radix_erase(&pc->tree, f->index);
+		WRITE_ONCE(f->cache, NULL);
+		pc->nr_pages -= 1ul << f->order;
 	}
-	frame_get(frame);
-	err = add_frame(pc, index, frame, &f);
-	if (!err) {
-		*out = f;
-		return 0;
-	}
-	uncharge(pc, 1);
-	/* Never was a folio: goes back as plain memory. */
-	frame->type = FRAME_KERNEL;
-	frame_put(frame);
-	frame_put(frame);
-	return err;
+	spin_unlock_irqrestore(&pc->lock, irq);
+	return f;
 }
 
+void pagecache_remove_range(struct pagecache *pc, u64 first, u64 last)
+{
+	u64 removed = 0, index = first;
+	struct folio *f;
+
+	while (index <= last && !radix_empty(&pc->tree) && (f = take_out(pc, &index, last))) {
+		u64 pages = 1ul << f->order;
+
+		index = f->index + pages;
+		removed += pages;
+		folio_lru_del(f);
+		folio_put(f);
+		if (!index)
+			break;
+	}
+	if (removed) {
+		count_pages(pc, -(s64)removed);
+		pagecache_uncharge(pc, removed);
+	}
+}
+
+/* Reclaim: takes @f out if only the cache refers to it and its contents exist elsewhere. */
+bool pagecache_try_evict(struct folio *f)
+{
+	struct pagecache *pc = READ_ONCE(f->cache);
+	u32 one = 1;
+
+	if (!pc || f->flags & (FOLIO_UNEVICTABLE | FOLIO_DIRTY | FOLIO_LOCKED | FOLIO_WRITEBACK))
+		return false;
+	unsigned long irq = spin_lock_irqsave(&pc->lock);
+	bool ours = f->cache == pc && __atomic_compare_exchange_n(&f->frame->refs, &one, 0, false,
+								  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+
+	if (ours) {
+		radix_erase(&pc->tree, f->index);
+		f->cache = NULL;
+		pc->nr_pages -= 1ul << f->order;
+	}
+	spin_unlock_irqrestore(&pc->lock, irq);
+	if (!ours)
+		return false;
+	folio_lru_del(f);
+	count_pages(pc, -(1l << f->order));
+	pagecache_uncharge(pc, 1ul << f->order);
+	folio_release(f->frame);
+	return true;
+}
+
+/* Reads @f in unless somebody has meanwhile.  It is locked around. */
 static int read_in(struct pagecache *pc, struct folio *f)
 {
 	int err = 0;
 
 	folio_lock(f);
-	if (!(READ_ONCE(f->flags) & FOLIO_UPTODATE) && pc->ops && pc->ops->read_folio)
+	if (READ_ONCE(f->cache) != pc)
+		err = -EAGAIN;
+	else if (!(f->flags & FOLIO_UPTODATE))
 		err = pc->ops->read_folio(pc, f);
 	if (!err)
 		__atomic_fetch_or(&f->flags, FOLIO_UPTODATE, __ATOMIC_RELEASE);
@@ -266,80 +337,138 @@ static int read_in(struct pagecache *pc, struct folio *f)
 	return err;
 }
 
-int pagecache_get(struct pagecache *pc, u64 index, bool for_write, struct folio **out)
+static int make(struct pagecache *pc, u64 index, struct folio **out)
 {
-	struct folio *f;
+	bool read = pc->ops && pc->ops->read_folio;
+	int err = pagecache_charge(pc, 1);
 
-	(void)for_write;
-	for (;;) {
-		f = pagecache_find(pc, index);
-		if (f)
-			break;
-		int err = make(pc, index, &f);
+	if (err)
+		return err;
+	struct folio *f = folio_alloc(GFP_USER | (read ? 0 : GFP_ZERO));
 
-		if (!err)
-			break;
-		if (err != -EEXIST)
-			return err;
+	if (!f) {
+		pagecache_uncharge(pc, 1);
+		return -ENOMEM;
 	}
-	if (unlikely(!(READ_ONCE(f->flags) & FOLIO_UPTODATE))) {
-		int err = read_in(pc, f);
-
-		if (err) {
-			folio_put(f);
-			return err;
-		}
+	if (!read)
+		f->flags = FOLIO_UPTODATE;
+	err = pagecache_insert(pc, index, f);
+	if (err) {
+		folio_free_unused(f);
+		pagecache_uncharge(pc, 1);
+		return err;
 	}
 	*out = f;
 	return 0;
 }
 
+int pagecache_get(struct pagecache *pc, u64 index, bool for_write, struct folio **out)
+{
+	(void)for_write;
+	for (;;) {
+		struct folio *f = pagecache_find(pc, index);
+		int err = 0;
+
+		if (!f)
+			err = make(pc, index, &f);
+		if (err == -EEXIST)
+			continue;
+		if (err)
+			return err;
+		if (unlikely(!(__atomic_load_n(&f->flags, __ATOMIC_ACQUIRE) & FOLIO_UPTODATE))) {
+			err = read_in(pc, f);
+			if (err)
+				folio_put(f);
+			if (err == -EAGAIN)
+				continue;
+			if (err)
+				return err;
+		}
+		*out = f;
+		return 0;
+	}
+}
+
 int pagecache_adopt(struct pagecache *pc, u64 index, struct frame *frame)
 {
-	struct folio *f;
-	int err = charge(pc);
+	int err = pagecache_charge(pc, 1);
 
 	if (err)
 		return err;
-	frame->type = FRAME_FOLIO;
-	err = add_frame(pc, index, frame, &f);
-	if (err) {
-		uncharge(pc, 1);
-		frame->type = FRAME_KERNEL;
-		return err;
+	if (frame->type == FRAME_RESERVED && !frame_adopt(frame, FRAME_FOLIO)) {
+		pagecache_uncharge(pc, 1);
+		return -EINVAL;
 	}
-	__atomic_fetch_or(&f->flags, FOLIO_UPTODATE, __ATOMIC_RELEASE);
-	return 0;
+	struct folio *f = folio_for(frame);
+
+	if (!f) {
+		pagecache_uncharge(pc, 1);
+		return -ENOMEM;
+	}
+	f->flags = FOLIO_UPTODATE;
+	err = pagecache_insert(pc, index, f);
+	if (err)
+		pagecache_uncharge(pc, 1);
+	folio_put(f);
+	return err;
 }
 
-/* ---- removal ---- */
+/* --- unmapping --- */
 
-void pagecache_drop(struct pagecache *pc, u64 first, u64 last)
+void pagecache_set_unmap_hook(void (*hook)(struct pagecache *pc, u64 first, u64 last, bool even_cow))
 {
-	u64 index = first, gone = 0;
-
-	for (;;) {
-		spin_lock_irq(&pc->lock);
-		struct folio *f = radix_find_next(&pc->tree, &index, last);
-
-		if (f) {
-			radix_erase(&pc->tree, index);
-			WRITE_ONCE(f->cache, NULL);
-			count_pages(pc, -1);
-		}
-		spin_unlock_irq(&pc->lock);
-		if (!f)
-			break;
-		folio_put(f);
-		gone++;
-		if (index++ == last)
-			break;
-	}
-	uncharge(pc, gone);
+	unmap_hook = hook;
 }
 
-void pagecache_destroy(struct pagecache *pc)
+void pagecache_unmap_range(struct pagecache *pc, u64 first, u64 last, bool even_cow)
 {
-	pagecache_drop(pc, 0, ~0ull);
-	radix_destroy(&pc->tree);
+	if (unmap_hook && !list_empty(&pc->vmas))
+		unmap_hook(pc, first, last, even_cow);
+}
+
+/* Zeroes [from, to) inside the page of @from. */
+static void zero_edge(struct pagecache *pc, u64 from, u64 to)
+{
+	struct folio *f = pagecache_find(pc, from >> PAGE_SHIFT);
+
+	if (!f)
+		return;
+	if (f->flags & FOLIO_UPTODATE) {
+		char *p = frame_to_virt(folio_frame(f, from >> PAGE_SHIFT));
+
+		memset(p + (from & ~PAGE_MASK), 0, to - from);
+		if (!(pc->flags & PAGECACHE_MEMORY))
+			__atomic_fetch_or(&f->flags, FOLIO_DIRTY, __ATOMIC_RELAXED);
+	}
+	folio_put(f);
+}
+
+void pagecache_truncate(struct pagecache *pc, loff_t new_size)
+{
+	u64 size = (u64)new_size, first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+	if (size & ~PAGE_MASK)
+		zero_edge(pc, size, (size | ~PAGE_MASK) + 1);
+	if (radix_empty(&pc->tree))
+		return;
+	pagecache_remove_range(pc, first, ~0ull);
+	pagecache_unmap_range(pc, first, ~0ull, true);
+}
+
+void pagecache_punch(struct pagecache *pc, loff_t start, loff_t end)
+{
+	u64 s = (u64)start, e = (u64)end;
+
+	if (s >= e)
+		return;
+	u64 first = (s + PAGE_SIZE - 1) >> PAGE_SHIFT, after = e >> PAGE_SHIFT;
+
+	if (s & ~PAGE_MASK)
+		zero_edge(pc, s, min(e, first << PAGE_SHIFT));
+	if (e & ~PAGE_MASK && (s >> PAGE_SHIFT != after || !(s & ~PAGE_MASK)))
+		zero_edge(pc, max(s, after << PAGE_SHIFT), e);
+	if (first >= after)
+		return;
+	pagecache_remove_range(pc, first, after - 1);
+	pagecache_unmap_range(pc, first, after - 1, false);
 }

@@ -10,6 +10,7 @@
 #include <kern/compiler.h>
 #include <kernel/lock/lock.h>
 #include <kernel/frame/frame.h>
+#include <kern/list.h>
 #include <lib/radix/radix.h>
 
 struct inode;
@@ -93,5 +94,7 @@ void pagecache_punch(struct pagecache *pc, loff_t start, loff_t end);
 int pagecache_seek(struct pagecache *pc, loff_t from, loff_t size, bool data, loff_t *out) __must_check;
 /* Unmaps pages of the file from all address spaces (even_cow: private copies too). */
 void pagecache_unmap_range(struct pagecache *pc, u64 first, u64 last, bool even_cow);
+/* kernel/mm says how. */
+void pagecache_set_unmap_hook(void (*hook)(struct pagecache *pc, u64 first, u64 last, bool even_cow));
 u64 pagecache_total_pages(void);	/* in all caches: Cached */
 u64 pagecache_memory_pages(void);	/* of memory file systems: Shmem */

@@ -1,3 +1,4 @@
 room := kernel/pagecache
-deps := lib/radix kernel/frame kernel/lock kernel/mm kernel/rcu kernel/slab kernel/uio kernel/wait
-objs := pagecache.o io.o
+deps := kernel/frame kernel/lock kernel/rcu kernel/slab kernel/uio kernel/wait lib/radix
+objs := pagecache.o io.o reclaim.o
+tests := pagecache_test.o
