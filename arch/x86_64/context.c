@@ -13,6 +13,7 @@
 #include <kern/string.h>
 #include <kernel/arch_up.h>
 #include <kernel/panic/panic.h>
+#include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
 #include <asm/prctl.h>
@@ -161,11 +162,11 @@ int arch_thread_set_base(struct task *task, bool gs, unsigned long base)
 	return 0;
 }
 
-long arch_prctl_call(int op, unsigned long arg)
+long sys_arch_prctl(int option, unsigned long arg)
 {
 	u64 base;
 
-	switch (op) {
+	switch (option) {
 	case ARCH_SET_FS:
 		return arch_thread_set_base(current, false, arg);
 	case ARCH_SET_GS:

@@ -40,9 +40,6 @@ int arch_thread_fork_user(struct task *child, const struct regs *regs, unsigned 
 /* Frees what arch_thread_*() allocated. The task does not run any more. */
 void arch_thread_free(struct task *task);
 
-/* arch_prctl(2) on the calling thread. */
-long arch_prctl_call(int op, unsigned long arg);
-
 /* Bases of a stopped thread, for ptrace; -EPERM/-EIO for a non-canonical one. */
 int arch_thread_set_base(struct task *task, bool gs, unsigned long base) __must_check;
 unsigned long arch_thread_get_base(const struct task *task, bool gs);
