@@ -230,7 +230,6 @@ long sys_clock_nanosleep(int clock, int flags, const struct __kernel_timespec __
 			return -EPERM;
 		break;
 	case CLOCK_THREAD_CPUTIME_ID:
-		return -EINVAL;
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
