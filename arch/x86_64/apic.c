@@ -104,6 +104,8 @@ static u64 deadline_mult; /* cycles per ns, 32.32 */
 #define TIMER_DEADLINE 0x40000u
 #define TIMER_DIVIDE_1 0xbu
 #define TIMER_MEASURE_US 200u
+#define CLOCK_MEASURE_TICKS 2000000u
+#define VIRTUAL_APIC_HZ 1000000000u
 
 static void timer_init_cpu(void)
 {
@@ -116,8 +118,28 @@ static void timer_init_cpu(void)
 	apic_write(APIC_LVT_TIMER, VEC_TIMER);
 }
 
+/* The other way round: the cycle counter by the timer of a virtual machine's APIC. */
+static void measure_clock(void)
+{
+	apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_1);
+	apic_write(APIC_LVT_TIMER, VEC_TIMER | TIMER_MASKED);
+	apic_write(APIC_TIMER_INIT, ~0u);
+	u64 t0 = clock_cycles();
+	u32 c0 = apic_read(APIC_TIMER_NOW), c1 = c0;
+
+	for (u32 i = 0; i < CLOCK_MEASURE_TICKS && c0 - c1 < CLOCK_MEASURE_TICKS; i++)
+		c1 = apic_read(APIC_TIMER_NOW);
+	u64 t1 = clock_cycles();
+
+	apic_write(APIC_TIMER_INIT, 0);
+	if (c0 != c1)
+		arch_clock_set_rate((u64)((unsigned __int128)(t1 - t0) * VIRTUAL_APIC_HZ / (c0 - c1)));
+}
+
 static void timer_measure(void)
 {
+	if (!clock_rate_known)
+		measure_clock();
 	deadline_mult = (u64)(((unsigned __int128)arch_clock.hz << 32) / 1000000000u);
 	if (cpu_has(CPU_TSC_DEADLINE))
 		return;
@@ -367,6 +389,8 @@ static int ioapic_add(const struct acpi_ioapic *from)
 	io->base = ioremap(from->addr, PAGE_SIZE, VMAP_UC);
 	if (!io->base)
 		return -ENOMEM;
+	if (ioapic_read(io, IOAPIC_VERSION) == ~0u)
+		return 0; /* nothing answers */
 	io->gsi_base = from->gsi_base;
 	io->pins = ((ioapic_read(io, IOAPIC_VERSION) >> 16) & 0xff) + 1;
 	for (u32 pin = 0; pin < io->pins; pin++)
@@ -389,6 +413,11 @@ int apic_init(void)
 			return -ENOMEM;
 	}
 	pic_mask();
+	/* Without tables: where every PC has one. */
+	static const struct acpi_ioapic usual = {0, 0xfec00000, 0};
+
+	if (!machine.ioapic_count && ioapic_add(&usual))
+		return -ENOMEM;
 	for (u32 i = 0; i < machine.ioapic_count; i++) {
 		int err = ioapic_add(&machine.ioapic[i]);
 

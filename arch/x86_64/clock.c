@@ -7,7 +7,6 @@
  */
 #include <asm/clock.h>
 #include <asm/io.h>
-#include <kernel/printk/printk.h>
 
 #include "x86_impl.h"
 
@@ -177,6 +176,14 @@ static u64 hz_measured(void)
 	return off < hz / 4000 ? round : hz;
 }
 
+bool clock_rate_known;
+
+void arch_clock_set_rate(u64 hz)
+{
+	arch_clock.hz = hz;
+	arch_clock.mult = (u64)(((unsigned __int128)NSEC << 32) / hz);
+}
+
 void clock_calibrate(void)
 {
 	u64 hz = hz_from_cpu();
@@ -186,12 +193,8 @@ void clock_calibrate(void)
 		hz = hz_from_hypervisor();
 	if (!hz)
 		hz = hz_measured();
-	if (!hz) {
-		pr_err("no reference for the cycle counter: assuming 1 GHz\n");
-		hz = NSEC;
-	}
-	arch_clock.hz = hz;
-	arch_clock.mult = (u64)(((unsigned __int128)NSEC << 32) / hz);
+	clock_rate_known = hz != 0;
+	arch_clock_set_rate(hz ? hz : NSEC);
 	arch_clock.stable = cpu_has(CPU_TSC_INVARIANT) || cpu_has(CPU_HYPERVISOR);
 }
 

@@ -102,6 +102,8 @@ void extable_sort(void);
 
 /* clock.c */
 void clock_calibrate(void);
+extern bool clock_rate_known; /* false: a guess, until arch_clock_set_rate() */
+void arch_clock_set_rate(u64 hz);
 
 /* fpu.c */
 #define FPU_NO_CPU (~0u)
