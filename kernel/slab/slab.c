@@ -347,6 +347,21 @@ static void *quarantine_swap(struct slab_cache *c, void *obj)
 	return __atomic_exchange_n(&quarantine[at], obj, __ATOMIC_ACQ_REL);
 }
 
+static void free_now(struct slab_cache *c, void *obj);
+
+/* A cache that ends gets its objects back. */
+static void quarantine_drain(struct slab_cache *c)
+{
+	for (unsigned int i = 0; i < QUARANTINE_SIZE; i++) {
+		void *obj = __atomic_load_n(&quarantine[i], __ATOMIC_ACQUIRE);
+
+		if (obj && slab_cache_of(obj) == c &&
+		    __atomic_compare_exchange_n(&quarantine[i], &obj, NULL, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED))
+			free_now(c, obj);
+	}
+}
+
 static bool kasan_free_check(struct slab_cache *c, const void *obj)
 {
 	if (c->flags & SLAB_TYPESAFE_RCU)
@@ -359,6 +374,10 @@ static bool kasan_free_check(struct slab_cache *c, const void *obj)
 	return true;
 }
 #else
+static inline void quarantine_drain(struct slab_cache *c)
+{
+	(void)c;
+}
 static inline void *quarantine_swap(struct slab_cache *c, void *obj)
 {
 	(void)c;
@@ -449,6 +468,7 @@ void slab_cache_destroy(struct slab_cache *c)
 		return;
 	if (c->flags & SLAB_TYPESAFE_RCU)
 		rcu_synchronize();
+	quarantine_drain(c);
 	magazines_empty(c, &dead);
 	list_splice_init(&c->partial, &dead);
 	WARN_ON(c->free_objs != c->slabs * c->objs);
