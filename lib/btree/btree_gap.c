@@ -27,7 +27,7 @@ static bool room_up(struct search *s, u64 start)
 static bool search_up(const struct btree_node *n, struct search *s)
 {
 	for (unsigned int i = 0; i < n->count; i++) {
-		const struct btree_branch *b = &n->branch[i];
+		const struct btree_branch *b = n->branch + i; /* looked at only if it is one */
 		u64 start = n->level ? b->start : n->slot[i].start;
 		u64 end = n->level ? b->end : n->slot[i].end;
 
@@ -53,7 +53,7 @@ static bool room_down(struct search *s, u64 end)
 static bool search_down(const struct btree_node *n, struct search *s)
 {
 	for (unsigned int i = n->count; i--;) {
-		const struct btree_branch *b = &n->branch[i];
+		const struct btree_branch *b = n->branch + i; /* looked at only if it is one */
 		u64 start = n->level ? b->start : n->slot[i].start;
 		u64 end = n->level ? b->end : n->slot[i].end;
 
