@@ -62,7 +62,7 @@ KTEST(pagecache, truncate_zeroes_the_edge)
 	EXPECT_EQ(read_at(&pc, 4096 + 10, KIB(100), buf, 8), 8);
 	EXPECT_MEMEQ(buf, "12\0\0\0\0\0\0", 8);
 	EXPECT_EQ(read_at(&pc, 2 * 4096 + 10, KIB(100), buf, 8), 8);
-	EXPECT_MEMEQ(buf, "\0\0345678", 8);
+	EXPECT_MEMEQ(buf, "\0\0" "345678", 8);
 	pagecache_destroy(&pc);
 }
 
