@@ -12,7 +12,7 @@
 #include <kernel/seq/seq.h>
 #include <kernel/vfs/vfs.h>
 
-static struct mutex device_lock;		/* LK_SLEEP_LEAF: the list, the listener */
+static struct mutex device_lock;		/* LK_DEVICE: the list, the listener */
 static struct device *devices;
 static const struct device_listener *device_listener;
 
@@ -123,7 +123,7 @@ void device_set_listener(const struct device_listener *l)
 
 void device_init(void)
 {
-	mutex_init(&device_lock, LK_SLEEP_LEAF);
+	mutex_init(&device_lock, LK_DEVICE);
 	for (struct device *const *d = __start_device; d < __stop_device; d++)
 		if (device_register(*d))
 			pr_err("device: %s: number %u:%u is taken\n", (*d)->name, (*d)->major,

@@ -1,0 +1,3 @@
+room := fs/devtmpfs
+deps := kernel/device kernel/vfs kernel/printk kernel/lock kernel/slab fs/tmpfs
+objs := devtmpfs.o
