@@ -57,13 +57,10 @@ static __always_inline void rcu_note_user(void)
 	this_cpu_write(rcu_from_user, 1);
 }
 
-/* Did the interrupt being handled come from user mode?  Resets the mark. */
-static __always_inline bool rcu_take_user_mark(void)
+/* Did the interrupt being handled come from user mode? */
+static __always_inline bool rcu_irq_was_user(void)
 {
-	bool user = this_cpu_read(rcu_from_user);
-
-	this_cpu_write(rcu_from_user, 0);
-	return user;
+	return this_cpu_read(rcu_from_user);
 }
 
 void rcu_note_idle(bool enter);		/* sched: around the idle halt, interrupts off */
@@ -76,6 +73,7 @@ static __always_inline void rcu_irq_enter(void)
 }
 static __always_inline void rcu_irq_exit(void)
 {
+	this_cpu_write(rcu_from_user, 0);
 	if (unlikely(this_cpu_read(rcu_idle_irq)))
 		rcu_irq_from_idle(false);
 }

@@ -27,7 +27,7 @@
 #include <asm/context.h>
 #include <asm/cpu.h>
 
-#define RNG_BATCH 256u
+#define RNG_BATCH 512u
 #define RNG_LARGE 192u
 #define RNG_CHUNK 512u
 #define RNG_RESEED_NS (60ull * NSEC_PER_SEC)
@@ -36,10 +36,13 @@
 
 struct rng_cpu {
 	u8 key[CHACHA_KEY_SIZE];
+	u8 out[RNG_BATCH - CHACHA_KEY_SIZE];	/* behind key: one run of key stream */
 	u64 generation;		/* of the pool when the key was drawn; 0: never */
 	u32 left;		/* unused bytes at the end of out */
-	u8 out[RNG_BATCH - CHACHA_KEY_SIZE];
 };
+static_assert(offsetof(struct rng_cpu, out) == CHACHA_KEY_SIZE, "key and out are adjacent");
+
+static_assert(RNG_BATCH % CHACHA_WIDE_SIZE == 0, "a batch is whole wide steps");
 
 static DEFINE_PERCPU(struct rng_cpu, rng_cpu);	/* with interrupts off */
 DEFINE_PERCPU(u64, rng_jitter);
@@ -145,20 +148,20 @@ static void rng_refill(struct rng_cpu *rc)
 {
 	static const u8 nonce[CHACHA_NONCE_SIZE];
 	u64 now = time_mono_ns();
-	u8 first[CHACHA_BLOCK_SIZE];
 	struct chacha c;
 
 	if (rc->generation != READ_ONCE(rng_generation) || now >= READ_ONCE(rng_reseed_ns))
 		rng_draw_key(rc, now);
 	chacha_init(&c, rc->key, 0, nonce);
-	chacha_block(&c, first);
-	memcpy(rc->key, first, CHACHA_KEY_SIZE);
-	memcpy(rc->out, first + CHACHA_KEY_SIZE, CHACHA_BLOCK_SIZE - CHACHA_KEY_SIZE);
-	for (u32 at = CHACHA_BLOCK_SIZE - CHACHA_KEY_SIZE; at < sizeof(rc->out);
-	     at += CHACHA_BLOCK_SIZE)
-		chacha_block(&c, rc->out + at);
+	/* The first bytes of the stream replace the key that made it. */
+	if (CHACHA_HAS_WIDE && !in_irq()) {
+		fpu_begin();
+		chacha_wide(c.state, (u8 *)rc, RNG_BATCH / CHACHA_WIDE_SIZE);
+		fpu_end();
+	} else {
+		chacha_stream(&c, (u8 *)rc, RNG_BATCH);
+	}
 	rc->left = sizeof(rc->out);
-	memzero_explicit(first, sizeof(first));
 	memzero_explicit(&c, sizeof(c));
 }
 

@@ -197,7 +197,7 @@ static void timer_run_expired(struct timer_base *b, u64 now)
 void time_interrupt(void)
 {
 	struct timer_base *b = this_cpu_ptr(timer_base);
-	bool from_user = rcu_take_user_mark();
+	bool from_user = rcu_irq_was_user();
 	u64 now = time_mono_ns(), next;
 
 	b->programmed_ns = U64_MAX;
