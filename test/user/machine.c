@@ -376,7 +376,7 @@ TEST(vdso_answers_without_the_kernel)
 TEST(auxv_is_complete)
 {
 	CHECK(getauxval(AT_SYSINFO_EHDR) != 0);
-	CHECK(getauxval(AT_HWCAP) & 1); /* FPU */
+	CHECK(getauxval(AT_HWCAP) != 0);
 	CHECK(getauxval(AT_MINSIGSTKSZ) >= 1024);
 	CHECK(!strcmp((const char *)getauxval(AT_PLATFORM), "x86_64"));
 }
