@@ -180,7 +180,7 @@ static void rcu_wait_grace_period(void)
 			next_report = now + RCU_STALL_NS;
 			poked = false;
 		}
-		if (sched_sleep_until(now + delay, TASK_UNINTERRUPTIBLE))
+		if (sched_sleep_until(now + delay, TASK_INTERRUPTIBLE))
 			break;	/* not without a signal */
 	}
 	smp_mb();

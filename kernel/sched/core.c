@@ -471,10 +471,12 @@ void sched_init_cpu(unsigned int cpu)
 
 void sched_idle_loop(void)
 {
-	cpumask_set(&sched_idle_cpus, cpu_id());
 	preempt_disable();
 	for (;;) {
 		irqs_off();
+		/* A waker that chose us may have lost its task to another CPU: be eligible again. */
+		if (!cpumask_test(&sched_idle_cpus, cpu_id()))
+			cpumask_set(&sched_idle_cpus, cpu_id());
 		while (!need_resched()) {
 			rcu_note_idle(true);
 			cpu_halt_irqs_on();

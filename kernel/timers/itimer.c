@@ -83,8 +83,7 @@ void timers_process_exit(struct process *p)
 	timer_cancel_sync(&tp->real);
 	posix_timers_remove_all(tp);
 	/* A tick of an exiting thread may still look at it. */
-	rcu_synchronize();
-	kfree(tp);
+	rcu_kfree(&tp->rcu, tp);
 }
 
 static void itimer_real_set(struct timers_process *tp, u64 value_ns, u64 interval_ns, u64 *old_value,

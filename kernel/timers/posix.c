@@ -33,6 +33,7 @@ struct posix_timer {
 	u64 interval_ns;
 	s64 overrun, overrun_last;
 	bool queued;			/* its signal is pending */
+	struct rcu_head rcu;
 };
 
 static struct spinlock real_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
@@ -215,16 +216,22 @@ int timers_signal_taken(struct process *p, int timer_id)
 	return (int)min_t(s64, overrun, OVERRUN_MAX);
 }
 
-/* Off the lists, its timer dead; freed after a grace period. */
+static void posix_timer_reclaim(struct rcu_head *head)
+{
+	struct posix_timer *pt = container_of(head, struct posix_timer, rcu);
+
+	task_put(pt->target);
+	kfree(pt);
+}
+
+/* Off the lists, its timer dead; freed after a grace period, as a tick may be looking at it. */
 static void posix_timer_free(struct posix_timer *pt)
 {
 	spin_lock_irq(&real_lock);
 	list_del_init(&pt->real_link);
 	spin_unlock_irq(&real_lock);
 	timer_cancel_sync(&pt->timer);
-	rcu_synchronize();
-	task_put(pt->target);
-	kfree(pt);
+	rcu_call(&pt->rcu, posix_timer_reclaim);
 }
 
 /* Under the lock: out of the table and disarmed. */

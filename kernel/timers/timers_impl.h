@@ -4,6 +4,7 @@
 #include <kern/list.h>
 #include <kern/types.h>
 #include <kernel/lock/lock.h>
+#include <kernel/rcu/rcu.h>
 #include <kernel/time/time.h>
 
 #define TIMERS_HASH 16u
@@ -24,6 +25,7 @@ struct timers_process {
 	struct timer real;	/* ITIMER_REAL */
 	u64 real_interval_ns;
 	struct cpu_itimer cpu[2];	/* ITIMER_VIRTUAL, ITIMER_PROF */
+	struct rcu_head rcu;
 };
 
 /* current's, made if there is none. */
