@@ -70,7 +70,7 @@ Every word that points into text is shown, so stale entries are possible."""
             return
         task = value("*(struct task *)(%s)" % arg)
         sp = int(task["arch"]["sp"])
-        top = (sp | 0x3fff) + 1
+        top = int(task["stack"]) + 0x4000
         low, high = int(value("(unsigned long)&text_start")), int(value("(unsigned long)&text_end"))
         memory = gdb.selected_inferior().read_memory(sp, top - sp).tobytes()
         for at in range(0, len(memory) - 7, 8):
