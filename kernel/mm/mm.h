@@ -89,6 +89,7 @@ struct vma {
 	/* mm while the VMA is in the tree; a reader that looked it up under RCU checks this, as the memory of
 	 * a VMA may become another one at any time (but stays a VMA). */
 	struct mm *attached;
+	struct vma *chain;		/* VMAs being unmapped together; LK_MM */
 	u64 pte_bits;			/* of a fully permitted entry, from flags */
 	s32 readers;			/* atomic: per-VMA lock; negative: writer.  Survives reuse. */
 	bool has_anon;			/* private pages may exist: fork copies entries */

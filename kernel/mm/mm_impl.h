@@ -4,6 +4,7 @@
 #include <kernel/mm/mm.h>
 #include <kern/errno.h>
 #include <kernel/frame/frame.h>
+#include <asm/percpu.h>
 #include <asm/pgtable.h>
 
 #define STACK_GUARD_GAP (256ul << PAGE_SHIFT)
@@ -68,6 +69,7 @@ void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow
 /* Frees tables under [start, end) that lie wholly in [floor, ceiling), where no VMA is left. */
 void pt_free(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling);
 void pt_free_root(struct mm *mm);
+u64 pt_stock_shrink(u64 want);	/* this CPU's stock of empty tables */
 /* New protection for the present entries; COW pages stay read-only.  Flushes. */
 void pt_protect(struct vma *vma, u64 start, u64 end);
 /* Which counter a frame belongs to. */
@@ -108,20 +110,32 @@ int vma_insert(struct mm *mm, struct vma *v, struct vma **out) __must_check;
 int vma_extend(struct vma *v, u64 start, u64 end) __must_check;
 void mm_changed(struct mm *mm);		/* after a commit: caches in front of the tree are stale */
 
+void vma_detach(struct vma *v);
+void vma_set_extent(struct vma *v, u64 start, u64 end);	/* write-locked */
+void vma_system_init(void);
+
+/* --- shared.c: the pages of a shared anonymous mapping --- */
+int mm_shared_create(u64 pages, struct pagecache **out) __must_check;
+void mm_shared_get(struct pagecache *pc);
+void mm_shared_put(struct pagecache *pc);
+
 /* --- map.c --- */
 int mm_unmap_locked(struct mm *mm, u64 start, u64 end) __must_check;
-int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 pgoff_align, u64 *out) __must_check;
+bool mm_range_free(struct mm *mm, u64 start, u64 end);
+int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out) __must_check;
 u64 mm_prot_flags(u32 prot);
 void mm_populate(struct mm *mm, u64 start, u64 end);	/* best effort, mm->lock not held */
-void mm_stat_account(struct mm *mm, u64 flags, const struct vma *v, s64 pages);
-bool mm_may_expand(struct mm *mm, u64 flags, bool is_file, u64 pages);
+void mm_stat_account(struct mm *mm, u64 flags, s64 pages);
+bool mm_may_expand(struct mm *mm, u64 flags, u64 pages);
+int mm_may_lock(struct mm *mm, u64 pages) __must_check;	/* -EPERM, -EAGAIN */
 
 /* --- account.c --- */
-int mm_commit(struct mm *mm, u64 pages) __must_check;	/* -ENOMEM */
+int mm_commit(u64 pages) __must_check;	/* -ENOMEM */
 void mm_uncommit(u64 pages);
 bool vma_accountable(u64 flags, bool is_file);
 
 /* --- fault.c --- */
+bool mm_truncated(struct pagecache *pc, u64 index);	/* beyond the end of the file */
 /* One fault in @vma, locked for reading in one of the two ways.  0 or -errno; -EAGAIN: try again. */
 int mm_fault_vma(struct vma *vma, u64 addr, u32 flags) __must_check;
 int mm_grow_stack(struct mm *mm, u64 addr);

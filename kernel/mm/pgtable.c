@@ -16,6 +16,7 @@
 #include <asm/tlb.h>
 #include <kern/bug.h>
 #include <kernel/pagecache/pagecache.h>
+#include <kernel/slab/slab.h>
 
 #define STOCK 24u
 
@@ -82,12 +83,14 @@ void pt_free_root(struct mm *mm)
 		frame_put(f);
 }
 
-u64 pt_stock_shrink(void)
+u64 pt_stock_shrink(u64 want)
 {
 	struct frame *f[STOCK];
 	unsigned long irq = irqs_save();
 	struct pt_stock *s = this_cpu_ptr(pt_stock);
 	u32 n = s->tables;
+
+	(void)want;
 
 	for (u32 i = 0; i < n; i++)
 		f[i] = s->table[i];

@@ -261,7 +261,7 @@ bool vma_can_merge(const struct vma *a, const struct vma *b)
 }
 
 /* Writers of extents of a mapped file's VMA keep rmap walkers out. */
-static void set_extent(struct vma *v, u64 start, u64 end)
+void vma_set_extent(struct vma *v, u64 start, u64 end)
 {
 	struct pagecache *pc = v->cache;
 
@@ -277,7 +277,7 @@ static void set_extent(struct vma *v, u64 start, u64 end)
 		rwsem_write_unlock(&pc->rmap_lock);
 }
 
-static void vma_detach(struct vma *v)
+void vma_detach(struct vma *v)
 {
 	__atomic_store_n(&v->attached, NULL, __ATOMIC_RELAXED);
 }
@@ -301,7 +301,7 @@ int vma_extend(struct vma *v, u64 start, u64 end)
 	vma_write_lock(v);
 	btree_edit_commit(&e);
 	mm_changed(v->mm);
-	set_extent(v, start, end);
+	vma_set_extent(v, start, end);
 	vma_write_unlock(v);
 	return 0;
 }
@@ -347,7 +347,7 @@ static int join(struct mm *mm, struct vma *prev, struct vma *v, struct vma *next
 		vma_rmap_del(drop);
 		mm->vma_count--;
 	}
-	set_extent(keep, prev ? prev->start : v->start, end);
+	vma_set_extent(keep, prev ? prev->start : v->start, end);
 	vma_write_unlock(keep);
 	if (v_in_tree) {
 		vma_write_unlock(v);
@@ -450,7 +450,7 @@ static int carve(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out)
 		vma_set_flags(v, flags);
 	}
 	(void)v_end;
-	set_extent(v, v_start, head ? start : end);
+	vma_set_extent(v, v_start, head ? start : end);
 	vma_write_unlock(v);
 	*out = middle ? middle : v;
 	return 0;
@@ -495,8 +495,8 @@ static int hand_over(struct vma *v, struct vma *to, u64 start, u64 end)
 	btree_edit_commit(&e);
 	mm_changed(mm);
 	to->has_anon |= v->has_anon;
-	set_extent(v, keep.start, keep.end);
-	set_extent(to, grown.start, grown.end);
+	vma_set_extent(v, keep.start, keep.end);
+	vma_set_extent(to, grown.start, grown.end);
 	vma_write_unlock(to);
 	vma_write_unlock(v);
 	return 0;

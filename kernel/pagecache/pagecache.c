@@ -10,6 +10,7 @@
  */
 #include "pagecache_impl.h"
 
+#include <asm/cpu.h>
 #include <kern/bug.h>
 #include <kern/errno.h>
 #include <kern/list.h>
@@ -186,31 +187,49 @@ void folio_unlock(struct folio *f)
 
 /* --- the index --- */
 
-struct folio *pagecache_find(struct pagecache *pc, u64 index)
+/* RCU.  +1 or NULL. */
+static __always_inline struct folio *find(struct pagecache *pc, u64 index)
 {
-	struct folio *f;
-
-	rcu_read_lock();
 	for (;;) {
-		f = radix_find(&pc->tree, index);
+		struct folio *f = radix_find(&pc->tree, index);
+
 		if (!f)
-			break;
+			return NULL;
 		struct frame *frame = READ_ONCE(f->frame);
 
-		if (!frame_tryget(frame))
-			continue;
 		/* Is it still the folio of this place, and was the frame its frame? */
-		if (likely(READ_ONCE(f->cache) == pc && f->frame == frame &&
-			   index - f->index < 1ul << f->order))
-			break;
-		frame_put(frame);
-		if (radix_find(&pc->tree, index) != f)
-			continue;
-		f = NULL;
-		break;
+		if (likely(frame_tryget(frame))) {
+			if (likely(READ_ONCE(f->cache) == pc && f->frame == frame &&
+				   index - f->index < 1ul << f->order))
+				return f;
+			frame_put(frame);
+		}
+		cpu_relax();
 	}
+}
+
+struct folio *pagecache_find(struct pagecache *pc, u64 index)
+{
+	rcu_read_lock();
+	struct folio *f = find(pc, index);
+
 	rcu_read_unlock();
 	return f;
+}
+
+void pagecache_find_batch(struct pagecache *pc, u64 index, unsigned int n, struct folio **out)
+{
+	rcu_read_lock();
+	for (unsigned int i = 0; i < n; i++) {
+		struct folio *f = find(pc, index + i);
+
+		if (f && unlikely(!(__atomic_load_n(&f->flags, __ATOMIC_ACQUIRE) & FOLIO_UPTODATE))) {
+			folio_put(f);
+			f = NULL;
+		}
+		out[i] = f;
+	}
+	rcu_read_unlock();
 }
 
 int pagecache_charge(struct pagecache *pc, u64 pages)

@@ -71,6 +71,8 @@ void pagecache_destroy(struct pagecache *pc);
 
 /* +1 reference or NULL.  No lock, no sleep. */
 struct folio *pagecache_find(struct pagecache *pc, u64 index) __must_check;
+/* The same for @n consecutive pages in one go, only what is uptodate: NULL elsewhere. */
+void pagecache_find_batch(struct pagecache *pc, u64 index, unsigned int n, struct folio **out);
 /* Finds or makes, reads it in if needed; +1 reference.  -ENOMEM, -ENOSPC, -EIO. */
 int pagecache_get(struct pagecache *pc, u64 index, bool for_write, struct folio **out) __must_check;
 /* Adopts frames that already hold the contents (boot archive); consumes the reference on @frame. */

@@ -1,0 +1,262 @@
+/*
+ * User memory from outside its own program: pins for I/O, other processes' memory, futex identity.
+ */
+#include "mm_impl.h"
+
+#include <asm/current.h>
+#include <kern/string.h>
+#include <kernel/cred/cred.h>
+#include <kernel/pagecache/pagecache.h>
+#include <kernel/signal/signal.h>
+#include <kernel/slab/slab.h>
+#include <kernel/task/task.h>
+#include <kernel/uaccess/uaccess.h>
+#include <kernel/uio/uio.h>
+#include <kernel/vfs/vfs.h>
+#include <generated/syscalls.h>
+
+/* mm->lock held.  The frame at @addr if it is there as @flags want, +1 on its head. */
+static struct frame *present(struct mm *mm, u64 addr, u32 flags)
+{
+	pte_t *at = pt_entry(mm, addr);
+	pte_t e = at ? pte_read(at) : (pte_t){ 0 };
+
+	if (!pte_present(e) || (pte_special(e) && pte_pfn(e) != frame_to_pfn(zero_frame)))
+		return NULL;
+	struct frame *f = pfn_to_frame(pte_pfn(e)), *head = frame_head(f);
+
+	if (flags & FAULT_WRITE && !pte_writable(e)) {
+		/* A forced write wants a page of its own, though not writable by the program. */
+		bool own = head->type == FRAME_ANON && frame_refs(head) == 1;
+
+		if (!(flags & FAULT_FORCE) || !own || pte_special(e))
+			return NULL;
+	}
+	if (pte_special(e))
+		return frame_get(f);
+	if (!frame_tryget(head))
+		return NULL;
+	if (pte_read(at).raw == e.raw)
+		return f;
+	frame_put(head);
+	return NULL;
+}
+
+static bool allowed(const struct vma *v, u32 flags)
+{
+	if (v->flags & (VM_IO | VM_PFNMAP))
+		return false;
+	if (flags & FAULT_WRITE)
+		return v->flags & VM_WRITE || (flags & FAULT_FORCE && vma_is_cow(v));
+	return v->flags & VM_READ || flags & FAULT_FORCE;
+}
+
+static int get_frame(struct mm *mm, u64 addr, u32 flags, struct frame **out)
+{
+	for (;;) {
+		struct frame *f = NULL;
+
+		rwsem_read_lock(&mm->lock);
+		struct vma *v = vma_at(mm, addr);
+		int err = v && !allowed(v, flags) ? -EFAULT : 0;
+
+		if (!err && v)
+			f = present(mm, addr, flags);
+		rwsem_read_unlock(&mm->lock);
+		if (f) {
+			*out = f;
+			return 0;
+		}
+		if (!err)
+			err = mm_fault_in(mm, addr, flags);
+		if (err)
+			return err == -ENOMEM ? -ENOMEM : -EFAULT;
+		if (signal_fatal_pending(current))
+			return -EFAULT;
+	}
+}
+
+ssize_t mm_pin(struct mm *mm, u64 addr, size_t pages, bool write, struct frame **out)
+{
+	u32 flags = FAULT_REMOTE | (write ? FAULT_WRITE : 0);
+
+	addr = page_down(addr);
+	for (size_t i = 0; i < pages; i++, addr += PAGE_SIZE) {
+		int err = addr < mm->task_size ? get_frame(mm, addr, flags, &out[i]) : -EFAULT;
+
+		if (err)
+			return i ? (ssize_t)i : err;
+	}
+	return (ssize_t)pages;
+}
+
+/* vDSO and device pages have no frames to hold; their owner says where they are. */
+static int special_page(struct mm *mm, u64 addr, void *buf, size_t len)
+{
+	int err = mm_fault_in(mm, addr, FAULT_REMOTE);
+
+	if (err)
+		return err;
+	err = -EFAULT;
+	rwsem_read_lock(&mm->lock);
+	struct vma *v = vma_at(mm, addr);
+	pte_t *at = v && v->flags & VM_PFNMAP && !(v->flags & VM_IO) ? pt_entry(mm, addr) : NULL;
+	pte_t e = at ? pte_read(at) : (pte_t){ 0 };
+
+	if (pte_present(e)) {
+		memcpy(buf, (char *)phys_to_virt(pte_phys(e)) + (addr & ~PAGE_MASK), len);
+		err = 0;
+	}
+	rwsem_read_unlock(&mm->lock);
+	return err;
+}
+
+size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write, bool force)
+{
+	u32 flags = FAULT_REMOTE | (write ? FAULT_WRITE : 0) | (force ? FAULT_FORCE : 0);
+	size_t done = 0;
+
+	while (done < len && addr < mm->task_size) {
+		size_t offset = addr & ~PAGE_MASK, n = min(PAGE_SIZE - offset, len - done);
+		struct frame *f;
+
+		if (get_frame(mm, page_down(addr), flags, &f)) {
+			if (write || special_page(mm, addr, (char *)buf + done, n))
+				break;
+		} else {
+			char *at = (char *)frame_to_virt(f) + offset;
+
+			if (write)
+				memcpy(at, (char *)buf + done, n);
+			else
+				memcpy((char *)buf + done, at, n);
+			frame_put(frame_head(f));
+		}
+		done += n;
+		addr += n;
+	}
+	return done;
+}
+
+/* --- futexes --- */
+
+int mm_futex_key(struct mm *mm, u64 uaddr, bool shared, bool write, struct mm_key *out)
+{
+	*out = (struct mm_key){ .object = (u64)(unsigned long)mm,
+				.index = uaddr >> PAGE_SHIFT,
+				.offset = (u32)(uaddr & ~PAGE_MASK) };
+	if (!shared)
+		return 0;
+	/* Present once, so that what is wrong with the address is said now. */
+	struct frame *f;
+	int err = get_frame(mm, page_down(uaddr), FAULT_REMOTE | (write ? FAULT_WRITE : 0), &f);
+
+	if (err)
+		return err;
+	frame_put(frame_head(f));
+	rwsem_read_lock(&mm->lock);
+	struct vma *v = vma_at(mm, uaddr);
+
+	if (!v) {
+		err = -EFAULT;
+	} else if (v->cache && v->flags & VM_MAYSHARE) {
+		out->object = (u64)(unsigned long)v->cache;
+		out->index = vma_index(v, page_down(uaddr));
+		out->shared = true;
+	}
+	rwsem_read_unlock(&mm->lock);
+	return err;
+}
+
+/* --- process_vm_readv, process_vm_writev --- */
+
+static int may_access(struct task *t)
+{
+	const struct cred *c = current->cred, *o = t->cred;
+	bool same = c->fsuid == o->uid && c->fsuid == o->euid && c->fsuid == o->suid &&
+		    c->fsgid == o->gid && c->fsgid == o->egid && c->fsgid == o->sgid;
+
+	if (t->process == current->process || same || capable(CAP_SYS_PTRACE))
+		return 0;
+	return -EPERM;
+}
+
+static ssize_t transfer(struct mm *mm, struct uio *local, const struct iovec *remote, unsigned long n,
+			bool write, char *page)
+{
+	ssize_t total = 0;
+
+	for (unsigned long i = 0; i < n && local->left; i++) {
+		u64 addr = (u64)(unsigned long)remote[i].iov_base;
+		size_t left = remote[i].iov_len;
+
+		while (left && local->left) {
+			size_t want = min(min(left, local->left), PAGE_SIZE - (addr & ~PAGE_MASK)), got;
+
+			if (write) {
+				want = uio_copy_from(local, page, want);
+				got = want ? mm_access(mm, addr, page, want, true, false) : 0;
+			} else {
+				want = mm_access(mm, addr, page, want, false, false);
+				got = want ? uio_copy_to(local, page, want) : 0;
+			}
+			if (!got)
+				return total ? total : -EFAULT;
+			total += (ssize_t)got;
+			addr += got;
+			left -= got;
+		}
+	}
+	return total;
+}
+
+static long process_vm(int pid, const struct iovec __user *lvec, unsigned long lcnt,
+		       const struct iovec __user *rvec, unsigned long rcnt, unsigned long flags, bool write)
+{
+	struct iovec lfast[UIO_FAST], rfast[UIO_FAST], *lfree, *rfree = NULL;
+	struct uio local, remote;
+	struct task *t;
+	long ret;
+
+	if (flags)
+		return -EINVAL;
+	ret = uio_import(&local, write, lvec, lcnt, lfast, &lfree);
+	if (ret)
+		return ret;
+	if (local.left)
+		ret = uio_import(&remote, !write, rvec, rcnt, rfast, &rfree);
+	if (ret || !local.left)
+		goto out;
+	t = task_find(pid);
+	if (!t) {
+		ret = -ESRCH;
+		goto out;
+	}
+	struct mm *mm = task_mm(t);
+
+	ret = mm ? may_access(t) : -ESRCH;
+	if (!ret) {
+		char *page = frame_alloc_virt(0, GFP_KERNEL);
+
+		ret = page ? transfer(mm, &local, rfree ? rfree : rfast, rcnt, write, page) : -ENOMEM;
+		frame_free_virt(page);
+	}
+	mm_put(mm);
+	task_put(t);
+out:
+	kfree(lfree);
+	kfree(rfree);
+	return ret;
+}
+
+long sys_process_vm_readv(int pid, const struct iovec __user *lvec, unsigned long liovcnt,
+			  const struct iovec __user *rvec, unsigned long riovcnt, unsigned long flags)
+{
+	return process_vm(pid, lvec, liovcnt, rvec, riovcnt, flags, false);
+}
+
+long sys_process_vm_writev(int pid, const struct iovec __user *lvec, unsigned long liovcnt,
+			   const struct iovec __user *rvec, unsigned long riovcnt, unsigned long flags)
+{
+	return process_vm(pid, lvec, liovcnt, rvec, riovcnt, flags, true);
+}

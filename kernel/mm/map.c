@@ -1,0 +1,681 @@
+/*
+ * mmap, munmap, mprotect, brk: mmap(2), munmap(2), mprotect(2), brk(2) as Linux has them.
+ */
+#include "mm_impl.h"
+
+#include <asm/current.h>
+#include <kern/bug.h>
+#include <kernel/cred/cred.h>
+#include <kernel/file/file.h>
+#include <kernel/pagecache/pagecache.h>
+#include <kernel/task/task.h>
+#include <kernel/vfs/vfs.h>
+#include <generated/syscalls.h>
+
+#define MMAP_MIN_ADDR 65536ull
+#define LEGACY_FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE |        \
+		      MAP_EXECUTABLE | MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED |             \
+		      MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |       \
+		      MAP_32BIT)
+
+/* --- places --- */
+
+bool mm_range_free(struct mm *mm, u64 start, u64 end)
+{
+	struct vma *v = vma_find(mm, start);
+
+	return !v || v->start >= end;
+}
+
+/* Room for @len at @addr, with the stack's gap kept. */
+static bool place_ok(struct mm *mm, u64 addr, u64 len)
+{
+	struct vma *v = vma_find(mm, addr);
+
+	if (!v)
+		return true;
+	u64 gap = v->flags & VM_GROWSDOWN ? STACK_GUARD_GAP : 0;
+
+	return addr + len + gap <= v->start;
+}
+
+static int search(struct mm *mm, struct btree_gap *g, bool down, u64 *out)
+{
+	for (;;) {
+		u64 at;
+		int err = down ? btree_gap_down(&mm->vmas, g, &at) : btree_gap_up(&mm->vmas, g, &at);
+
+		if (err)
+			return -ENOMEM;
+		if (likely(place_ok(mm, at, g->size))) {
+			*out = at;
+			return 0;
+		}
+		/* Too near below a stack: only one VMA in a thousand. */
+		struct vma *stack = vma_find(mm, at);
+
+		if (down)
+			g->high = stack->start > STACK_GUARD_GAP ? stack->start - STACK_GUARD_GAP : 0;
+		else
+			g->low = stack->end;
+		if (g->high < g->low + g->size)
+			return -ENOMEM;
+	}
+}
+
+int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out)
+{
+	struct btree_gap g = { .size = len, .low = MMAP_MIN_ADDR, .high = mm->mmap_base };
+
+	if (len > mm->task_size)
+		return -ENOMEM;
+	if (hint && hint <= mm->task_size - len && hint >= MMAP_MIN_ADDR && place_ok(mm, hint, len)) {
+		*out = hint;
+		return 0;
+	}
+	if (flags & MAP_32BIT) {
+		g.low = 0x40000000;
+		g.high = 0x80000000;
+		return search(mm, &g, false, out);
+	}
+	if (!search(mm, &g, true, out))
+		return 0;
+	g.low = page_up(mm->task_size / 3);
+	g.high = mm->task_size;
+	return search(mm, &g, false, out);
+}
+
+static int choose_addr(struct mm *mm, u64 *addr, u64 len, u32 flags)
+{
+	if (len > mm->task_size)
+		return -ENOMEM;
+	if (!(flags & MAP_FIXED)) {
+		u64 hint = page_up(*addr);
+
+		if (hint && hint < MMAP_MIN_ADDR)
+			hint = MMAP_MIN_ADDR;
+		return mm_find_gap(mm, len, hint, flags, addr);
+	}
+	if (*addr > mm->task_size - len)
+		return -ENOMEM;
+	if (*addr & ~PAGE_MASK)
+		return -EINVAL;
+	if (*addr < MMAP_MIN_ADDR && !capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	if (flags & MAP_FIXED_NOREPLACE && !mm_range_free(mm, *addr, *addr + len))
+		return -EEXIST;
+	return 0;
+}
+
+/* --- mmap --- */
+
+u64 mm_prot_flags(u32 prot)
+{
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+	       (prot & PROT_EXEC ? VM_EXEC : 0);
+}
+
+static int file_flags(struct file *file, u32 prot, u32 flags, u64 *vm)
+{
+	bool noexec = file->path.mnt && file->path.mnt->flags & MNT_NOEXEC;
+
+	switch (flags & MAP_TYPE) {
+	case MAP_SHARED_VALIDATE:
+		if (flags & ~(u32)(LEGACY_FLAGS | MAP_SHARED_VALIDATE | MAP_FIXED_NOREPLACE))
+			return -EOPNOTSUPP;
+		fallthrough;
+	case MAP_SHARED:
+		if (prot & PROT_WRITE && !(file->mode & FMODE_WRITE))
+			return -EACCES;
+		if (prot & PROT_WRITE && file->inode && file->inode->flags & INODE_APPEND)
+			return -EACCES;
+		*vm |= VM_SHARED | VM_MAYSHARE;
+		if (!(file->mode & FMODE_WRITE))
+			*vm &= ~(VM_MAYWRITE | VM_SHARED);
+		fallthrough;
+	case MAP_PRIVATE:
+		if (!(file->mode & FMODE_READ))
+			return -EACCES;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (noexec) {
+		if (*vm & VM_EXEC)
+			return -EPERM;
+		*vm &= ~VM_MAYEXEC;
+	}
+	if (!file->ops->mmap)
+		return -ENODEV;
+	return *vm & VM_GROWSDOWN ? -EINVAL : 0;
+}
+
+static int anon_flags(u32 flags, u64 *vm)
+{
+	switch (flags & MAP_TYPE) {
+	case MAP_SHARED:
+		if (*vm & VM_GROWSDOWN)
+			return -EINVAL;
+		*vm |= VM_SHARED | VM_MAYSHARE;
+		return 0;
+	case MAP_PRIVATE:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Gives a new VMA what it maps. */
+static int attach_backing(struct vma *v, struct file *file)
+{
+	int err = 0;
+
+	if (file) {
+		v->file = file_get(file);
+		err = file->ops->mmap(file, v);
+		vma_set_flags(v, v->flags);
+	} else if (v->flags & VM_SHARED) {
+		err = mm_shared_create(vma_pages(v), &v->cache);
+	}
+	/* Sealed against writing: memfd_create(2). */
+	if (!err && v->cache && (v->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE) &&
+	    __atomic_load_n(&v->cache->writable_maps, __ATOMIC_RELAXED) < 0)
+		err = -EPERM;
+	return err;
+}
+
+/* The common short case: private memory next to its like only makes a neighbour longer. */
+static bool grow_neighbour(struct mm *mm, u64 addr, u64 len, u64 vm)
+{
+	struct vma probe = { .start = addr, .end = addr + len, .flags = vm };
+	struct vma *next = vma_find(mm, addr);
+	struct vma *prev = btree_before(&mm->vmas, addr, NULL);
+
+	if (next && vma_can_merge(&probe, next)) {
+		if (prev && vma_can_merge(prev, &probe))
+			return false;
+		return !vma_extend(next, addr, next->end);
+	}
+	if (prev && vma_can_merge(prev, &probe))
+		return !vma_extend(prev, prev->start, addr + len);
+	return false;
+}
+
+static int map_region(struct mm *mm, u64 addr, u64 len, u64 vm, struct file *file, u64 pgoff)
+{
+	u64 pages = len >> PAGE_SHIFT;
+	struct vma *v;
+
+	if (!mm_may_expand(mm, vm, pages))
+		return -ENOMEM;
+	int err = mm_unmap_locked(mm, addr, addr + len);
+
+	if (err)
+		return err;
+	if (mm_overcommit_mode == 2)
+		vm &= ~VM_NORESERVE;
+	if (vma_accountable(vm, file != NULL)) {
+		err = mm_commit(pages);
+		if (err)
+			return err;
+		vm |= VM_ACCOUNT;
+	}
+	if (!file && !(vm & VM_SHARED) && grow_neighbour(mm, addr, len, vm)) {
+		mm_stat_account(mm, vm, (s64)pages);
+		return 0;
+	}
+	err = -ENOMEM;
+	v = vma_alloc();
+	if (!v)
+		goto uncommit;
+	v->start = addr;
+	v->end = addr + len;
+	v->mm = mm;
+	v->pgoff = pgoff;
+	vma_set_flags(v, vm);
+	err = attach_backing(v, file);
+	if (err)
+		goto release;
+	vm = v->flags;
+	err = vma_insert(mm, v, &v);
+	if (err)
+		goto release;
+	mm_stat_account(mm, vm, (s64)pages);
+	return 0;
+release:
+	if (v->file)
+		file_put(v->file);
+	else if (v->cache)
+		mm_shared_put(v->cache);
+	vma_free(v);
+uncommit:
+	if (vm & VM_ACCOUNT)
+		mm_uncommit(pages);
+	return err;
+}
+
+static int map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *file,
+		      u64 pgoff, u64 *out)
+{
+	u64 vm = mm_prot_flags(prot) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+	int err;
+
+	if (!len)
+		return -EINVAL;
+	if (flags & MAP_FIXED_NOREPLACE)
+		flags |= MAP_FIXED;
+	len = page_up(len);
+	if (!len)
+		return -ENOMEM;
+	if (pgoff + (len >> PAGE_SHIFT) < pgoff)
+		return -EOVERFLOW;
+	if (mm->vma_count > mm_max_map_count)
+		return -ENOMEM;
+	err = choose_addr(mm, &addr, len, flags);
+	if (err)
+		return err;
+	if (flags & MAP_GROWSDOWN)
+		vm |= VM_GROWSDOWN | VM_STACK;
+	if (flags & MAP_NORESERVE && mm_overcommit_mode != 2)
+		vm |= VM_NORESERVE;
+	if (flags & MAP_LOCKED) {
+		vm |= VM_LOCKED;
+		if (!capable(CAP_IPC_LOCK) && !task_rlimit(RLIMIT_MEMLOCK))
+			return -EPERM;
+	}
+	if (vm & VM_LOCKED) {
+		err = mm_may_lock(mm, len >> PAGE_SHIFT);
+		if (err)
+			return err;
+	}
+	err = file ? file_flags(file, prot, flags, &vm) : anon_flags(flags, &vm);
+	if (err)
+		return err;
+	if (!file)
+		pgoff = vm & VM_SHARED ? 0 : addr >> PAGE_SHIFT;
+	err = map_region(mm, addr, len, vm, file, pgoff);
+	if (!err)
+		*out = addr;
+	return err;
+}
+
+int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *file, u64 pgoff,
+	   u64 *out)
+{
+	if (rwsem_write_lock_killable(&mm->lock))
+		return -EINTR;
+	int err = map_locked(mm, addr, len, prot, flags, file, pgoff, out);
+	bool populate = !err && (mm->def_flags & VM_LOCKED || flags & (MAP_LOCKED | MAP_POPULATE)) &&
+			!(flags & MAP_NONBLOCK && !(flags & MAP_LOCKED));
+
+	rwsem_write_unlock(&mm->lock);
+	if (populate)
+		mm_populate(mm, *out, *out + page_up(len));
+	return err;
+}
+
+int mm_map_special(struct mm *mm, u64 addr, u64 len, u64 vm_flags, const struct vma_ops *ops,
+		   void *private_data, u64 *out)
+{
+	struct vma *v;
+	int err = 0;
+
+	len = page_up(len);
+	guard(write)(&mm->lock);
+	if (!addr || !mm_range_free(mm, addr, addr + len))
+		err = mm_find_gap(mm, len, addr, 0, &addr);
+	if (err)
+		return err;
+	v = vma_alloc();
+	if (!v)
+		return -ENOMEM;
+	v->start = addr;
+	v->end = addr + len;
+	v->mm = mm;
+	v->ops = ops;
+	v->private_data = private_data;
+	vma_set_flags(v, vm_flags | VM_DONTEXPAND);
+	err = vma_insert(mm, v, &v);
+	if (err) {
+		vma_free(v);
+		return err;
+	}
+	mm_stat_account(mm, vm_flags, (s64)(len >> PAGE_SHIFT));
+	*out = addr;
+	return 0;
+}
+
+int mm_map_stack(struct mm *mm, u64 top, bool exec, u64 *out_start)
+{
+	u64 vm = VM_READ | VM_WRITE | (exec ? VM_EXEC : 0) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
+		 VM_GROWSDOWN | VM_STACK | VM_ACCOUNT | mm->def_flags;
+	u64 len = 33 * PAGE_SIZE;
+	struct vma *v;
+
+	guard(write)(&mm->lock);
+	top = page_down(top);
+	if (!mm_range_free(mm, top - len, top))
+		return -ENOMEM;
+	int err = mm_commit(len >> PAGE_SHIFT);
+
+	if (err)
+		return err;
+	v = vma_alloc();
+	if (!v) {
+		mm_uncommit(len >> PAGE_SHIFT);
+		return -ENOMEM;
+	}
+	v->start = top - len;
+	v->end = top;
+	v->mm = mm;
+	v->pgoff = v->start >> PAGE_SHIFT;
+	vma_set_flags(v, vm);
+	err = vma_insert(mm, v, &v);
+	if (err) {
+		vma_free(v);
+		mm_uncommit(len >> PAGE_SHIFT);
+		return err;
+	}
+	mm_stat_account(mm, vm, (s64)(len >> PAGE_SHIFT));
+	*out_start = top - len;
+	return 0;
+}
+
+/* --- munmap --- */
+
+/* One VMA's part in the edit that removes [start, end). */
+static int edit_away(struct btree_edit *e, struct vma *v, u64 start, u64 end)
+{
+	if (v->start >= start && v->end <= end)
+		return btree_edit_erase(e, v->start, NULL);
+	if (v->start < start)
+		return btree_edit_update(e, v->start, (struct btree_range){ v->start, start }, v);
+	return btree_edit_update(e, v->start, (struct btree_range){ end, v->end }, v);
+}
+
+/* Chains the VMAs in [start, end) in order. */
+static struct vma *chain_range(struct mm *mm, u64 start, u64 end)
+{
+	struct vma *first = NULL, **at = &first;
+
+	for (struct vma *v = vma_find(mm, start); v && v->start < end; v = vma_next(mm, v)) {
+		*at = v;
+		at = &v->chain;
+	}
+	*at = NULL;
+	return first;
+}
+
+static void account_gone(struct mm *mm, const struct vma *v, u64 from, u64 to)
+{
+	u64 pages = (to - from) >> PAGE_SHIFT;
+
+	mm_stat_account(mm, v->flags, -(s64)pages);
+	if (v->flags & VM_ACCOUNT)
+		mm_uncommit(pages);
+}
+
+int mm_unmap_locked(struct mm *mm, u64 start, u64 end)
+{
+	struct vma *v = vma_find(mm, start), *list, *next;
+	struct btree_edit e;
+	struct gather g;
+	int err = 0;
+
+	if (!v || v->start >= end)
+		return 0;
+	if (v->start < start && v->end > end) {
+		err = vma_split_at(mm, end);
+		if (err)
+			return err;
+	}
+	list = chain_range(mm, start, end);
+	btree_edit_begin(&e, &mm->vmas);
+	for (v = list; v && !err; v = v->chain)
+		err = edit_away(&e, v, start, end);
+	if (err) {
+		btree_edit_abort(&e);
+		return err;
+	}
+	for (v = list; v; v = v->chain)
+		vma_write_lock(v);
+	btree_edit_commit(&e);
+	mm_changed(mm);
+	gather_begin(&g, mm, false);
+	for (v = list; v; v = v->chain) {
+		u64 from = max(v->start, start), to = min(v->end, end);
+		bool whole = from == v->start && to == v->end;
+
+		account_gone(mm, v, from, to);
+		if (whole) {
+			vma_detach(v);
+			vma_rmap_del(v);
+			mm->vma_count--;
+		}
+		pt_zap(&g, v, from, to, false);
+		if (!whole) {
+			vma_set_extent(v, from > v->start ? v->start : to,
+				       from > v->start ? from : v->end);
+			vma_write_unlock(v);
+		}
+	}
+	struct vma *before = btree_before(&mm->vmas, start, NULL), *after = vma_find(mm, end);
+
+	pt_free(&g, start, end, before ? before->end : 0, after ? after->start : USER_END);
+	gather_end(&g);
+	for (v = list; v; v = next) {
+		next = v->chain;
+		if (v->attached)
+			continue;
+		vma_write_unlock(v);
+		vma_release(v);
+	}
+	return 0;
+}
+
+static int check_range(struct mm *mm, u64 addr, u64 len)
+{
+	if (addr & ~PAGE_MASK || addr > mm->task_size || len > mm->task_size - addr)
+		return -EINVAL;
+	return page_up(len) ? 0 : -EINVAL;
+}
+
+int mm_unmap(struct mm *mm, u64 addr, u64 len)
+{
+	int err = check_range(mm, addr, len);
+
+	if (err)
+		return err;
+	if (rwsem_write_lock_killable(&mm->lock))
+		return -EINTR;
+	if (mm->vma_count >= mm_max_map_count)
+		err = vma_at(mm, addr) && vma_at(mm, addr) == vma_at(mm, addr + page_up(len)) ? -ENOMEM :
+												0;
+	if (!err)
+		err = mm_unmap_locked(mm, addr, addr + page_up(len));
+	rwsem_write_unlock(&mm->lock);
+	return err;
+}
+
+/* --- mprotect --- */
+
+static int protect_vma(struct mm *mm, struct vma *v, u64 start, u64 end, u64 access, struct vma **out)
+{
+	u64 flags = (v->flags & ~VM_ACCESS) | access;
+	u64 pages = (end - start) >> PAGE_SHIFT;
+	u64 old = v->flags;
+	bool charged = false;
+
+	if ((flags & ~(flags >> 4)) & VM_ACCESS)
+		return -EACCES;
+	if (flags == old) {
+		*out = v;
+		return 0;
+	}
+	/* Private memory that becomes writable is a promise from now on. */
+	if (flags & VM_WRITE) {
+		if (!mm_may_expand(mm, flags, 0))
+			return -ENOMEM;
+		if (!(old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE))) {
+			if (mm_commit(pages))
+				return -ENOMEM;
+			charged = true;
+			flags |= VM_ACCOUNT;
+		}
+	}
+	int err = vma_change(v, start, end, flags, &v);
+
+	if (err) {
+		if (charged)
+			mm_uncommit(pages);
+		return err;
+	}
+	pt_protect(v, start, end);
+	mm_stat_account(mm, old & ~VM_LOCKED, -(s64)pages);
+	mm_stat_account(mm, flags & ~VM_LOCKED, (s64)pages);
+	*out = v;
+	return 0;
+}
+
+int mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot)
+{
+	u64 grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+
+	prot &= ~(u32)(PROT_GROWSDOWN | PROT_GROWSUP);
+	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || addr & ~PAGE_MASK)
+		return -EINVAL;
+	if (!len)
+		return 0;
+	len = page_up(len);
+	u64 end = addr + len;
+
+	if (end <= addr)
+		return -ENOMEM;
+	if (prot & ~(u32)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
+		return -EINVAL;
+	if (rwsem_write_lock_killable(&mm->lock))
+		return -EINTR;
+	struct vma *v = vma_find(mm, addr);
+	int err = 0;
+
+	if (!v)
+		err = -ENOMEM;
+	else if (grows == PROT_GROWSDOWN && !(v->flags & VM_GROWSDOWN))
+		err = -EINVAL;
+	else if (grows == PROT_GROWSDOWN)
+		addr = v->start;
+	else if (grows)
+		err = -EINVAL;
+	while (!err && addr < end) {
+		if (!v || v->start > addr) {
+			err = -ENOMEM;
+			break;
+		}
+		u64 to = min(v->end, end);
+
+		err = protect_vma(mm, v, addr, to, mm_prot_flags(prot), &v);
+		addr = to;
+		if (!err && addr < end)
+			v = vma_find(mm, addr);
+	}
+	rwsem_write_unlock(&mm->lock);
+	return err;
+}
+
+/* --- brk --- */
+
+static int grow_brk(struct mm *mm, u64 from, u64 to)
+{
+	u64 out;
+
+	if (!mm_range_free(mm, from, to + PAGE_SIZE) || !place_ok(mm, from, to - from))
+		return -ENOMEM;
+	return map_locked(mm, from, to - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			  NULL, 0, &out);
+}
+
+int mm_set_brk(struct mm *mm, u64 start, u64 brk)
+{
+	u64 from = page_up(start), to = page_up(brk);
+	int err = 0;
+
+	guard(write)(&mm->lock);
+	if (to > from)
+		err = grow_brk(mm, from, to);
+	if (!err) {
+		mm->start_brk = start;
+		mm->brk = brk;
+	}
+	return err;
+}
+
+long sys_brk(unsigned long brk)
+{
+	struct mm *mm = current->mm;
+	u64 limit = task_rlimit(RLIMIT_DATA);
+	bool populate = false;
+	u64 old, new;
+
+	if (rwsem_write_lock_killable(&mm->lock))
+		return -EINTR;
+	old = page_up(mm->brk);
+	new = page_up(brk);
+	if (brk < mm->start_brk || brk > mm->task_size)
+		goto out;
+	if (limit != RLIM64_INFINITY && brk - mm->start_brk + (mm->end_data - mm->start_data) > limit)
+		goto out;
+	if (new < old) {
+		if (mm_unmap_locked(mm, new, old))
+			goto out;
+	} else if (new > old) {
+		if (grow_brk(mm, old, new))
+			goto out;
+		populate = mm->def_flags & VM_LOCKED;
+	}
+	mm->brk = brk;
+out:
+	brk = mm->brk;
+	rwsem_write_unlock(&mm->lock);
+	if (populate)
+		mm_populate(mm, old, new);
+	return (long)brk;
+}
+
+/* --- system calls --- */
+
+long sys_mmap(unsigned long addr, size_t length, unsigned long prot, unsigned long flags, int fd,
+	      s64 offset)
+{
+	struct file *file = NULL;
+	u64 out;
+
+	if (offset & (s64)~PAGE_MASK)
+		return -EINVAL;
+	if (!(flags & MAP_ANONYMOUS)) {
+		file = fd_file((unsigned int)fd);
+		if (!file)
+			return -EBADF;
+		if (flags & MAP_HUGETLB) {
+			file_put(file);
+			return -EINVAL;
+		}
+	} else if (flags & MAP_HUGETLB) {
+		return -ENOMEM;		/* there are no huge pages in the pool */
+	}
+	int err = mm_map(current->mm, addr, length, (u32)prot, (u32)flags, file,
+			 (u64)offset >> PAGE_SHIFT, &out);
+
+	if (file)
+		file_put(file);
+	return err ? err : (long)out;
+}
+
+long sys_munmap(unsigned long addr, size_t length)
+{
+	return mm_unmap(current->mm, addr, length);
+}
+
+long sys_mprotect(unsigned long addr, size_t length, unsigned long prot)
+{
+	return mm_protect(current->mm, addr, length, (u32)prot);
+}
