@@ -72,9 +72,9 @@ static inline void lock_debug_exit_check(void)
 }
 #endif
 
-/* Fair (ticket) spinlock.  Holding it disables preemption. */
+/* Spinlock.  Holding it disables preemption. */
 struct spinlock {
-	u32 ticket;		/* low 16: being served, high 16: next; atomic */
+	u32 locked;		/* atomic: 0 or 1 */
 	struct lock_debug debug;
 };
 

@@ -1,23 +1,24 @@
 /*
  * Spinlock slow path, and the out-of-line forms of the checked build.
  *
- * While waiting, a CPU backs off in proportion to its distance from the ticket being served, so
- * that the line of the lock is not fetched by all waiters at each hand-over.
+ * A first version gave out tickets.  With more virtual CPUs than the host runs at a time it stood still
+ * for milliseconds at each hand-over, until the host ran the one CPU whose turn it was.  Here
+ * whoever runs takes a free lock.  Waiters only read until it looks free, and pause longer the more often
+ * another one was faster.
  */
 #include <kernel/lock/lock.h>
 #include <asm/cpu.h>
 
-noinline void spin_wait(struct spinlock *l, u32 ticket)
+#define SPIN_PAUSE_MAX 64u
+
+noinline void spin_wait(struct spinlock *l)
 {
-	u16 mine = (u16)(ticket >> 16);
-
-	for (;;) {
-		u16 serving = __atomic_load_n((u16 *)&l->ticket, __ATOMIC_ACQUIRE);
-		u16 ahead = (u16)(mine - serving);
-
-		if (!ahead)
+	for (unsigned int pause = 1;; pause = pause < SPIN_PAUSE_MAX ? pause * 2 : pause) {
+		while (spin_is_locked(l))
+			cpu_relax();
+		if (!__atomic_exchange_n(&l->locked, 1, __ATOMIC_SEQ_CST))
 			return;
-		for (unsigned int i = 0; i < ahead * 4u; i++)
+		for (unsigned int i = 0; i < pause; i++)
 			cpu_relax();
 	}
 }
@@ -25,7 +26,7 @@ noinline void spin_wait(struct spinlock *l, u32 ticket)
 #ifdef CONFIG_DEBUG_LOCKS
 void spin_init(struct spinlock *l, enum lock_class class)
 {
-	l->ticket = 0;
+	l->locked = 0;
 	lock_debug_init(&l->debug, class);
 }
 

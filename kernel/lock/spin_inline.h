@@ -1,45 +1,33 @@
 /*
- * Ticket spinlock.  The word holds two 16-bit halves: the ticket being served (low) and the next
- * one to give out (high); free means equal.  Taking is one xadd, releasing one 16-bit increment,
- * so both are expanded in line unless the locks are checked.  Part of lock.h; include that.
+ * Test-and-set spinlock: one exchange to take, one store to release, expanded in line unless locks are
+ * checked.  Unfair on purpose: the CPUs are a hypervisor's threads, and a queue of any kind stalls
+ * whenever the next in line is not being run (see spin.c).  Part of lock.h; include that.
  */
 #pragma once
 
-#define SPIN_TICKET_ONE 0x10000u
-
-/* Waits for the turn after an xadd found the word @ticket. */
-void spin_wait(struct spinlock *l, u32 ticket);
+/* Waits until it has taken the lock. */
+void spin_wait(struct spinlock *l);
 
 static __always_inline bool spin_is_locked(const struct spinlock *l)
 {
-	u32 v = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
-
-	return (u16)v != (u16)(v >> 16);
+	return __atomic_load_n(&l->locked, __ATOMIC_RELAXED);
 }
 
 /* The bare lock: no preemption count, no checks. */
 static __always_inline void spin_raw_lock(struct spinlock *l)
 {
-	u32 v = __atomic_fetch_add(&l->ticket, SPIN_TICKET_ONE, __ATOMIC_ACQUIRE);
-
-	if (unlikely((u16)v != (u16)(v >> 16)))
-		spin_wait(l, v);
+	if (unlikely(__atomic_exchange_n(&l->locked, 1, __ATOMIC_SEQ_CST)))
+		spin_wait(l);
 }
 
 static __always_inline bool spin_raw_trylock(struct spinlock *l)
 {
-	u32 v = __atomic_load_n(&l->ticket, __ATOMIC_RELAXED);
-
-	return (u16)v == (u16)(v >> 16) &&
-	       __atomic_compare_exchange_n(&l->ticket, &v, v + SPIN_TICKET_ONE, false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return !spin_is_locked(l) && !__atomic_exchange_n(&l->locked, 1, __ATOMIC_SEQ_CST);
 }
 
 static __always_inline void spin_raw_unlock(struct spinlock *l)
 {
-	u16 *serving = (u16 *)&l->ticket;
-
-	__atomic_store_n(serving, (u16)(*serving + 1), __ATOMIC_RELEASE);
+	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 
 #ifdef CONFIG_DEBUG_LOCKS
@@ -57,7 +45,7 @@ void spin_assert_held(const struct spinlock *l);
 static __always_inline void spin_init(struct spinlock *l, enum lock_class class)
 {
 	(void)class;
-	l->ticket = 0;
+	l->locked = 0;
 }
 
 static __always_inline void spin_lock(struct spinlock *l)
