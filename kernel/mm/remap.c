@@ -1,0 +1,243 @@
+/*
+ * mremap(2): mappings grow, shrink and move; pages move by moving their entries.
+ */
+#include "mm_impl.h"
+
+#include <asm/current.h>
+#include <asm/tlb.h>
+#include <kernel/pagecache/pagecache.h>
+#include <kernel/file/file.h>
+#include <kernel/task/task.h>
+#include <generated/syscalls.h>
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* Entries of [from, from + len) go to @to; both VMAs are write-locked or not in the tree.  -ENOMEM: some moved. */
+static int move_entries(struct mm *mm, u64 from, u64 to, u64 len, u64 *moved)
+{
+	u64 next, end = from + len;
+
+	for (u64 addr = from; addr < end; addr = next) {
+		pte_t *table = pt_leaf(mm, addr, end, &next);
+
+		if (!table)
+			continue;
+		for (; addr < next; addr += PAGE_SIZE) {
+			pte_t *at = &table[pt_index(0, addr)];
+
+			if (pte_none(pte_read(at)))
+				continue;
+			pte_t *dest = pt_make(mm, to + (addr - from));
+
+			if (!dest) {
+				*moved = addr - from;
+				return -ENOMEM;
+			}
+			pte_write(dest, pte_xchg(at, (pte_t){ 0 }));
+		}
+	}
+	*moved = len;
+	tlb_flush_mm_range(&mm->arch, from, end, false);
+	return 0;
+}
+
+/* What the source becomes after a move: gone, or (MREMAP_DONTUNMAP) empty. */
+static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new, u64 new_len, u32 flags)
+{
+	u64 pages = new_len >> PAGE_SHIFT, moved;
+	bool keep = flags & MREMAP_DONTUNMAP;
+	struct vma *n, *src;
+	int err;
+
+	if (mm->vma_count + 4 > mm_max_map_count)
+		return -ENOMEM;
+	if (v->flags & VM_ACCOUNT) {
+		err = mm_commit(pages);
+		if (err)
+			return err;
+	}
+	err = vma_clone(v, &n);
+	if (err)
+		goto uncommit;
+	n->pgoff = v->cache ? vma_index(v, old) : new >> PAGE_SHIFT;
+	n->start = new;
+	n->end = new + new_len;
+	n->mm = mm;
+	u64 vm = v->flags;
+
+	err = vma_insert(mm, n, &n);
+	if (err) {
+		vma_release(n);
+		goto uncommit;
+	}
+	mm_stat_account(mm, vm, (s64)pages);
+	src = vma_at(mm, old);
+	vma_write_lock(src);
+	if (n != src)
+		vma_write_lock(n);
+	if (n->cache)
+		rwsem_write_lock(&n->cache->rmap_lock);
+	n->has_anon |= src->has_anon;
+	err = move_entries(mm, old, new, min(old_len, new_len), &moved);
+	if (err) {
+		u64 back;
+
+		/* Entries at @old have their tables, so the way back needs no memory. */
+		(void)move_entries(mm, new, old, moved, &back);
+	}
+	if (n->cache)
+		rwsem_write_unlock(&n->cache->rmap_lock);
+	if (n != src)
+		vma_write_unlock(n);
+	vma_write_unlock(src);
+	if (err)
+		return mm_unmap_locked(mm, new, new + new_len) ? -ENOMEM : err;
+	/* Unmapping cannot fail for want of memory but where it splits; then both remain, which is harmless. */
+	return keep ? 0 : mm_unmap_locked(mm, old, old + old_len);
+uncommit:
+	if (v->flags & VM_ACCOUNT)
+		mm_uncommit(pages);
+	return err;
+}
+
+/* The VMA that may be resized: -EFAULT, -EINVAL, -EAGAIN, -ENOMEM. */
+static int check_source(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, struct vma **out)
+{
+	struct vma *v = vma_at(mm, old);
+	u64 more = new_len > old_len ? (new_len - old_len) >> PAGE_SHIFT : 0;
+
+	if (!v)
+		return -EFAULT;
+	/* An old length of 0 makes a second mapping, which only shared memory can have. */
+	if (!old_len && !(v->flags & (VM_SHARED | VM_MAYSHARE)))
+		return -EINVAL;
+	if (flags & MREMAP_DONTUNMAP && v->flags & (VM_DONTEXPAND | VM_PFNMAP))
+		return -EINVAL;
+	if (old_len > v->end - old)
+		return -EFAULT;
+	if (new_len != old_len) {
+		u64 pgoff = vma_index(v, old);
+
+		if (pgoff + (new_len >> PAGE_SHIFT) < pgoff)
+			return -EINVAL;
+		if (v->flags & (VM_DONTEXPAND | VM_PFNMAP))
+			return -EFAULT;
+	}
+	if (more) {
+		if (v->flags & VM_LOCKED && mm_may_lock(mm, more))
+			return -EAGAIN;
+		if (!mm_may_expand(mm, v->flags, more))
+			return -ENOMEM;
+	}
+	*out = v;
+	return 0;
+}
+
+static long remap_to(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u64 new)
+{
+	struct vma *v;
+	int err;
+
+	if (new & ~PAGE_MASK || new_len > mm->task_size || new > mm->task_size - new_len)
+		return -EINVAL;
+	if (old + old_len > new && new + new_len > old)
+		return -EINVAL;
+	err = check_source(mm, old, old_len, new_len, flags, &v);
+	if (err)
+		return err;
+	if (flags & MREMAP_FIXED) {
+		err = mm_unmap_locked(mm, new, new + new_len);
+		if (!err && old_len > new_len && !(flags & MREMAP_DONTUNMAP)) {
+			err = mm_unmap_locked(mm, old + new_len, old + old_len);
+			old_len = new_len;
+		}
+	}
+	if (!err) {
+		v = vma_at(mm, old);
+		err = v ? move_vma(mm, v, old, old_len, new, new_len, flags) : -EFAULT;
+	}
+	return err ? err : (long)new;
+}
+
+static long grow(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new_len, u32 flags)
+{
+	u64 end = old + new_len, more = new_len - old_len, at;
+
+	if (old + old_len == v->end && end > old && end <= mm->task_size &&
+	    mm_range_free(mm, v->end, end)) {
+		u64 pages = more >> PAGE_SHIFT;
+
+		if (v->flags & VM_ACCOUNT && mm_commit(pages))
+			return -ENOMEM;
+		if (vma_extend(v, v->start, end)) {
+			if (v->flags & VM_ACCOUNT)
+				mm_uncommit(pages);
+			return -ENOMEM;
+		}
+		mm_stat_account(mm, v->flags, (s64)pages);
+		return (long)old;
+	}
+	if (!(flags & MREMAP_MAYMOVE))
+		return -ENOMEM;
+	int err = mm_find_gap(mm, new_len, 0, 0, &at);
+
+	if (!err)
+		err = move_vma(mm, v, old, old_len, at, new_len, flags);
+	return err ? err : (long)at;
+}
+
+static long remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u64 new)
+{
+	struct vma *v;
+
+	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
+		if (!(flags & MREMAP_FIXED)) {
+			int err = mm_find_gap(mm, new_len, page_down(new), 0, &new);
+
+			if (err)
+				return err;
+		}
+		return remap_to(mm, old, old_len, new_len, flags, new);
+	}
+	if (old_len >= new_len) {
+		if (!vma_at(mm, old))
+			return -EFAULT;
+		int err = old_len > new_len ? mm_unmap_locked(mm, old + new_len, old + old_len) : 0;
+
+		return err ? err : (long)old;
+	}
+	int err = check_source(mm, old, old_len, new_len, flags, &v);
+
+	return err ? err : grow(mm, v, old, old_len, new_len, flags);
+}
+
+long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned long flags,
+		unsigned long new_addr)
+{
+	struct mm *mm = current->mm;
+
+	if (flags & ~(unsigned long)(MREMAP_FIXED | MREMAP_MAYMOVE | MREMAP_DONTUNMAP))
+		return -EINVAL;
+	if (flags & MREMAP_FIXED && !(flags & MREMAP_MAYMOVE))
+		return -EINVAL;
+	if (flags & MREMAP_DONTUNMAP && (!(flags & MREMAP_MAYMOVE) || old_len != new_len))
+		return -EINVAL;
+	if (addr & ~PAGE_MASK)
+		return -EINVAL;
+	old_len = page_up(old_len);
+	new_len = page_up(new_len);
+	if (!new_len)
+		return -EINVAL;
+	if (rwsem_write_lock_killable(&mm->lock))
+		return -EINTR;
+	long ret = remap(mm, addr, old_len, new_len, (u32)flags, new_addr);
+	struct vma *v = ret >= 0 && new_len > old_len ? vma_at(mm, (u64)ret) : NULL;
+	bool populate = v && v->flags & VM_LOCKED;
+
+	rwsem_write_unlock(&mm->lock);
+	if (populate)
+		mm_populate(mm, (u64)ret + old_len, (u64)ret + new_len);
+	return ret;
+}
