@@ -49,6 +49,17 @@ void fair_insert(struct runqueue *rq, struct sched_entity *se)
 	rb_add(&se->node, &rq->tree, fair_before);
 }
 
+/* Most often the tree has one task, or none. */
+static inline void fair_erase(struct runqueue *rq, struct sched_entity *se)
+{
+	struct rb_node *n = &se->node;
+
+	if (rq->tree.node == n && !n->left && !n->right)
+		rq->tree = RB_ROOT;
+	else
+		rb_erase(n, &rq->tree);
+}
+
 static inline struct sched_entity *fair_first(struct runqueue *rq)
 {
 	return rb_entry_safe(rb_first(&rq->tree), struct sched_entity, node);
@@ -92,7 +103,7 @@ void fair_block(struct runqueue *rq, struct sched_entity *se, u64 now)
 
 void fair_dequeue_queued(struct runqueue *rq, struct sched_entity *se, u64 now)
 {
-	rb_erase(&se->node, &rq->tree);
+	fair_erase(rq, se);
 	fair_block(rq, se, now);
 }
 
@@ -120,13 +131,13 @@ struct task *fair_pick(struct runqueue *rq, struct task *prev)
 		fair_renew(&prev->se);
 		if (!first || (!rq->yielding && (s64)(prev->se.deadline - first->deadline) <= 0))
 			return prev;
-		rb_erase(&first->node, &rq->tree);
+		fair_erase(rq, first);
 		fair_insert(rq, &prev->se);
 		return se_task(first);
 	}
 	if (!first)
 		return NULL;
-	rb_erase(&first->node, &rq->tree);
+	fair_erase(rq, first);
 	return se_task(first);
 }
 

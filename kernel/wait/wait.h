@@ -80,11 +80,12 @@ void wake_up_sync_poll(struct wait_queue *q, u32 poll_mask);
 				if (cond)                                                        \
 					break;                                                   \
 				werr_ = sched_block((state), (deadline));                        \
-				if (werr_) {                                                     \
-					if (cond)                                                \
-						werr_ = 0;                                       \
+				if (cond) {                                                      \
+					werr_ = 0;                                               \
 					break;                                                   \
 				}                                                                \
+				if (werr_)                                                       \
+					break;                                                   \
 			}                                                                        \
 			wait_finish(q, &we_);                                                    \
 		}                                                                                \
