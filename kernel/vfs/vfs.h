@@ -57,6 +57,7 @@ struct dentry {
 	struct list_head children, sibling;	/* parent's lock */
 	struct list_head alias;		/* inode->dentries */
 	struct list_head lru;
+	u64 cookie, next_cookie;	/* place in the parent's list; last given to a child: parent's lock */
 	struct rcu_head rcu;
 };
 
@@ -64,6 +65,8 @@ struct dentry {
 #define DENTRY_CACHED 2u		/* in the hash */
 #define DENTRY_PERSISTENT 4u		/* a memory file system pins it: the dentry is the directory entry */
 #define DENTRY_REVALIDATE 8u		/* ops->revalidate must be asked */
+#define DENTRY_COMPLETE 16u		/* directory whose children are all cached (lookup is simple_lookup) */
+#define DENTRY_LRU 32u			/* on the list of unused dentries */
 #define DENTRY_KIND_SHIFT 8		/* DT_* of the inode, for the walk */
 
 struct dentry_ops {
@@ -96,7 +99,7 @@ struct inode {
 	struct pagecache own_cache;
 	struct rwsem lock;		/* LK_INODE_DIR for directories, else LK_INODE */
 	struct spinlock spin;		/* LK_SPIN_LEAF */
-	char *link;			/* symlink target in memory, or NULL */
+	char *link;			/* symlink target (kmalloc, freed with the inode), or NULL */
 	void *fs_data;
 	struct list_head dentries;	/* spin */
 	struct list_head super_link;
@@ -114,6 +117,8 @@ struct inode {
 #define INODE_NOATIME 4u
 #define INODE_DEAD 8u			/* a removed directory */
 #define INODE_PRIVATE 16u
+#define INODE_HAS_XATTRS 32u
+#define INODE_LINKABLE 64u		/* O_TMPFILE without O_EXCL: linkat() may give it a name */
 
 struct name_iter;
 struct kstat;
@@ -195,6 +200,8 @@ struct super_ops {
 	int (*remount)(struct super *sb, u32 *flags, const char *options);
 	void (*show_options)(struct super *sb, struct seq *s);
 	int (*sync)(struct super *sb, bool wait);
+	/* F_ADD_SEALS, F_GET_SEALS; NULL: -EINVAL. */
+	long (*seals)(struct file *f, unsigned int cmd, u32 seals);
 };
 
 struct fs_type {
@@ -239,6 +246,7 @@ struct mount {
 	u32 flags;			/* MNT_* */
 	s64 refs;			/* atomic; per-CPU later */
 	int id, group_id;
+	u32 writers;			/* atomic: files open for writing */
 	struct mount *master;
 	struct list_head children, child_link, ns_link;
 	struct mount_ns *ns;
@@ -253,6 +261,8 @@ struct mount {
 #define MNT_RELATIME 32u
 #define MNT_READONLY 64u
 #define MNT_DETACHED 128u
+#define MNT_UNBINDABLE 256u
+#define MNT_INTERNAL 512u		/* of a pseudo file system: in no namespace */
 
 /* ---- names ---- */
 #define LOOKUP_FOLLOW 1u		/* a trailing symlink */
@@ -282,6 +292,7 @@ void vfs_putname(char *name);
 int vfs_open(const char *path, int flags, umode_t mode, struct file **out) __must_check;
 int vfs_open_path(const struct path *p, int flags, struct file **out) __must_check;
 int vfs_open_exec(int dfd, const char *path, int at_flags, struct file **out) __must_check;	/* denies writers */
+int vfs_deny_write(struct file *f) __must_check;	/* -ETXTBSY */
 void vfs_allow_write(struct file *f);
 ssize_t vfs_read(struct file *f, struct uio *u, loff_t *pos);	/* checks modes */
 ssize_t vfs_write(struct file *f, struct uio *u, loff_t *pos);
@@ -292,11 +303,13 @@ int vfs_mknod(const char *path, umode_t mode, u32 dev) __must_check;
 int vfs_symlink(const char *target, const char *path) __must_check;
 int vfs_link(const char *old, const char *new_path) __must_check;
 int vfs_unlink(const char *path) __must_check;
+int vfs_rmdir(const char *path) __must_check;
 int vfs_mount(const char *source, const char *dir, const char *type, u32 flags, const char *options)
 	__must_check;
 int vfs_getattr(const struct path *p, struct kstat *st, u32 mask) __must_check;
 int vfs_setattr(struct dentry *d, struct iattr *attr) __must_check;
 int vfs_permission(struct inode *inode, int mask) __must_check;
+int generic_permission(struct inode *inode, int mask) __must_check;	/* mode bits only: for ->permission */
 int vfs_truncate(struct file *f_or_null, const struct path *p, loff_t size) __must_check;
 
 /* ---- nameless objects ---- */
@@ -305,6 +318,11 @@ int vfs_pseudo_inode(umode_t mode, struct inode **out) __must_check;
 /* An open file on such an inode (takes its own reference); @flags: O_*.  Does not call ops->open. */
 int vfs_pseudo_open(struct inode *inode, const struct file_ops *ops, void *private_data, u32 flags,
 		    struct file **out) __must_check;
+/* A mount of @sb (consumed) that is in no namespace. */
+int vfs_internal_mount(struct super *sb, struct mount **out) __must_check;
+/* An open file on @inode (consumed) that has a text but no place: memfd_create(2).  Does not call ops->open. */
+int vfs_nameless_file(struct mount *m, const char *name, struct inode *inode, u32 flags,
+		      struct file **out) __must_check;
 /* What an opened FIFO does: set by kernel/pipe before the first user program. */
 extern const struct file_ops *vfs_fifo_ops;
 
@@ -321,17 +339,31 @@ void inode_touch(struct inode *i, bool mtime, bool ctime);
 void inode_access(const struct path *p);		/* relatime rules */
 int dentry_alloc(struct dentry *parent, const struct qstr *name, struct dentry **out) __must_check;
 int dentry_alloc_root(struct super *sb, struct inode *root, struct dentry **out) __must_check; /* consumes */
-/* Positive from now on; consumes the inode reference. */
+/* Positive from now on, and hashed; consumes the inode reference. */
 void dentry_set_inode(struct dentry *d, struct inode *i);
+/* The same for memory file systems: stays without references until dentry_drop(). */
+void dentry_set_inode_pinned(struct dentry *d, struct inode *i);
+/* The same for an object without a name: not hashed, off the directory's list. */
+void dentry_set_inode_nameless(struct dentry *d, struct inode *i);
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
-void dentry_drop(struct dentry *d);			/* out of the hash */
+void dentry_drop(struct dentry *d);			/* out of the hash and of its directory */
+/* Unhashes and forgets everything below @d as well: a directory of a pseudo file system goes away. */
+void dentry_drop_tree(struct dentry *d);
 /* Child of @dir by name in the cache; +1 or NULL. */
 struct dentry *dentry_find(struct dentry *dir, const struct qstr *name) __must_check;
 u32 qstr_hash(const struct dentry *parent, const char *name, u32 len);
 int super_alloc(const struct fs_type *t, u32 ms_flags, struct super **out) __must_check;
 void super_put(struct super *sb);
 /* Memory file systems whose dentries are the directory (tmpfs, devpts, sysfs): ready-made ops. */
+/* In-memory extended attributes (inode->xattrs); inode->lock held for set. */
+ssize_t simple_xattr_get(struct inode *i, const char *name, void *buf, size_t size);
+int simple_xattr_set(struct inode *i, const char *name, const void *v, size_t size, int flags);
+ssize_t simple_xattr_list(struct inode *i, char *buf, size_t size);
+void simple_xattr_free(struct inode *i);
+/* Copies what @attr says into the inode; the default for inode_ops without setattr (no sizes). */
+void inode_set_attr(struct inode *i, const struct iattr *attr);
+void inode_fill_stat(const struct inode *i, struct kstat *st);
 extern const struct inode_ops simple_dir_inode_ops;
 extern const struct file_ops simple_dir_ops;		/* readdir over cached children */
 int simple_lookup(struct inode *dir, struct dentry *d);
@@ -351,7 +383,9 @@ int generic_lseek(struct file *f, loff_t off, int whence, loff_t *out);
 int no_lseek(struct file *f, loff_t off, int whence, loff_t *out);	/* -ESPIPE */
 ssize_t generic_read(struct file *f, struct uio *u, loff_t *pos);	/* over f->cache */
 ssize_t generic_write(struct file *f, struct uio *u, loff_t *pos);
+ssize_t generic_write_at_end(struct file *f, struct uio *u, loff_t *pos);	/* as with O_APPEND */
 int generic_mmap(struct file *f, struct vma *vma);
+int generic_fsync_memory(struct file *f, loff_t start, loff_t end, bool data_only);	/* nothing to do */
 
 static inline u32 vfs_makedev(u32 major, u32 minor)	/* as in struct stat */
 {
@@ -378,6 +412,7 @@ int fs_ctx_copy(struct task *child, u64 clone_flags) __must_check;
 void fs_ctx_put(struct fs_ctx *fs);
 struct path fs_ctx_root(struct fs_ctx *fs);	/* +1 */
 struct path fs_ctx_pwd(struct fs_ctx *fs);	/* +1 */
+int fs_ctx_unshare(void) __must_check;		/* unshare(CLONE_FS) */
 u32 current_umask(void);
 
 /* ---- mounts, boot ---- */
@@ -388,6 +423,7 @@ void vfs_mount_root(void);
 void initramfs_unpack(void);
 /* /proc/mounts, /proc/self/mountinfo, mountstats */
 void mounts_show(struct seq *s, struct task *t, bool info);
+u64 mounts_event(void);			/* changes with the mount tree */
 void filesystems_show(struct seq *s);
 /* Record locks: exit and close hooks, /proc/locks. */
 void locks_close(struct file *f, struct files *owner);
