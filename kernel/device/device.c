@@ -1,7 +1,6 @@
 /*
- * Device numbers.
- *
- * A list under one lock, sorted by (kind, major, minor): there are a few dozen entries, looked up once per open.
+ * The registry of devices: a list, changed under a spinlock, and never freed (drivers own their entries and keep
+ * them), so that a found device stays valid.  Lookups happen at open(2) of a device node.
  */
 #include <kernel/device/device.h>
 
@@ -12,120 +11,117 @@
 #include <kernel/seq/seq.h>
 #include <kernel/vfs/vfs.h>
 
-static struct mutex device_lock;		/* LK_DEVICE: the list, the listener */
-static struct device *devices;
-static const struct device_listener *device_listener;
-
 extern struct device *const __start_device[], *const __stop_device[];
 
-static int device_order(const struct device *a, const struct device *b)
-{
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
-	if (a->major != b->major)
-		return a->major < b->major ? -1 : 1;
-	return a->minor < b->minor ? -1 : a->minor > b->minor;
-}
+static struct spinlock devices_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
+static struct device *devices;		/* in order of registration */
+static const struct device_listener *listener;
 
-static bool device_overlaps(const struct device *a, const struct device *b)
+static bool overlaps(const struct device *a, const struct device *b)
 {
-	return a->kind == b->kind && a->major == b->major && a->minor < b->minor + b->count &&
-	       b->minor < a->minor + a->count;
+	u32 a_count = a->count ? a->count : 1, b_count = b->count ? b->count : 1;
+
+	return a->kind == b->kind && a->major == b->major && a->minor < b->minor + b_count &&
+	       b->minor < a->minor + a_count;
 }
 
 int device_register(struct device *d)
 {
-	struct device **link;
+	struct device **p;
+	const struct device_listener *l;
 
-	if (!d->count)
-		d->count = 1;
-	mutex_lock(&device_lock);
-	for (struct device *i = devices; i; i = i->next) {
-		if (device_overlaps(i, d)) {
-			mutex_unlock(&device_lock);
+	spin_lock(&devices_lock);
+	for (p = &devices; *p; p = &(*p)->next) {
+		if (overlaps(*p, d)) {
+			spin_unlock(&devices_lock);
 			return -EBUSY;
 		}
 	}
-	for (link = &devices; *link && device_order(*link, d) < 0; link = &(*link)->next)
-		;
-	d->next = *link;
-	*link = d;
-	mutex_unlock(&device_lock);
-	if (device_listener && !d->no_node)
-		device_listener->added(d);
+	d->next = NULL;
+	smp_store_release(p, d);
+	l = listener;
+	spin_unlock(&devices_lock);
+	if (l && !d->no_node)
+		l->added(d);
 	return 0;
 }
 
 void device_unregister(struct device *d)
 {
-	mutex_lock(&device_lock);
-	for (struct device **link = &devices; *link; link = &(*link)->next) {
-		if (*link == d) {
-			*link = d->next;
+	const struct device_listener *l;
+
+	spin_lock(&devices_lock);
+	for (struct device **p = &devices; *p; p = &(*p)->next) {
+		if (*p == d) {
+			/* d->next stays: a reader may be on it. */
+			smp_store_release(p, d->next);
 			break;
 		}
 	}
-	mutex_unlock(&device_lock);
-	if (device_listener && !d->no_node)
-		device_listener->removed(d);
+	l = listener;
+	spin_unlock(&devices_lock);
+	if (l && !d->no_node)
+		l->removed(d);
 }
 
 struct device *device_find(enum device_kind kind, u32 dev)
 {
 	u32 major = vfs_major(dev), minor = vfs_minor(dev);
-	struct device *d;
 
-	guard(mutex)(&device_lock);
-	for (d = devices; d; d = d->next)
-		if (d->kind == kind && d->major == major && minor >= d->minor &&
-		    minor < d->minor + d->count)
-			break;
-	return d;
+	for (struct device *d = smp_load_acquire(&devices); d; d = smp_load_acquire(&d->next)) {
+		u32 count = d->count ? d->count : 1;
+
+		if (d->kind == kind && d->major == major && minor >= d->minor && minor - d->minor < count)
+			return d;
+	}
+	return NULL;
 }
 
 int device_for_each(int (*fn)(struct device *d, void *ctx), void *ctx)
 {
-	int err = 0;
+	for (struct device *d = smp_load_acquire(&devices); d; d = smp_load_acquire(&d->next)) {
+		int err = fn(d, ctx);
 
-	guard(mutex)(&device_lock);
-	for (struct device *d = devices; d && !err; d = d->next)
-		err = fn(d, ctx);
-	return err;
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
-static void device_show_kind(struct seq *s, enum device_kind kind)
+/* One line a major number, in ascending order. */
+static void show_kind(struct seq *s, enum device_kind kind)
 {
-	const struct device *shown = NULL;
+	for (u32 major = 0; major < 512; major++) {
+		const char *last = "";
 
-	for (struct device *d = devices; d; d = d->next) {
-		if (d->kind != kind)
-			continue;
-		if (shown && shown->major == d->major && !strcmp(shown->driver, d->driver))
-			continue;
-		seq_printf(s, "%3u %s\n", d->major, d->driver);
-		shown = d;
+		for (struct device *d = smp_load_acquire(&devices); d; d = smp_load_acquire(&d->next)) {
+			if (d->kind != kind || d->major != major || !d->driver || !strcmp(last, d->driver))
+				continue;
+			seq_printf(s, "%3u %s\n", major, d->driver);
+			last = d->driver;
+		}
 	}
 }
 
 void device_show(struct seq *s)
 {
-	guard(mutex)(&device_lock);
 	seq_puts(s, "Character devices:\n");
-	device_show_kind(s, DEVICE_CHAR);
+	show_kind(s, DEVICE_CHAR);
 	seq_puts(s, "\nBlock devices:\n");
-	device_show_kind(s, DEVICE_BLOCK);
+	show_kind(s, DEVICE_BLOCK);
 }
 
 void device_set_listener(const struct device_listener *l)
 {
-	device_listener = l;
+	spin_lock(&devices_lock);
+	listener = l;
+	spin_unlock(&devices_lock);
 }
 
 void device_init(void)
 {
-	mutex_init(&device_lock, LK_DEVICE);
-	for (struct device *const *d = __start_device; d < __stop_device; d++)
+	for (struct device *const *d = __start_device; d < __stop_device; d++) {
 		if (device_register(*d))
-			pr_err("device: %s: number %u:%u is taken\n", (*d)->name, (*d)->major,
-			       (*d)->minor);
+			pr_err("device: number of %s is taken\n", (*d)->name);
+	}
 }

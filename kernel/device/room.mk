@@ -1,3 +1,3 @@
 room := kernel/device
-deps := kernel/lock kernel/seq kernel/file kernel/vfs
+deps := kernel/lock kernel/seq kernel/printk
 objs := device.o

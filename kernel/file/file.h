@@ -68,7 +68,7 @@ struct file {
 		int signum, type;
 	} owner;			/* F_SETOWN, F_SETSIG */
 	struct list_head epolls;	/* epoll items that watch it */
-	struct rcu_head rcu;
+	struct rcu_head rcu;		/* storage of the deferred last put */
 };
 
 #define FMODE_READ 1u

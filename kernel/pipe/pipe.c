@@ -10,7 +10,9 @@
  */
 #include <kernel/pipe/pipe_impl.h>
 
+#include <kern/align.h>
 #include <kern/errno.h>
+#include <kernel/cred/cred.h>
 #include <kern/string.h>
 #include <kernel/frame/frame.h>
 #include <kernel/poll/poll.h>
@@ -121,6 +123,26 @@ int pipe_resize(struct pipe *p, u32 slots)
 	p->tail = 0;
 	WRITE_ONCE(p->head, used);
 	return 0;
+}
+
+long pipe_fcntl(struct pipe *p, unsigned int cmd, unsigned long arg)
+{
+	u64 slots;
+	int err;
+
+	if (cmd == F_GETPIPE_SZ)
+		return (long)p->slots * PAGE_SIZE;
+	if (arg > (u64)INT_MAX)
+		return -EINVAL;
+	slots = roundup_pow_of_two(DIV_ROUND_UP(arg ? arg : 1, PAGE_SIZE));
+	if (slots > PIPE_SLOTS_MAX && !capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	mutex_lock(&p->lock);
+	err = pipe_resize(p, (u32)slots);
+	mutex_unlock(&p->lock);
+	if (!err)
+		wake_up_all(&p->write_wait);
+	return err ? err : (long)(slots * PAGE_SIZE);
 }
 
 /* ---- waiting ---- */

@@ -52,6 +52,8 @@ void pipe_system_init(void);
 int pipe_create(u32 flags, struct file *out[2]) __must_check;
 /* The pipe behind a file, or NULL. */
 struct pipe *pipe_of_file(struct file *f);
+/* fcntl(2) F_SETPIPE_SZ, F_GETPIPE_SZ. */
+long pipe_fcntl(struct pipe *p, unsigned int cmd, unsigned long arg);
 /*
  * For splice: appends a range of a frame (takes its own reference).  The caller holds p->lock and has
  * seen !pipe_full(p).

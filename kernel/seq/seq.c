@@ -1,10 +1,9 @@
 /*
  * Text files made by the kernel.
  *
- * A reader's state keeps the text of the elements shown last and how much of it has been read.  A read first
- * hands out what is left of that text, then shows elements until there is text for the rest of the read or no element is
- * left.  An element that does not fit is shown again into a buffer of twice the size; show functions therefore
- * have no effects.  A read at another offset than the last one ended at starts over and skips.
+ * Each open file has a buffer with elements number [first, next) in it.  A read at the position where the last one
+ * ended goes on from the buffer; any other position starts again from element 0 and skips.  An element that does not
+ * fit is shown again in a buffer twice the size.
  */
 #include <kernel/seq/seq.h>
 
@@ -15,38 +14,28 @@
 #include <kernel/slab/slab.h>
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
-#include <lib/fmt/fmt.h>
 #include <linux/fs.h>
 
-#define SEQ_BUFFER_FIRST 1024u
-#define SEQ_BUFFER_MAX (64u << 20)
+#define SEQ_FIRST_SIZE 1024u
+#define SEQ_MAX_SIZE (64u << 20)
 
-struct seq_reader {
-	struct seq seq;			/* first: show functions get it */
-	struct mutex lock;		/* LK_SEQ: all below */
-	const struct seq_ops *ops;
-	int (*show_single)(struct seq *s, void *v);
-	size_t consumed;		/* bytes of seq.buf handed out */
+struct seq_file {
+	struct seq seq;			/* first: seq_private() and show() see this */
+	struct mutex lock;		/* LK_SEQ */
+	const struct seq_ops *ops;	/* NULL: single */
+	int (*show)(struct seq *s, void *v);
 	u64 index;			/* next element */
-	loff_t next_pos;		/* file offset of the next unread byte */
-	bool at_end;
+	loff_t pos;			/* file position of buffer[from] */
+	size_t from;			/* first byte not yet read */
+	bool done;			/* no element is left */
 };
-
-/* ---- output ---- */
-
-static bool seq_room(struct seq *s, size_t len)
-{
-	if (s->overflow || s->size - s->count < len) {
-		s->overflow = true;
-		return false;
-	}
-	return true;
-}
 
 void seq_write(struct seq *s, const void *data, size_t len)
 {
-	if (!seq_room(s, len))
+	if (s->overflow || len > s->size - s->count) {
+		s->overflow = true;
 		return;
+	}
 	memcpy(s->buf + s->count, data, len);
 	s->count += len;
 }
@@ -58,23 +47,27 @@ void seq_puts(struct seq *s, const char *str)
 
 void seq_putc(struct seq *s, char c)
 {
-	seq_write(s, &c, 1);
+	if (s->overflow || s->count == s->size) {
+		s->overflow = true;
+		return;
+	}
+	s->buf[s->count++] = c;
 }
 
 void seq_printf(struct seq *s, const char *fmt, ...)
 {
-	__builtin_va_list ap;
+	va_list ap;
 	int n;
 
 	if (s->overflow)
 		return;
-	__builtin_va_start(ap, fmt);
+	va_start(ap, fmt);
 	n = vsnprintf(s->buf + s->count, s->size - s->count, fmt, ap);
-	__builtin_va_end(ap);
-	if (n >= 0 && (size_t)n < s->size - s->count)
-		s->count += (size_t)n;
-	else
+	va_end(ap);
+	if (n < 0 || (size_t)n >= s->size - s->count)
 		s->overflow = true;
+	else
+		s->count += (size_t)n;
 }
 
 void seq_escape(struct seq *s, const char *str, const char *esc)
@@ -85,7 +78,7 @@ void seq_escape(struct seq *s, const char *str, const char *esc)
 				  (char)('0' + (c & 7)) };
 
 		if (strchr(esc, *str))
-			seq_write(s, octal, sizeof(octal));
+			seq_write(s, octal, 4);
 		else
 			seq_putc(s, *str);
 	}
@@ -93,151 +86,227 @@ void seq_escape(struct seq *s, const char *str, const char *esc)
 
 void seq_put_u64(struct seq *s, const char *prefix, u64 v)
 {
-	char digits[FMT_DEC_MAX];
-	size_t n = fmt_dec(digits, v);
+	char digits[20];
+	unsigned int n = sizeof(digits);
 
-	seq_puts(s, prefix);
-	seq_write(s, digits, n);
+	do {
+		digits[--n] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	while (*prefix)
+		seq_putc(s, *prefix++);
+	seq_write(s, digits + n, sizeof(digits) - n);
 }
 
 void seq_put_s64(struct seq *s, const char *prefix, s64 v)
 {
+	if (v >= 0) {
+		seq_put_u64(s, prefix, (u64)v);
+		return;
+	}
 	seq_puts(s, prefix);
-	if (v < 0)
-		seq_putc(s, '-');
-	seq_put_u64(s, "", v < 0 ? 0 - (u64)v : (u64)v);
+	seq_put_u64(s, "-", 0 - (u64)v);
 }
 
-/* ---- a reader's buffer ---- */
-
-static int seq_grow(struct seq *s)
+static int seq_make(struct file *f, const struct seq_ops *ops, int (*show)(struct seq *, void *),
+		    void *private_data)
 {
-	size_t size = s->size ? s->size * 2 : SEQ_BUFFER_FIRST;
+	struct seq_file *sf = kzalloc(sizeof(*sf));
+
+	if (!sf)
+		return -ENOMEM;
+	mutex_init(&sf->lock, LK_SEQ);
+	sf->ops = ops;
+	sf->show = show;
+	sf->seq.private_data = private_data;
+	f->private_data = sf;
+	return 0;
+}
+
+int seq_open(struct file *f, const struct seq_ops *ops, void *private_data)
+{
+	return seq_make(f, ops, NULL, private_data);
+}
+
+int seq_open_single(struct file *f, int (*show)(struct seq *s, void *v), void *private_data)
+{
+	return seq_make(f, NULL, show, private_data);
+}
+
+void *seq_private(struct file *f)
+{
+	return ((struct seq_file *)f->private_data)->seq.private_data;
+}
+
+void seq_release(struct file *f)
+{
+	struct seq_file *sf = f->private_data;
+
+	if (!sf)
+		return;
+	kvfree(sf->seq.buf);
+	kfree(sf);
+	f->private_data = NULL;
+}
+
+/* The buffer is empty of complete elements: make it larger. */
+static int grow(struct seq *s)
+{
+	size_t size = s->size ? s->size * 2 : SEQ_FIRST_SIZE;
 	char *buf;
 
-	if (size > SEQ_BUFFER_MAX)
+	if (size > SEQ_MAX_SIZE)
 		return -ENOMEM;
 	buf = kvmalloc(size, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	memcpy(buf, s->buf ? s->buf : buf, s->count);
 	kvfree(s->buf);
 	s->buf = buf;
 	s->size = size;
+	s->count = 0;
+	s->overflow = false;
 	return 0;
 }
 
-/* Shows one element behind what is in the buffer; grows it until the element fits. */
-static int seq_show(struct seq_reader *r, void *v)
+static int fill_single(struct seq_file *sf)
 {
-	struct seq *s = &r->seq;
-	size_t before = s->count;
-	int err;
+	struct seq *s = &sf->seq;
+	int err = 0;
+
+	if (sf->done)
+		return 0;
+	do {
+		if (!s->size || s->overflow)
+			err = grow(s);
+		if (!err) {
+			s->count = 0;
+			err = sf->show(s, s->private_data);
+		}
+	} while (!err && s->overflow);
+	sf->done = true;
+	return err;
+}
+
+/* As many elements as fit; at least one unless there is none. */
+static int fill_list(struct seq_file *sf)
+{
+	struct seq *s = &sf->seq;
+	int err = 0;
 
 	for (;;) {
-		s->overflow = !s->size;
-		err = s->overflow ? 0 : (r->ops ? r->ops->show : r->show_single)(s, v);
-		if (err || !s->overflow)
-			break;
-		s->count = before;
-		err = seq_grow(s);
-		if (err)
-			break;
-	}
-	if (err)
-		s->count = before;
-	return err;
-}
+		bool full = false;
+		void *v;
 
-/* Shows elements until there are @want bytes or nothing is left. */
-static int seq_fill(struct seq_reader *r, size_t want)
-{
-	int err = 0;
-	void *v;
-
-	r->seq.count = 0;
-	r->consumed = 0;
-	if (!r->ops) {
-		r->at_end = true;
-		return seq_show(r, NULL);
-	}
-	v = r->ops->start(&r->seq, r->index);
-	while (v && !err && r->seq.count < want) {
-		err = seq_show(r, v);
-		if (!err)
-			v = r->ops->next(&r->seq, v, ++r->index);
-	}
-	r->at_end = !v;
-	r->ops->stop(&r->seq, v);
-	return err;
-}
-
-static void seq_restart(struct seq_reader *r)
-{
-	r->index = 0;
-	r->next_pos = 0;
-	r->consumed = 0;
-	r->seq.count = 0;
-	r->at_end = false;
-}
-
-/* Brings the reader to @pos by showing and skipping. */
-static int seq_seek_to(struct seq_reader *r, loff_t pos)
-{
-	if (pos == r->next_pos)
-		return 0;
-	seq_restart(r);
-	while (r->next_pos < pos) {
-		size_t left = r->seq.count - r->consumed, skip;
-		int err;
-
-		if (!left) {
-			if (r->at_end)
-				return 0;
-			err = seq_fill(r, 1);
+		if (!s->size || s->overflow) {
+			err = grow(s);
 			if (err)
 				return err;
-			continue;
 		}
-		skip = min_t(size_t, left, (size_t)(pos - r->next_pos));
-		r->consumed += skip;
-		r->next_pos += (loff_t)skip;
+		v = sf->ops->start(s, sf->index);
+		while (v && !full) {
+			size_t before = s->count;
+
+			err = sf->ops->show(s, v);
+			if (err < 0)
+				break;
+			if (err > 0)
+				s->count = before;	/* an element that does not want to be seen */
+			if (s->overflow) {
+				s->count = before;
+				full = true;
+				break;
+			}
+			err = 0;
+			sf->index++;
+			v = sf->ops->next(s, v, sf->index);
+		}
+		if (sf->ops->stop)
+			sf->ops->stop(s, v);
+		if (err < 0)
+			return err;
+		if (!full) {
+			sf->done = true;
+			return 0;
+		}
+		if (s->count) {
+			s->overflow = false;
+			return 0;
+		}
 	}
-	return 0;
 }
 
-/* ---- file operations ---- */
+static int fill(struct seq_file *sf)
+{
+	sf->from = 0;
+	sf->seq.count = 0;
+	return sf->ops ? fill_list(sf) : fill_single(sf);
+}
+
+/* Brings the buffer to file position @pos. */
+static int seek_to(struct seq_file *sf, loff_t pos)
+{
+	if (pos < sf->pos) {
+		sf->index = 0;
+		sf->pos = 0;
+		sf->done = false;
+		sf->from = sf->seq.count = 0;
+	}
+	for (;;) {
+		size_t have = sf->seq.count - sf->from;
+		int err;
+
+		if (pos < sf->pos + (loff_t)have || pos == sf->pos) {
+			sf->from += (size_t)(pos - sf->pos);
+			sf->pos = pos;
+			return 0;
+		}
+		sf->pos += (loff_t)have;
+		sf->from = sf->seq.count;
+		if (sf->done)
+			return 0;
+		err = fill(sf);
+		if (err)
+			return err;
+	}
+}
 
 ssize_t seq_read(struct file *f, struct uio *u, loff_t *pos)
 {
-	struct seq_reader *r = f->private_data;
+	struct seq_file *sf = f->private_data;
 	ssize_t done = 0;
 	int err;
 
-	guard(mutex)(&r->lock);
-	if (*pos == 0)
-		seq_restart(r);
-	err = seq_seek_to(r, *pos);
-	while (!err && u->left) {
-		size_t left = r->seq.count - r->consumed, n;
+	mutex_lock(&sf->lock);
+	/* From the start again: show the present state. */
+	if (*pos == 0) {
+		sf->index = 0;
+		sf->pos = 0;
+		sf->done = false;
+		sf->from = sf->seq.count = 0;
+	}
+	err = seek_to(sf, *pos);
+	while (!err && u->left && *pos == sf->pos) {
+		size_t have = sf->seq.count - sf->from, n;
 
-		if (!left) {
-			if (r->at_end)
+		if (!have) {
+			if (sf->done || done)
 				break;
-			err = seq_fill(r, u->left);
+			err = fill(sf);
+			if (err || !sf->seq.count)
+				break;
 			continue;
 		}
-		n = uio_copy_to(u, r->seq.buf + r->consumed, min_t(size_t, left, u->left));
-		if (!n)
+		n = uio_copy_to(u, sf->seq.buf + sf->from, min(have, u->left));
+		if (!n) {
 			err = -EFAULT;
-		r->consumed += n;
-		r->next_pos += (loff_t)n;
-		done += (ssize_t)n;
-		/* As Linux: elements shown for this read are all that it returns. */
-		if (r->consumed == r->seq.count)
 			break;
+		}
+		sf->from += n;
+		sf->pos += (loff_t)n;
+		*pos += (loff_t)n;
+		done += (ssize_t)n;
 	}
-	*pos += done;
+	mutex_unlock(&sf->lock);
 	return done ? done : err;
 }
 
@@ -252,42 +321,4 @@ int seq_lseek(struct file *f, loff_t off, int whence, loff_t *out)
 	f->pos = off;
 	*out = off;
 	return 0;
-}
-
-static int seq_attach(struct file *f, const struct seq_ops *ops,
-		      int (*show)(struct seq *s, void *v), void *private_data)
-{
-	struct seq_reader *r = kzalloc(sizeof(*r));
-
-	if (!r)
-		return -ENOMEM;
-	mutex_init(&r->lock, LK_SEQ);
-	r->ops = ops;
-	r->show_single = show;
-	r->seq.private_data = private_data;
-	f->private_data = r;
-	return 0;
-}
-
-int seq_open(struct file *f, const struct seq_ops *ops, void *private_data)
-{
-	return seq_attach(f, ops, NULL, private_data);
-}
-
-int seq_open_single(struct file *f, int (*show)(struct seq *s, void *v), void *private_data)
-{
-	return seq_attach(f, NULL, show, private_data);
-}
-
-void seq_release(struct file *f)
-{
-	struct seq_reader *r = f->private_data;
-
-	kvfree(r->seq.buf);
-	kfree(r);
-}
-
-void *seq_private(struct file *f)
-{
-	return ((struct seq_reader *)f->private_data)->seq.private_data;
 }
