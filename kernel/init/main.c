@@ -127,6 +127,14 @@ static void run_initcalls(void)
 		(*f)();
 }
 
+/* What every root file system begins with, so that the first program has a console. */
+static void make_root_basics(void)
+{
+	if (vfs_mkdir("/dev", 0755) || vfs_mkdir("/root", 0700) ||
+	    vfs_mknod("/dev/console", S_IFCHR | 0600, vfs_makedev(5, 1)))
+		pr_warn("Warning: no /dev/console.\n");
+}
+
 /* Descriptors 0, 1, 2 of the first program. */
 static void open_console(void)
 {
@@ -220,6 +228,7 @@ static int kernel_init(void *ctx)
 	arch_init_late();
 	ktest_run_if_asked();
 
+	make_root_basics();
 	initramfs_unpack();
 	open_console();
 	arch_free_init();
