@@ -5,6 +5,9 @@
  * FRAME_FREE, its order, and links by frame number.  Descriptors inside a free block are not
  * touched, so giving or taking a gigabyte costs the same as a page.  Frame 0 is never free, which
  * makes 0 the end of a list.
+ *
+ * Single frames that come back from per-CPU lists are not merged: they are wanted again as single
+ * frames most of the time.  A request for a larger block that finds none merges them all first.
  */
 #include "frame_impl.h"
 
@@ -81,6 +84,30 @@ void buddy_give(struct frame_zone *z, u64 pfn, unsigned int order)
 		order++;
 	}
 	list_push(z, pfn, order);
+}
+
+void buddy_give_single(struct frame_zone *z, u64 pfn)
+{
+	WRITE_ONCE(z->free, z->free + 1);
+	list_push(z, pfn, 0);
+}
+
+void buddy_merge(struct frame_zone *z)
+{
+	u64 next;
+
+	for (u64 pfn = z->heads[0]; pfn; pfn = next) {
+		struct frame *f = pfn_to_frame(pfn), *b = pfn_to_frame(pfn ^ 1);
+
+		next = f->next;
+		if (b->type != FRAME_FREE || b->order)
+			continue;
+		if (next == (pfn ^ 1))
+			next = b->next;
+		list_remove(z, f, 0);
+		WRITE_ONCE(z->free, z->free - 1);
+		buddy_give(z, pfn, 0);
+	}
 }
 
 void buddy_give_range(u64 pfn, u64 end)

@@ -31,7 +31,7 @@ void __init frame_init(void)
 		spin_init(&frame_zones[i].lock, LK_BUDDY);
 	frame_early_init();
 	frame_min_free = clamp_t(u64, frame_total / 256, 32, 4096);
-	frame_pcp_high = (u32)clamp_t(u64, frame_total / 512, 32, PCP_CAP);
+	frame_pcp_high = (u32)clamp_t(u64, frame_total / 256, 32, PCP_CAP);
 	frame_pcp_batch = frame_pcp_high / 2;
 }
 
@@ -70,10 +70,15 @@ static u64 take_block(unsigned int order, u32 gfp)
 	for (int i = gfp & GFP_DMA32 ? ZONE_LOW : ZONE_HIGH; i >= ZONE_LOW; i--) {
 		struct frame_zone *z = &frame_zones[i];
 
-		if (!(READ_ONCE(z->orders) >> order))
+		if (!READ_ONCE(z->orders))
 			continue;
 		unsigned long flags = spin_lock_irqsave(&z->lock);
 		u64 pfn = buddy_take(z, order);
+
+		if (!pfn && order) {
+			buddy_merge(z);
+			pfn = buddy_take(z, order);
+		}
 
 		spin_unlock_irqrestore(&z->lock, flags);
 		if (pfn)
@@ -82,7 +87,28 @@ static u64 take_block(unsigned int order, u32 gfp)
 	return 0;
 }
 
-/* Interrupts off.  Fills the CPU's list; false if nothing may be taken. */
+/* zone->lock held.  Up to @want frames: single ones first, then a block is cut. */
+static void refill_from(struct frame_pcp *p, struct frame_zone *z, u32 want)
+{
+	while (p->count < want) {
+		u32 left = want - p->count;
+		unsigned int order = z->orders & 1 ? 0 : 31 - (unsigned int)__builtin_clz(left);
+		u64 pfn = buddy_take(z, order);
+
+		while (!pfn && order)
+			pfn = buddy_take(z, --order);
+		if (!pfn)
+			return;
+		/* The lowest number on top: neighbours are handed out in ascending order. */
+		for (u64 at = pfn + (1ul << order); at-- > pfn;) {
+			pfn_to_frame(at)->type = FRAME_FREE_TAIL;
+			pfn_to_frame(at)->refs = 0;
+			p->pfn[p->count++] = (u32)at;
+		}
+	}
+}
+
+/* Interrupts off.  Fills the CPU's empty list; false if nothing may be taken. */
 static bool pcp_refill(struct frame_pcp *p, u32 gfp)
 {
 	u32 want = frame_pcp_batch;
@@ -97,18 +123,9 @@ static bool pcp_refill(struct frame_pcp *p, u32 gfp)
 		if (!READ_ONCE(z->orders))
 			continue;
 		spin_lock(&z->lock);
-		while (p->count < want) {
-			u64 pfn = buddy_take(z, 0);
-
-			if (!pfn)
-				break;
-			p->pfn[p->count++] = (u32)pfn;
-		}
+		refill_from(p, z, want);
 		spin_unlock(&z->lock);
 	}
-	/* The lowest number on top: neighbours are handed out in ascending order. */
-	for (u32 a = 0, b = p->count; a + 1 < b; a++, b--)
-		swap(p->pfn[a], p->pfn[b - 1]);
 	return p->count > 0;
 }
 
@@ -120,7 +137,7 @@ static void pcp_drain(struct frame_pcp *p, u32 leave)
 
 		spin_lock(&z->lock);
 		while (p->count > leave && frame_zone_of(p->pfn[p->count - 1]) == z)
-			buddy_give(z, p->pfn[--p->count], 0);
+			buddy_give_single(z, p->pfn[--p->count]);
 		spin_unlock(&z->lock);
 	}
 }
@@ -293,10 +310,32 @@ void frame_put(struct frame *f)
 		frame_free(f);
 }
 
-void frame_put_many(struct frame **f, unsigned int n)
+void frame_put_many(struct frame **list, unsigned int n)
 {
-	for (unsigned int i = 0; i < n; i++)
-		frame_put(f[i]);
+	unsigned long flags = irqs_save();
+	struct frame_pcp *p = this_cpu_ptr(frame_pcp);
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct frame *f = list[i];
+
+		/* Plain anonymous memory is most of it; the rest has a life of its own. */
+		if (f->type != FRAME_ANON || KASAN_REDZONE_SIZE) {
+			irqs_restore(flags);
+			frame_put(f);
+			flags = irqs_save();
+			p = this_cpu_ptr(frame_pcp);
+			continue;
+		}
+		if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL))
+			continue;
+		f->type = FRAME_FREE_TAIL;
+		p->by_type[FRAME_ANON]--;
+		p->frees++;
+		if (unlikely(p->count >= frame_pcp_high))
+			pcp_drain(p, frame_pcp_high - frame_pcp_batch);
+		p->pfn[p->count++] = (u32)frame_to_pfn(f);
+	}
+	irqs_restore(flags);
 }
 
 struct frame *frame_adopt(struct frame *f, enum frame_type type)

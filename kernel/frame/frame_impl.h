@@ -5,7 +5,7 @@
 #include <kernel/lock/lock.h>
 #include <asm/percpu.h>
 
-#define PCP_CAP 128
+#define PCP_CAP 512
 
 /* Single frames of one CPU; interrupts off.  Counters are summed over CPUs by readers. */
 struct frame_pcp {
@@ -46,6 +46,10 @@ static inline u64 frame_free_count(void)
 /* zone->lock held.  The block's frames come back typed FRAME_FREE_TAIL; 0: none. */
 u64 buddy_take(struct frame_zone *z, unsigned int order);
 void buddy_give(struct frame_zone *z, u64 pfn, unsigned int order);
+/* A single frame, not merged with its buddy until buddy_merge(). */
+void buddy_give_single(struct frame_zone *z, u64 pfn);
+/* Merges all single frames that can be. */
+void buddy_merge(struct frame_zone *z);
 /* Gives [pfn, end), never seen before or typed FRAME_RESERVED, in the largest blocks. */
 void buddy_give_range(u64 pfn, u64 end);
 

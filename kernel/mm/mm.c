@@ -41,7 +41,7 @@ static u64 choose_mmap_base(void)
 	return page_down(USER_END - min_t(u64, reserve, USER_END / 6 * 5) - (shift << PAGE_SHIFT));
 }
 
-int mm_create(struct mm **out)
+static int mm_alloc(struct mm **out)
 {
 	struct mm *mm = slab_alloc(mm_cache, GFP_KERNEL | GFP_ZERO);
 
@@ -61,10 +61,18 @@ int mm_create(struct mm **out)
 	/* Never the number of another address space: caches in tasks tell by it. */
 	mm->seq = __atomic_add_fetch(&mm_count, 1, __ATOMIC_RELAXED) << 32;
 	mm->task_size = USER_END;
-	mm->mmap_base = choose_mmap_base();
 	mm->dumpable = true;
 	*out = mm;
 	return 0;
+}
+
+int mm_create(struct mm **out)
+{
+	int err = mm_alloc(out);
+
+	if (!err)
+		(*out)->mmap_base = choose_mmap_base();
+	return err;
 }
 
 struct mm *mm_get(struct mm *mm)
@@ -99,8 +107,9 @@ void mm_unref(struct mm *mm)
 static void teardown(struct mm *mm)
 {
 	struct btree_iter it;
+	struct vma *v, *prev = NULL;
 	struct gather g;
-	struct vma *v;
+	u64 accounted = 0;
 
 	/* No CPU has it from here on, so nothing needs to be flushed. */
 	arch_mm_destroy(&mm->arch);
@@ -111,10 +120,15 @@ static void teardown(struct mm *mm)
 		vma_rmap_del(v);
 		pt_zap(&g, v, v->start, v->end, false);
 		if (v->flags & VM_ACCOUNT)
-			mm_uncommit(vma_pages(v));
+			accounted += vma_pages(v);
+		if (prev)
+			pt_free(&g, prev->start, prev->end, 0, v->start);
+		prev = v;
 	}
-	pt_free(&g, 0, USER_END, 0, USER_END);
+	if (prev)
+		pt_free(&g, prev->start, prev->end, 0, USER_END);
 	gather_end(&g);
+	mm_uncommit(accounted);
 	btree_iter_init(&it, &mm->vmas, 0);
 	while ((v = btree_iter_next(&it, NULL)))
 		vma_release(v);
@@ -288,6 +302,8 @@ static void drop_copies(struct mm *mm, struct vma *made)
 		vma_detach(n);
 		vma_rmap_del(n);
 		pt_zap(&g, n, n->start, n->end, false);
+		/* From the highest down: what is above is gone. */
+		pt_free(&g, n->start, n->end, made ? made->end : 0, USER_END);
 		if (n->flags & VM_ACCOUNT)
 			mm_uncommit(vma_pages(n));
 		vma_release(n);
@@ -304,7 +320,7 @@ int mm_fork(struct mm *from, struct mm **out)
 	struct vma *v;
 	struct mm *mm;
 	bool protected = false;
-	int err = mm_create(&mm);
+	int err = mm_alloc(&mm);
 
 	if (err)
 		return err;
