@@ -260,9 +260,11 @@ TEST(leader_exits_first)
 	CHECK_EQ(WEXITSTATUS(status), 21);
 }
 
+static char *self;
+
 static void *exec_true(void *arg)
 {
-	char *argv[] = { "/proc/self/exe", "--exec-child", NULL };
+	char *argv[] = { self, "--exec-child", NULL };
 
 	(void)arg;
 	usleep(10000);
@@ -290,5 +292,6 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "--exec-child"))
 		return getpid() == syscall(SYS_gettid) ? 33 : 34;
+	self = argv[0];
 	return test_run();
 }
