@@ -417,6 +417,9 @@ void sched_start(struct task *child)
 
 	WRITE_ONCE(child->state, TASK_RUNNING);
 	child->se.sleep_start_ns = time_mono_ns();
+	/* It may start on another CPU than the one its copied area names. */
+	if (child->rseq)
+		__atomic_fetch_or(&child->work, WORK_RSEQ, __ATOMIC_RELAXED);
 	wake_queue(child, 0, false);
 	spin_unlock_irqrestore(&child->pi_lock, flags);
 }
