@@ -195,7 +195,12 @@ static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 		for (; addr < next; addr += PAGE_SIZE, from++) {
 			pte_t e = pte_read(from);
 
-			if (pte_none(e) || !pte_present(e) || pte_special(e))
+			if (pte_none(e) && pt_line_empty(from)) {
+				addr += (PT_LINE - 1) * PAGE_SIZE;
+				from += PT_LINE - 1;
+				continue;
+			}
+			if (!pte_present(e) || pte_special(e))
 				continue;
 			struct frame *f = pfn_to_frame(pte_pfn(e));
 

@@ -48,6 +48,20 @@ pte_t *pt_leaf(struct mm *mm, u64 addr, u64 end, u64 *next);
 /* The live entry of @addr or NULL. */
 pte_t *pt_entry(struct mm *mm, u64 addr);
 
+/*
+ * At the start of a cache line of eight entries that are all empty?  Sparse tables are walked a line at a
+ * time by this.
+ */
+#define PT_LINE 8u
+static inline bool pt_line_empty(const pte_t *at)
+{
+	const u64 *p = &at->raw;
+
+	/* Plain loads: an entry that appears meanwhile is the business of who put it there. */
+	return !((unsigned long)at & (PT_LINE * sizeof(*at) - 1)) &&
+	       !(p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]);
+}
+
 #define GATHER_INLINE 48u
 
 /* Frames and tables that may be freed only after translations are flushed. */

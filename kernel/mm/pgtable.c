@@ -289,8 +289,13 @@ void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow
 		for (; addr < next; addr += PAGE_SIZE, at++) {
 			pte_t e = pte_read(at);
 
-			if (pte_none(e))
+			if (pte_none(e)) {
+				if (pt_line_empty(at)) {
+					addr += (PT_LINE - 1) * PAGE_SIZE;
+					at += PT_LINE - 1;
+				}
 				continue;
+			}
 			if (unlikely(keep_cow) && pte_present(e) && !pte_special(e) &&
 			    pfn_to_frame(pte_pfn(e))->type == FRAME_ANON)
 				continue;
@@ -307,12 +312,16 @@ static void free_level(struct gather *g, pte_t *table, unsigned int level, u64 s
 
 	for (u64 addr = start; addr < end; addr = next) {
 		pte_t *at = &table[pt_index(level, addr)];
-		pte_t e = pte_read(at);
 		u64 base = addr & ~(PT_SIZE(level) - 1);
 
-		next = pt_next(level, addr, end);
-		if (pte_none(e))
+		pte_t e = pte_read(at);
+
+		if (pte_none(e)) {
+			next = base + (pt_line_empty(at) ? PT_LINE : 1) * PT_SIZE(level);
+			next = min(next, end);
 			continue;
+		}
+		next = pt_next(level, addr, end);
 		if (level > 1)
 			free_level(g, pte_table(e), level - 1, addr, next, floor, ceiling);
 		if (base < floor || base + PT_SIZE(level) > ceiling)

@@ -132,13 +132,14 @@ static struct task *rq_pick(struct runqueue *rq, struct task *prev, u64 now)
 	struct task *next;
 
 	for (;;) {
-		if (unlikely(rq->nr_rt)) {
+		if (unlikely(rt_may_run(rq))) {
 			/* A fair task that is preempted goes back to its tree. */
 			if (prev->se.on_rq && prev != rq->idle && !se_is_rt(&prev->se))
 				fair_insert(rq, &prev->se);
 			return rt_pick(rq);
 		}
-		next = fair_pick(rq, prev->se.on_rq && prev != rq->idle ? prev : NULL);
+		next = fair_pick(rq, prev->se.on_rq && prev != rq->idle && !se_is_rt(&prev->se) ?
+					     prev : NULL);
 		if (likely(next))
 			return next;
 		if (!sched_smp || !balance_pull(rq, now))
@@ -583,9 +584,11 @@ u64 sched_tick(u64 now_ns, bool from_user)
 		return 0;
 	rq_lock(rq);
 	rq_update_curr(rq, now_ns);
+	if (unlikely(rt_tick(rq, now_ns)))
+		need_resched_set();
 	if (rq->nr_running > 1) {
 		if (se_is_rt(&curr->se) ? rt_pick(rq) != curr :
-					  rq->nr_rt || fair_slice_over(rq, &curr->se))
+					  rt_may_run(rq) || fair_slice_over(rq, &curr->se))
 			need_resched_set();
 	}
 	rq_unlock(rq);

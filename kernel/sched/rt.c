@@ -4,6 +4,9 @@
  * Unlike the fair class the running task stays in its list, at the head, so that it keeps its place
  * when something better preempts it (POSIX).  The end of a round-robin slice and sched_yield() move
  * it to the tail.
+ *
+ * A real-time task that never sleeps would shut out everything else, the shell that could kill it
+ * too.  So these classes get 95 per cent of each second at most while other tasks wait, as on Linux.
  */
 #include <kernel/sched/sched_impl.h>
 
@@ -49,6 +52,7 @@ void rt_yield(struct runqueue *rq, struct sched_entity *se)
 
 void rt_account(struct runqueue *rq, struct sched_entity *se, u64 delta)
 {
+	rq->rt_used_ns += delta;
 	if (se->policy != SCHED_RR)
 		return;
 	if (delta < se->rt_slice_left_ns) {
@@ -57,4 +61,18 @@ void rt_account(struct runqueue *rq, struct sched_entity *se, u64 delta)
 	}
 	se->rt_slice_left_ns = RT_SLICE_NS;
 	rt_yield(rq, se);
+}
+
+bool rt_tick(struct runqueue *rq, u64 now)
+{
+	bool was = rq->rt_throttled;
+
+	if (now - rq->rt_period_ns >= RT_PERIOD_NS) {
+		rq->rt_period_ns = now;
+		rq->rt_used_ns = 0;
+		rq->rt_throttled = false;
+	} else if (rq->rt_used_ns >= RT_RUNTIME_NS) {
+		rq->rt_throttled = true;
+	}
+	return was != rq->rt_throttled;
 }

@@ -16,6 +16,9 @@
 
 #define RT_PRIO_COUNT 100
 #define RT_SLICE_NS 100000000u
+/* Of each second, what real-time tasks may take while others wait. */
+#define RT_PERIOD_NS 1000000000ull
+#define RT_RUNTIME_NS 950000000ull
 #define FAIR_SLICE_NS 3000000ull
 /* A woken task preempts if it is further behind the running one than this (virtual time). */
 #define FAIR_WAKE_GRAN_NS 500000
@@ -44,6 +47,8 @@ struct runqueue {
 
 	u64 rt_bits[2];			/* which lists of rt are not empty */
 	struct list_head rt[RT_PRIO_COUNT];	/* runnable, curr included; index 99 - priority */
+	u64 rt_period_ns, rt_used_ns;	/* begin of the period, real-time run time in it */
+	bool rt_throttled;		/* used up: fair tasks go first until the period ends */
 
 	u64 switches;
 	s64 nr_uninterruptible;		/* may be negative here; the sum over CPUs counts */
@@ -128,6 +133,13 @@ void rt_dequeue(struct runqueue *rq, struct sched_entity *se);
 void rt_account(struct runqueue *rq, struct sched_entity *se, u64 delta);
 struct task *rt_pick(struct runqueue *rq);
 void rt_yield(struct runqueue *rq, struct sched_entity *se);
+/* True if throttling began or ended. */
+bool rt_tick(struct runqueue *rq, u64 now);
+/* Do real-time tasks run now? */
+static inline bool rt_may_run(const struct runqueue *rq)
+{
+	return rq->nr_rt && !(unlikely(rq->rt_throttled) && rq->nr_running > rq->nr_rt);
+}
 
 /* balance.c */
 unsigned int balance_select_cpu(struct task *t, bool sync);

@@ -143,6 +143,30 @@ KTEST(sched, fifo_goes_first)
 	completion_wait(&h.done);
 }
 
+/* A real-time task that never sleeps leaves a twentieth of each second to the others. */
+KTEST(sched, rt_is_throttled)
+{
+	static struct hog h[2];
+	struct task *rt, *fair;
+
+	memset(h, 0, sizeof(h));
+	completion_init(&h[0].done);
+	completion_init(&h[1].done);
+	KTEST_REQUIRE(kthread_start_on(0, hog_thread, &h[0], "rthog", &rt) == 0);
+	KTEST_REQUIRE(kthread_start_on(0, hog_thread, &h[1], "hog", &fair) == 0);
+	EXPECT_EQ(sched_set_policy(current, SCHED_FIFO, 0, 50), 0);
+	EXPECT_EQ(sched_set_policy(rt, SCHED_FIFO, 0, 10), 0);
+	nap(2100000000ull);
+	WRITE_ONCE(h[1].stop, 1);
+	nap(1100000000ull);
+	WRITE_ONCE(h[0].stop, 1);
+	completion_wait(&h[1].done);
+	completion_wait(&h[0].done);
+	EXPECT_EQ(sched_set_policy(current, SCHED_NORMAL, 0, 0), 0);
+	EXPECT_GT(h[1].ran_ns, 20000000);
+	EXPECT_LT(h[1].ran_ns * 4, h[0].ran_ns);
+}
+
 #define STORM_THREADS 8
 #define STORM_ROUNDS 400
 

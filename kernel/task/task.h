@@ -198,6 +198,7 @@ struct process {
 
 	/* Controlling terminal, not counted: the terminal clears it in its session before it goes. */
 	struct tty *tty;		/* LK_TASKLIST + tty */
+	struct pid *tty_old_pgrp;	/* +1; LK_TASKLIST: foreground when the leader's terminal hung up */
 	struct rlimit64 rlim[RLIM_NLIMITS];	/* alloc_lock of the leader */
 	s32 oom_score_adj;
 	/* usage of threads that are gone, and of waited-for children */

@@ -7,6 +7,7 @@
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
 #include <generated/version.h>
+#include <linux/personality.h>
 #include <linux/utsname.h>
 
 /* Programs (and glibc) read a Linux version out of the release. */
@@ -14,9 +15,12 @@ const char uts_release[] = CORBEL_UTS_RELEASE;
 const char uts_version[] = CORBEL_UTS_VERSION;
 
 static struct spinlock uts_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
-static struct new_utsname uts = {	/* nodename, domainname: uts_lock */
-	.sysname = "Linux",
+static struct seqcount uts_seq;		/* writers: uts_lock */
+static struct new_utsname uts = {
+	.sysname = CORBEL_UTS_SYSNAME,
 	.nodename = "(none)",
+	.release = CORBEL_UTS_RELEASE,
+	.version = CORBEL_UTS_VERSION,
 #if defined(__x86_64__)
 	.machine = "x86_64",
 #else
@@ -27,21 +31,27 @@ static struct new_utsname uts = {	/* nodename, domainname: uts_lock */
 
 void uts_get(struct new_utsname *out)
 {
-	spin_lock(&uts_lock);
-	*out = uts;
-	spin_unlock(&uts_lock);
-	(void)strscpy(out->release, uts_release, sizeof(out->release));
-	(void)strscpy(out->version, uts_version, sizeof(out->version));
+	u32 seq;
+
+	do {
+		seq = seq_read_begin(&uts_seq);
+		*out = uts;
+	} while (seq_read_retry(&uts_seq, seq));
 }
 
 long sys_uname(struct new_utsname __user *buf)
 {
-	struct new_utsname u;
+	u32 seq;
 
-	uts_get(&u);
-	if (current->personality & 0x0020000)	/* UNAME26 */
-		(void)strscpy(u.release, "2.6.60", sizeof(u.release));
-	return copy_to_user(buf, &u, sizeof(u)) ? -EFAULT : 0;
+	/* Straight from the original; a change meanwhile only means once more. */
+	do {
+		seq = seq_read_begin(&uts_seq);
+		if (copy_to_user(buf, &uts, sizeof(uts)))
+			return -EFAULT;
+	} while (seq_read_retry(&uts_seq, seq));
+	if ((current->personality & UNAME26) && copy_to_user(buf->release, "2.6.60", 7))
+		return -EFAULT;
+	return 0;
 }
 
 static int set_name(char *field, const char *name, size_t len)
@@ -52,7 +62,9 @@ static int set_name(char *field, const char *name, size_t len)
 		return -EINVAL;
 	memcpy(buf, name, len);
 	spin_lock(&uts_lock);
+	seq_write_begin(&uts_seq);
 	memcpy(field, buf, sizeof(buf));
+	seq_write_end(&uts_seq);
 	spin_unlock(&uts_lock);
 	return 0;
 }
