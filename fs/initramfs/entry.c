@@ -169,7 +169,8 @@ static int unpack_regular(struct unpack *u, const char *path, const struct cpio_
 	err = write_contents(u, f, e);
 	if (!err)
 		err = set_attributes(&f->path, e);
-	file_put(f);
+	/* Programs are executed right after: nothing may be open for writing any more. */
+	file_put_now(f);
 	return err;
 }
 

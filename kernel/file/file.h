@@ -97,6 +97,8 @@ static inline struct file *file_get(struct file *f)
 bool file_tryget(struct file *f) __must_check;
 /* The last put closes; runs as task callback when current has one, so any lock may be held. */
 void file_put(struct file *f);
+/* The last put closes at once: may sleep.  For what must be closed when the call returns. */
+void file_put_now(struct file *f);
 
 /* A borrowed or owned file from the current table. */
 struct fd_ref {

@@ -6,7 +6,6 @@
 /* Operations of a file that names a place only, or whose open failed: none. */
 extern const struct file_ops file_dead_ops;
 /* As file_put(), but the last one closes at once: the caller holds no lock. */
-void file_put_now(struct file *f);
 
 struct fdtable {
 	u32 max;
