@@ -1,0 +1,769 @@
+/* Files, names and directories: what open(2) and its family promise. */
+#include "test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
+
+static char base[64];
+
+static void enter(void)
+{
+	snprintf(base, sizeof(base), "/tmp/files.%d", getpid());
+	REQUIRE(!mkdir(base, 0755));
+	REQUIRE(!chdir(base));
+	umask(022);
+}
+
+static int make(const char *name, const char *text)
+{
+	int fd = open(name, O_CREAT | O_WRONLY | O_TRUNC, 0644);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		return -1;
+	return close(fd);
+}
+
+static int content_is(const char *name, const char *text)
+{
+	char buf[256];
+	int fd = open(name, O_RDONLY);
+	ssize_t n = read(fd, buf, sizeof(buf) - 1);
+
+	close(fd);
+	if (n < 0)
+		return 0;
+	buf[n] = 0;
+	return !strcmp(buf, text);
+}
+
+TEST(open_errors)
+{
+	struct stat st;
+
+	enter();
+	CHECK_ERR(open("none", O_RDONLY), ENOENT);
+	CHECK_ERR(open("", O_RDONLY), ENOENT);
+	CHECK_ERR(open((char *)8, O_RDONLY), EFAULT);
+	CHECK(!make("f", "text"));
+	CHECK_ERR(open("f/x", O_RDONLY), ENOTDIR);
+	CHECK_ERR(open("f/", O_RDONLY), ENOTDIR);
+	CHECK_ERR(open("f", O_RDONLY | O_DIRECTORY), ENOTDIR);
+	CHECK_ERR(open("f", O_CREAT | O_EXCL | O_WRONLY, 0644), EEXIST);
+	CHECK_ERR(open(".", O_WRONLY), EISDIR);
+	CHECK_ERR(open("new/", O_CREAT | O_WRONLY, 0644), EISDIR);
+	CHECK(!symlink("f", "l"));
+	CHECK_ERR(open("l", O_RDONLY | O_NOFOLLOW), ELOOP);
+	CHECK(!symlink("loop", "loop"));
+	CHECK_ERR(open("loop", O_RDONLY), ELOOP);
+	CHECK(!symlink("target", "dangling"));
+	CHECK_ERR(open("dangling", O_RDONLY), ENOENT);
+	int fd = open("dangling", O_CREAT | O_WRONLY, 0600);
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK(!stat("target", &st) && st.st_mode == (S_IFREG | 0600));
+	char longname[300];
+	memset(longname, 'a', sizeof(longname));
+	longname[299] = 0;
+	CHECK_ERR(open(longname, O_RDONLY), ENAMETOOLONG);
+	longname[255] = 0;
+	CHECK(!make(longname, "x"));
+	CHECK(content_is(longname, "x"));
+	CHECK(!unlink(longname));
+	static char path[PATH_MAX + 10];
+	memset(path, '/', PATH_MAX + 5);
+	CHECK_ERR(open(path, O_RDONLY), ENAMETOOLONG);
+	path[PATH_MAX - 1] = 0;
+	fd = open(path, O_RDONLY);
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK_ERR(open("f", O_RDONLY | O_TMPFILE | O_CREAT, 0600), EINVAL);
+}
+
+TEST(reading_and_writing)
+{
+	char buf[100];
+	int fd;
+
+	enter();
+	fd = open("f", O_CREAT | O_RDWR, 0644);
+	CHECK_EQ(write(fd, "hello world", 11), 11);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 11);
+	CHECK_EQ(read(fd, buf, 10), 0);
+	CHECK_EQ(lseek(fd, 6, SEEK_SET), 6);
+	CHECK_EQ(read(fd, buf, 100), 5);
+	CHECK(!memcmp(buf, "world", 5));
+	CHECK_EQ(pread(fd, buf, 5, 0), 5);
+	CHECK(!memcmp(buf, "hello", 5));
+	CHECK_EQ(pwrite(fd, "HE", 2, 0), 2);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 11);
+	CHECK_ERR(lseek(fd, -1, SEEK_SET), EINVAL);
+	CHECK_ERR(lseek(fd, 0, 77), EINVAL);
+	CHECK_ERR(pread(fd, buf, 1, -1), EINVAL);
+	lseek(fd, 0, SEEK_SET);
+	CHECK_ERR(syscall(SYS_read, fd, 8L, 5), EFAULT);
+	CHECK_EQ(lseek(fd, 10000, SEEK_SET), 10000);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	struct stat st;
+	CHECK(!fstat(fd, &st));
+	CHECK_EQ(st.st_size, 10001);
+	CHECK_EQ(pread(fd, buf, 1, 5000), 1);
+	CHECK_EQ(buf[0], 0);
+	CHECK_EQ(lseek(fd, 0, SEEK_HOLE), 4096);
+	CHECK_EQ(lseek(fd, 4096, SEEK_DATA), 8192);
+	CHECK_ERR(lseek(fd, 10001, SEEK_DATA), ENXIO);
+	struct iovec v[3] = { { buf, 2 }, { buf + 10, 0 }, { buf + 20, 9 } };
+	lseek(fd, 0, SEEK_SET);
+	CHECK_EQ(readv(fd, v, 3), 11);
+	CHECK(!memcmp(buf, "HE", 2) && !memcmp(buf + 20, "llo world", 9));
+	CHECK_EQ(pwritev(fd, v, 3, 100), 11);
+	CHECK_EQ(preadv2(fd, v, 1, 100, 0), 2);
+	close(fd);
+	CHECK_ERR(read(fd, buf, 1), EBADF);
+	fd = open("f", O_WRONLY | O_APPEND);
+	CHECK_ERR(read(fd, buf, 1), EBADF);
+	CHECK_EQ(pwrite(fd, "end", 3, 0), 3);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 10004);
+	CHECK(!ftruncate(fd, 5));
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 5);
+	close(fd);
+	CHECK(content_is("f", "HEllo"));
+	CHECK(!truncate("f", 8));
+	CHECK(!truncate("f", 3));
+	CHECK(content_is("f", "HEl"));
+	CHECK_ERR(truncate("f", -1), EINVAL);
+	CHECK_ERR(truncate(".", 0), EISDIR);
+	fd = open("f", O_RDONLY);
+	CHECK_ERR(ftruncate(fd, 0), EINVAL);
+	CHECK_ERR(write(fd, "x", 1), EBADF);
+	close(fd);
+	fd = open(".", O_RDONLY);
+	CHECK_ERR(read(fd, buf, 1), EISDIR);
+	close(fd);
+}
+
+TEST(size_limit)
+{
+	struct rlimit r = { 1000, 1000 };
+	char buf[600];
+	int fd;
+
+	enter();
+	signal(SIGXFSZ, SIG_IGN);
+	fd = open("f", O_CREAT | O_RDWR, 0644);
+	CHECK(!setrlimit(RLIMIT_FSIZE, &r));
+	CHECK_EQ(write(fd, buf, 600), 600);
+	CHECK_EQ(write(fd, buf, 600), 400);
+	CHECK_ERR(write(fd, buf, 600), EFBIG);
+	CHECK_ERR(ftruncate(fd, 2000), EFBIG);
+}
+
+TEST(stat_and_times)
+{
+	struct stat a, b;
+	struct timespec ts[2] = { { 1000, 5 }, { 2000, 7 } };
+	struct statx sx;
+
+	enter();
+	CHECK(!make("f", "12345"));
+	CHECK(!stat("f", &a));
+	CHECK_EQ(a.st_mode, S_IFREG | 0644);
+	CHECK_EQ(a.st_nlink, 1);
+	CHECK_EQ(a.st_size, 5);
+	CHECK_EQ(a.st_blocks, 8);
+	CHECK(!link("f", "g"));
+	CHECK(!stat("g", &b));
+	CHECK_EQ(a.st_ino, b.st_ino);
+	CHECK_EQ(b.st_nlink, 2);
+	CHECK_ERR(link("f", "g"), EEXIST);
+	CHECK_ERR(link(".", "h"), EPERM);
+	CHECK(!utimensat(AT_FDCWD, "f", ts, 0));
+	CHECK(!stat("f", &a));
+	CHECK_EQ(a.st_atim.tv_sec, 1000);
+	CHECK_EQ(a.st_mtim.tv_nsec, 7);
+	ts[0].tv_nsec = UTIME_OMIT;
+	ts[1].tv_nsec = UTIME_NOW;
+	CHECK(!utimensat(AT_FDCWD, "f", ts, 0));
+	CHECK(!stat("f", &a));
+	CHECK_EQ(a.st_atim.tv_sec, 1000);
+	CHECK(a.st_mtim.tv_sec > 2000);
+	ts[0].tv_nsec = 1000000000;
+	CHECK_ERR(utimensat(AT_FDCWD, "f", ts, 0), EINVAL);
+	CHECK(!statx(AT_FDCWD, "f", 0, STATX_ALL, &sx));
+	CHECK_EQ(sx.stx_size, 5);
+	CHECK(sx.stx_mask & STATX_BASIC_STATS);
+	CHECK_ERR(statx(AT_FDCWD, "f", 0x40000000, STATX_ALL, &sx), EINVAL);
+	CHECK_ERR(stat("f", (void *)8), EFAULT);
+	CHECK(!symlink("f", "l"));
+	CHECK(!lstat("l", &a) && S_ISLNK(a.st_mode));
+	CHECK_EQ(a.st_size, 1);
+	CHECK(!fstatat(AT_FDCWD, "l", &a, 0) && S_ISREG(a.st_mode));
+	int fd = open("f", O_RDONLY);
+	CHECK(!fstatat(fd, "", &a, AT_EMPTY_PATH));
+	CHECK_EQ(a.st_ino, b.st_ino);
+	CHECK_ERR(fstatat(fd, "x", &a, 0), ENOTDIR);
+	CHECK_ERR(fstatat(99, "x", &a, 0), EBADF);
+	CHECK_ERR(fstat(99, &a), EBADF);
+	close(fd);
+	CHECK(!chmod("f", 04711));
+	CHECK(!stat("f", &a));
+	CHECK_EQ(a.st_mode & 07777, 04711);
+	CHECK(!access("f", R_OK | W_OK));
+	CHECK_ERR(access("none", F_OK), ENOENT);
+	CHECK_ERR(access("f", 16), EINVAL);
+}
+
+TEST(directories)
+{
+	struct stat st;
+	char cwd[PATH_MAX], buf[256];
+
+	enter();
+	CHECK(!mkdir("d", 0777));
+	CHECK(!stat("d", &st));
+	CHECK_EQ(st.st_mode, S_IFDIR | 0755);
+	CHECK_EQ(st.st_nlink, 2);
+	CHECK_ERR(mkdir("d", 0777), EEXIST);
+	CHECK_ERR(mkdir("none/x", 0777), ENOENT);
+	CHECK_ERR(mkdir("/", 0777), EEXIST);
+	CHECK(!mkdir("d/e/", 0777));
+	CHECK(!stat("d", &st));
+	CHECK_EQ(st.st_nlink, 3);
+	CHECK_ERR(rmdir("d"), ENOTEMPTY);
+	CHECK_ERR(unlink("d"), EISDIR);
+	CHECK_ERR(rmdir("d/."), EINVAL);
+	CHECK_ERR(rmdir("d/e/.."), ENOTEMPTY);
+	CHECK(!chdir("d/e"));
+	CHECK(getcwd(cwd, sizeof(cwd)) && !strncmp(cwd, base, strlen(base)) &&
+	      !strcmp(cwd + strlen(base), "/d/e"));
+	CHECK_ERR(syscall(SYS_getcwd, cwd, 3), ERANGE);
+	CHECK(!rmdir("../e"));
+	CHECK_ERR(syscall(SYS_getcwd, cwd, sizeof(cwd)), ENOENT);
+	CHECK_ERR(open("x", O_CREAT | O_WRONLY, 0644), ENOENT);
+	CHECK(!chdir(".."));
+	CHECK(!chdir(base));
+	CHECK(!make("f", ""));
+	CHECK_ERR(rmdir("f"), ENOTDIR);
+	CHECK_ERR(chdir("f"), ENOTDIR);
+	CHECK(!symlink("somewhere/else", "l"));
+	CHECK_EQ(readlink("l", buf, sizeof(buf)), 14);
+	CHECK_EQ(readlink("l", buf, 4), 4);
+	CHECK_ERR(readlink("f", buf, 10), EINVAL);
+	CHECK_ERR(readlink("l", buf, 0), EINVAL);
+	CHECK_ERR(symlink("", "m"), ENOENT);
+	CHECK_ERR(unlink("l/"), ENOTDIR);
+	CHECK(!unlink("l"));
+	CHECK_ERR(unlink("f/"), ENOTDIR);
+	CHECK_ERR(unlinkat(AT_FDCWD, "f", 4), EINVAL);
+}
+
+TEST(renames)
+{
+	struct stat a, b;
+
+	enter();
+	CHECK(!make("a", "A") && !make("b", "B"));
+	CHECK(!rename("a", "b"));
+	CHECK(content_is("b", "A"));
+	CHECK_ERR(rename("a", "b"), ENOENT);
+	CHECK(!mkdir("d", 0755) && !mkdir("e", 0755) && !mkdir("d/sub", 0755));
+	CHECK_ERR(rename("b", "d"), EISDIR);
+	CHECK_ERR(rename("d", "b"), ENOTDIR);
+	CHECK_ERR(rename("d", "d/sub/x"), EINVAL);
+	CHECK_ERR(rename("d/sub", "d"), ENOTEMPTY);
+	CHECK(!rename("d", "e"));
+	CHECK_ERR(stat("d", &a), ENOENT);
+	CHECK(!stat("e", &a));
+	CHECK_EQ(a.st_nlink, 3);
+	CHECK(!mkdir("g", 0755));
+	CHECK_ERR(rename("g", "e"), ENOTEMPTY);
+	CHECK(!rename("b", "g/a-name-that-is-longer-than-thirty-one-characters"));
+	CHECK(!rename("g/a-name-that-is-longer-than-thirty-one-characters", "c"));
+	CHECK(content_is("c", "A"));
+	CHECK(!make("x", "X"));
+	CHECK_ERR(syscall(SYS_renameat2, AT_FDCWD, "c", AT_FDCWD, "x", 1), EEXIST);
+	CHECK(!syscall(SYS_renameat2, AT_FDCWD, "c", AT_FDCWD, "x", 2));
+	CHECK(content_is("c", "X") && content_is("x", "A"));
+	CHECK(!syscall(SYS_renameat2, AT_FDCWD, "c", AT_FDCWD, "e/sub", 2));
+	CHECK(!stat("c", &a) && S_ISDIR(a.st_mode));
+	CHECK(!stat(".", &a) && !stat("c/..", &b));
+	CHECK_EQ(a.st_ino, b.st_ino);
+	CHECK(content_is("e/sub", "X"));
+	CHECK_ERR(syscall(SYS_renameat2, AT_FDCWD, "c", AT_FDCWD, "none", 2), ENOENT);
+	CHECK_ERR(syscall(SYS_renameat2, AT_FDCWD, "c", AT_FDCWD, "x", 3), EINVAL);
+	CHECK(!link("x", "y"));
+	CHECK(!rename("x", "y"));
+	CHECK(!stat("x", &a) && !stat("y", &b));
+	CHECK_ERR(rename(".", "z"), EBUSY);
+}
+
+static int count_entries(const char *dir, int *dots)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int n = 0;
+
+	*dots = 0;
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.')
+			++*dots;
+		else
+			n++;
+	}
+	closedir(d);
+	return n;
+}
+
+TEST(reading_directories)
+{
+	char name[64];
+	int dots;
+
+	enter();
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "file-number-%d", i);
+		REQUIRE(!make(name, ""));
+	}
+	CHECK_EQ(count_entries(".", &dots), 500);
+	CHECK_EQ(dots, 2);
+	/* Removing while reading loses nothing, and seekdir goes back to a place. */
+	DIR *d = opendir(".");
+	struct dirent *e;
+	int removed = 0;
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		CHECK(!unlink(e->d_name));
+		removed++;
+	}
+	CHECK_EQ(removed, 500);
+	closedir(d);
+	CHECK_EQ(count_entries(".", &dots), 0);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "n%d", i);
+		REQUIRE(!make(name, ""));
+	}
+	d = opendir(".");
+	for (int i = 0; i < 10; i++)
+		e = readdir(d);
+	long where = telldir(d);
+	e = readdir(d);
+	memcpy(name, e->d_name, strlen(e->d_name) + 1);
+	while (readdir(d))
+		;
+	seekdir(d, where);
+	e = readdir(d);
+	CHECK(e && !strcmp(e->d_name, name));
+	closedir(d);
+	int fd = open(".", O_RDONLY);
+	char small[8];
+	CHECK_ERR(syscall(SYS_getdents64, fd, small, sizeof(small)), EINVAL);
+	close(fd);
+	fd = open("n1", O_RDONLY);
+	CHECK_ERR(syscall(SYS_getdents64, fd, name, sizeof(name)), ENOTDIR);
+	close(fd);
+}
+
+TEST(descriptors)
+{
+	int fd, fd2;
+
+	enter();
+	fd = open("f", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(fcntl(fd, F_GETFL), O_RDWR | 0100000);
+	fd2 = dup(fd);
+	CHECK_EQ(fcntl(fd2, F_GETFD), 0);
+	CHECK_EQ(fcntl(fd, F_DUPFD_CLOEXEC, 100), 100);
+	CHECK_EQ(fcntl(100, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(dup2(fd, 200), 200);
+	CHECK_EQ(dup2(fd, fd), fd);
+	CHECK_ERR(dup2(99, 99), EBADF);
+	CHECK_ERR(syscall(SYS_dup3, fd, fd, 0), EINVAL);
+	CHECK_EQ(syscall(SYS_dup3, fd, 300, O_CLOEXEC), 300);
+	CHECK(!fcntl(fd, F_SETFL, O_APPEND | O_NONBLOCK));
+	CHECK_EQ(fcntl(fd2, F_GETFL), O_RDWR | O_APPEND | O_NONBLOCK | 0100000);
+	CHECK(!syscall(SYS_close_range, 100, 250, 0));
+	CHECK_ERR(fcntl(100, F_GETFD), EBADF);
+	CHECK_ERR(fcntl(200, F_GETFD), EBADF);
+	CHECK_EQ(fcntl(300, F_GETFD), FD_CLOEXEC);
+	CHECK_ERR(close(100), EBADF);
+	CHECK_ERR(syscall(SYS_close_range, 5, 4, 0), EINVAL);
+	struct rlimit r = { 10, 10 };
+	CHECK(!setrlimit(RLIMIT_NOFILE, &r));
+	while ((fd = dup(0)) >= 0)
+		;
+	CHECK_EQ(errno, EMFILE);
+	CHECK_ERR(dup2(0, 10), EBADF);
+	CHECK_ERR(fcntl(0, F_DUPFD, 10), EINVAL);
+	int on = 1;
+	CHECK_ERR(ioctl(fd2, TCGETS, &on), ENOTTY);
+	CHECK(!ioctl(fd2, FIOCLEX));
+	CHECK_EQ(fcntl(fd2, F_GETFD), FD_CLOEXEC);
+	int p = open("f", O_PATH);
+	(void)p;
+}
+
+TEST(o_path_and_tmpfile)
+{
+	char text[64], link_name[64];
+	int fd;
+
+	enter();
+	CHECK(!make("f", "data"));
+	fd = open("f", O_PATH);
+	CHECK(fd >= 0);
+	CHECK_ERR(read(fd, text, 1), EBADF);
+	CHECK_EQ(fcntl(fd, F_GETFL) & O_PATH, O_PATH);
+	struct stat st;
+	CHECK(!fstat(fd, &st));
+	close(fd);
+	fd = open(".", O_TMPFILE | O_RDWR, 0600);
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, "anonymous", 9), 9);
+	CHECK(!fstat(fd, &st));
+	CHECK_EQ(st.st_nlink, 0);
+	if (!access("/proc/self/fd", F_OK)) {
+		snprintf(link_name, sizeof(link_name), "/proc/self/fd/%d", fd);
+		CHECK(!linkat(AT_FDCWD, link_name, AT_FDCWD, "named", AT_SYMLINK_FOLLOW));
+		CHECK(content_is("named", "anonymous"));
+	}
+	close(fd);
+	CHECK_ERR(open(".", O_TMPFILE | O_RDONLY, 0600), EINVAL);
+}
+
+TEST(openat2_scopes)
+{
+	struct open_how how = { .flags = O_RDONLY };
+
+	enter();
+	CHECK(!mkdir("d", 0755) && !make("d/f", "x") && !symlink("/etc", "d/abs") &&
+	      !symlink("../up", "d/up") && !make("up", "y"));
+	int d = open("d", O_RDONLY | O_DIRECTORY);
+	how.resolve = RESOLVE_BENEATH;
+	int fd = (int)syscall(SYS_openat2, d, "f", &how, sizeof(how));
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK_ERR(syscall(SYS_openat2, d, "../up", &how, sizeof(how)), EXDEV);
+	CHECK_ERR(syscall(SYS_openat2, d, "up", &how, sizeof(how)), EXDEV);
+	CHECK_ERR(syscall(SYS_openat2, d, "abs", &how, sizeof(how)), EXDEV);
+	CHECK_ERR(syscall(SYS_openat2, d, "/f", &how, sizeof(how)), EXDEV);
+	how.resolve = RESOLVE_IN_ROOT;
+	fd = (int)syscall(SYS_openat2, d, "/f", &how, sizeof(how));
+	CHECK(fd >= 0);
+	close(fd);
+	fd = (int)syscall(SYS_openat2, d, "../../f", &how, sizeof(how));
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK_ERR(syscall(SYS_openat2, d, "up", &how, sizeof(how)), ELOOP);	/* "up" is itself there */
+	how.resolve = RESOLVE_NO_SYMLINKS;
+	CHECK_ERR(syscall(SYS_openat2, d, "up", &how, sizeof(how)), ELOOP);
+	how.resolve = 0x1000;
+	CHECK_ERR(syscall(SYS_openat2, d, "f", &how, sizeof(how)), EINVAL);
+	CHECK_ERR(syscall(SYS_openat2, d, "f", &how, 8), EINVAL);
+}
+
+TEST(permissions)
+{
+	int fd;
+
+	enter();
+	if (getuid())
+		exit(0);
+	CHECK(!mkdir("closed", 0700) && !make("closed/f", "x") && !make("secret", "x") &&
+	      !chmod("secret", 0600) && !mkdir("sticky", 0777) && !chmod("sticky", 01777) &&
+	      !make("sticky/f", "x") && !mkdir("sg", 0777) && !chown("sg", 0, 77) && !chmod("sg", 02777));
+	fd = open("sg/f", O_CREAT | O_WRONLY, 0644);
+	struct stat st;
+	CHECK(!fstat(fd, &st));
+	CHECK_EQ(st.st_gid, 77);
+	close(fd);
+	CHECK(!mkdir("sg/d", 0755) && !stat("sg/d", &st));
+	CHECK_EQ(st.st_mode & 07777, 02755);
+	REQUIRE(!setgid(1000) && !setuid(1000));
+	CHECK_ERR(open("closed/f", O_RDONLY), EACCES);
+	CHECK_ERR(open("secret", O_RDONLY), EACCES);
+	CHECK_ERR(access("secret", R_OK), EACCES);
+	CHECK_ERR(chmod("secret", 0666), EPERM);
+	CHECK_ERR(chown("secret", 1000, 1000), EPERM);
+	CHECK_ERR(unlink("sticky/f"), EPERM);
+	CHECK_ERR(unlink("secret"), EACCES);
+	CHECK_ERR(mkdir("x", 0777), EACCES);
+	CHECK(!make("sticky/mine", "x") && !unlink("sticky/mine"));
+	CHECK_ERR(mount("none", "sticky", "tmpfs", 0, NULL), EPERM);
+	CHECK_ERR(chroot("/"), EPERM);
+	CHECK_ERR(mknod("sticky/dev", S_IFCHR | 0600, 0x103), EPERM);
+	CHECK(!mknod("sticky/fifo", S_IFIFO | 0600, 0));
+}
+
+TEST(record_locks)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 10 };
+	int fd, status;
+
+	enter();
+	fd = open("f", O_CREAT | O_RDWR, 0644);
+	CHECK(!fcntl(fd, F_SETLK, &l));
+	pid_t pid = fork();
+	if (!pid) {
+		struct flock g = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
+		int ok = !fcntl(fd, F_GETLK, &g) && g.l_type == F_WRLCK && g.l_start == 10 &&
+			 g.l_len == 10 && g.l_pid == getppid();
+
+		g = (struct flock){ .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 15, .l_len = 1 };
+		ok = ok && fcntl(fd, F_SETLK, &g) == -1 && errno == EAGAIN;
+		g.l_start = 20;
+		ok = ok && !fcntl(fd, F_SETLK, &g);
+		/* Waits until the parent lets go. */
+		g.l_start = 15;
+		ok = ok && !fcntl(fd, F_SETLKW, &g);
+		_exit(!ok);
+	}
+	usleep(50000);
+	l.l_type = F_UNLCK;
+	CHECK(!fcntl(fd, F_SETLK, &l));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	l.l_type = F_WRLCK;
+	l.l_pid = 0;
+	CHECK(!fcntl(fd, F_OFD_SETLK, &l));
+	int fd2 = open("f", O_RDWR);
+	CHECK_ERR(fcntl(fd2, F_OFD_SETLK, &l), EAGAIN);
+	close(fd);
+	CHECK(!fcntl(fd2, F_OFD_SETLK, &l));
+	CHECK(!flock(fd2, LOCK_EX));
+	int fd3 = open("f", O_RDWR);
+	CHECK_ERR(flock(fd3, LOCK_EX | LOCK_NB), EWOULDBLOCK);
+	CHECK(!flock(fd2, LOCK_SH));
+	CHECK(!flock(fd3, LOCK_SH | LOCK_NB));
+	CHECK_ERR(flock(fd3, 77), EINVAL);
+}
+
+TEST(mounts)
+{
+	struct statfs fs;
+	struct stat a, b;
+
+	enter();
+	if (getuid())
+		exit(0);
+	CHECK(!mkdir("m", 0755) && !mkdir("b", 0755));
+	if (mount("none", "m", "tmpfs", 0, "size=64k,nr_inodes=10,mode=700")) {
+		if (errno == EPERM)
+			exit(0);	/* a container */
+		CHECK(0);
+	}
+	CHECK(!statfs("m", &fs));
+	CHECK_EQ(fs.f_type, 0x01021994);
+	CHECK_EQ(fs.f_blocks, 16);
+	CHECK_EQ(fs.f_files, 10);
+	CHECK(!stat("m", &a) && !stat(".", &b));
+	CHECK(a.st_dev != b.st_dev);
+	CHECK_EQ(a.st_mode & 07777, 0700);
+	CHECK(!stat("m/..", &a));
+	CHECK_EQ(a.st_ino, b.st_ino);
+	int fd = open("m/f", O_CREAT | O_RDWR, 0644);
+	static char buf[70000];
+	CHECK_EQ(write(fd, buf, sizeof(buf)), 65536);
+	CHECK_ERR(write(fd, buf, 1), ENOSPC);
+	CHECK_ERR(umount("m"), EBUSY);
+	CHECK(!ftruncate(fd, 0));
+	CHECK_EQ(write(fd, buf, 10), 10);
+	close(fd);
+	for (int i = 0; i < 8; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "m/%d", i);
+		CHECK(!make(name, ""));
+	}
+	CHECK_ERR(open("m/many", O_CREAT | O_WRONLY, 0644), ENOSPC);
+	CHECK(!mount("m", "b", NULL, MS_BIND, NULL));
+	CHECK(!access("b/3", F_OK));
+	CHECK_ERR(rename("m/3", "b/33"), EXDEV);
+	CHECK(!mount(NULL, "b", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	CHECK_ERR(open("b/3", O_WRONLY), EROFS);
+	CHECK_ERR(unlink("b/3"), EROFS);
+	CHECK(!unlink("m/3"));
+	CHECK_ERR(rmdir("m"), EBUSY);
+	CHECK(!umount("b"));
+	CHECK_ERR(umount("b"), EINVAL);
+	CHECK_ERR(mount("none", "m", "nonesuch", 0, NULL), ENODEV);
+	CHECK_ERR(mount("none", "m", "tmpfs", 0, "bogus=1"), EINVAL);
+	CHECK(!mount(NULL, "m", NULL, MS_PRIVATE, NULL));
+	CHECK(!mkdir("m2", 0755) && !mount("m", "m2", NULL, MS_MOVE, NULL));
+	CHECK(!access("m2/4", F_OK));
+	fd = open("m2/4", O_RDONLY);
+	CHECK(!umount2("m2", MNT_DETACH));
+	CHECK(fd >= 0 && access("m2/4", F_OK));
+	close(fd);
+}
+
+TEST(extended_attributes)
+{
+	char buf[64];
+
+	enter();
+	CHECK(!make("f", ""));
+	if (setxattr("f", "trusted.a", "value", 5, 0)) {
+		CHECK(errno == EPERM || errno == ENOTSUP);
+		exit(0);
+	}
+	CHECK_EQ(getxattr("f", "trusted.a", buf, sizeof(buf)), 5);
+	CHECK_EQ(getxattr("f", "trusted.a", buf, 0), 5);
+	CHECK_ERR(getxattr("f", "trusted.a", buf, 2), ERANGE);
+	CHECK_ERR(getxattr("f", "trusted.none", buf, 2), ENODATA);
+	CHECK_ERR(setxattr("f", "trusted.a", "v", 1, XATTR_CREATE), EEXIST);
+	CHECK_ERR(setxattr("f", "trusted.b", "v", 1, XATTR_REPLACE), ENODATA);
+	CHECK(listxattr("f", buf, sizeof(buf)) >= 10);
+	CHECK(!removexattr("f", "trusted.a"));
+	CHECK_ERR(removexattr("f", "trusted.a"), ENODATA);
+	CHECK_ERR(setxattr("f", "bogus", "v", 1, 0), EOPNOTSUPP);
+}
+
+TEST(memfd_and_seals)
+{
+	int fd = memfd_create("name", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char *p;
+
+	enter();
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, "0123456789", 10), 10);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), 0);
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED && p[3] == '3');
+	CHECK_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+	munmap(p, 4096);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+	CHECK_ERR(ftruncate(fd, 5), EPERM);
+	CHECK_ERR(ftruncate(fd, 50), EPERM);
+	CHECK_EQ(pwrite(fd, "x", 1, 0), 1);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL));
+	CHECK_ERR(pwrite(fd, "x", 1, 0), EPERM);
+	CHECK_ERR(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+	CHECK_EQ((long)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), -1);
+	p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED && p[0] == 'x');
+	close(fd);
+	fd = memfd_create("name", 0);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
+	CHECK_ERR(memfd_create("name", 0x100), EINVAL);
+	close(fd);
+	fd = open("f", O_CREAT | O_RDWR, 0644);
+	CHECK(!fallocate(fd, 0, 0, 10000));
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 10000);
+	CHECK_EQ(pwrite(fd, "data", 4, 5000), 4);
+	CHECK(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, 4096));
+	char c = 1;
+	CHECK_EQ(pread(fd, &c, 1, 5000), 1);
+	CHECK_EQ(c, 0);
+	CHECK_ERR(fallocate(fd, 0, -1, 10), EINVAL);
+}
+
+TEST(copies_between_files)
+{
+	char buf[64];
+	off_t off = 2;
+	int a, b, p[2];
+
+	enter();
+	CHECK(!make("a", "0123456789"));
+	a = open("a", O_RDONLY);
+	b = open("b", O_CREAT | O_RDWR, 0644);
+	CHECK_EQ(sendfile(b, a, &off, 5), 5);
+	CHECK_EQ(off, 7);
+	CHECK_EQ(sendfile(b, a, NULL, 100), 10);
+	CHECK(content_is("b", "234560123456789"));
+	loff_t in = 0, out = 1;
+	CHECK_EQ(copy_file_range(a, &in, b, &out, 3, 0), 3);
+	CHECK(content_is("b", "201260123456789"));
+	CHECK(!pipe(p));
+	off = 0;
+	CHECK_EQ(sendfile(p[1], a, &off, 4), 4);
+	CHECK_EQ(read(p[0], buf, sizeof(buf)), 4);
+	CHECK(!memcmp(buf, "0123", 4));
+	in = 1;
+	CHECK_EQ(splice(a, &in, p[1], NULL, 4, 0), 4);
+	CHECK_EQ(splice(p[0], NULL, b, NULL, 4, 0), 4);
+	CHECK(content_is("b", "2012601234567891234"));
+}
+
+/* Two threads rename, two look up: a name is always one of the two. */
+static volatile int stop;
+static void *renamer(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 3000; i++) {
+		rename("d1/moving", "d2/moving");
+		rename("d2/moving", "d1/moving");
+	}
+	stop = 1;
+	return NULL;
+}
+
+static void *looker(void *arg)
+{
+	long found = 0;
+	struct stat st;
+
+	(void)arg;
+	while (!stop) {
+		found += !stat("d1/moving/file", &st);
+		found += !stat("d2/moving/file", &st);
+		if (stat("d1/fixed", &st))
+			return (void *)-1;
+	}
+	return (void *)found;
+}
+
+static void *churner(void *arg)
+{
+	char name[32];
+
+	for (int i = 0; i < 2000; i++) {
+		snprintf(name, sizeof(name), "d%d/c%d", i % 2 + 1, i % 7);
+		int fd = open(name, O_CREAT | O_RDWR, 0644);
+
+		if (fd >= 0)
+			close(fd);
+		unlink(name);
+	}
+	return arg;
+}
+
+TEST(names_under_stress)
+{
+	pthread_t t[6];
+	void *r;
+
+	enter();
+	CHECK(!mkdir("d1", 0755) && !mkdir("d2", 0755) && !mkdir("d1/moving", 0755) &&
+	      !make("d1/moving/file", "") && !make("d1/fixed", ""));
+	pthread_create(&t[0], NULL, renamer, NULL);
+	pthread_create(&t[1], NULL, looker, NULL);
+	pthread_create(&t[2], NULL, looker, NULL);
+	pthread_create(&t[3], NULL, churner, NULL);
+	pthread_create(&t[4], NULL, churner, NULL);
+	for (int i = 0; i < 5; i++) {
+		pthread_join(t[i], &r);
+		CHECK((long)r >= 0);
+	}
+}
+
+int main(void)
+{
+	return test_run();
+}
