@@ -170,7 +170,7 @@ static int advise_vma(struct vma **vp, u64 from, u64 to, int advice)
 	case MADV_REMOVE:
 		return advise_remove(v, from, to);
 	case MADV_WILLNEED:
-		return v->cache || v->file ? 0 : -EBADF;
+		return 0;		/* what there is, is in memory */
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return v->flags & (VM_LOCKED | VM_PFNMAP) ? -EINVAL : 0;
