@@ -165,6 +165,18 @@ static int anon_flags(u32 flags, u64 *vm)
 	}
 }
 
+int mm_map_zero(struct vma *v)
+{
+	file_put(v->file);
+	v->file = NULL;
+	if (v->flags & VM_SHARED) {
+		v->pgoff = 0;
+		return mm_shared_create(vma_pages(v), &v->cache);
+	}
+	v->pgoff = v->start >> PAGE_SHIFT;
+	return 0;
+}
+
 /* Gives a new VMA what it maps. */
 static int attach_backing(struct vma *v, struct file *file)
 {

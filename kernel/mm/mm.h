@@ -144,6 +144,8 @@ int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 	   u64 *out) __must_check;
 int mm_unmap(struct mm *mm, u64 addr, u64 len) __must_check;
 int mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot) __must_check;
+/* For the mmap op of /dev/zero: the mapping is as one without a file. */
+int mm_map_zero(struct vma *v) __must_check;
 /* A mapping whose pages come from @ops only (vDSO, devices). */
 int mm_map_special(struct mm *mm, u64 addr, u64 len, u64 vm_flags, const struct vma_ops *ops,
 		   void *private_data, u64 *out) __must_check;
