@@ -47,7 +47,7 @@ static void handle_event(struct tty *tty, const struct ntty_event *ev)
 		if (tty->ops->flush)
 			tty->ops->flush(tty);
 		if (tty->ops->input_flushed)
-			tty->ops->input_flushed(tty);
+			tty->ops->input_flushed(tty, false);
 	}
 	if ((ev->start || ev->stop) && tty->ops->flow)
 		tty->ops->flow(tty, ev->start);
@@ -399,7 +399,7 @@ void tty_flush_input(struct tty *tty)
 	n->lnext = n->erasing = n->pushed = false;
 	memset(n->line_end, 0, sizeof(n->line_end));
 	if (tty->ops->input_flushed)
-		tty->ops->input_flushed(tty);
+		tty->ops->input_flushed(tty, true);
 	spin_unlock_irq(&tty->spin);
 	tty_input_taken(tty);
 }

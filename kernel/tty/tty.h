@@ -34,7 +34,8 @@ struct tty_ops {
 	size_t (*pending)(const struct tty *tty);	/* written, not sent; also without the lock */
 	void (*flush)(struct tty *tty);			/* drops what is pending */
 	void (*flow)(struct tty *tty, bool go);		/* the output starts or stops */
-	void (*input_flushed)(struct tty *tty);		/* the input is gone, also what waits before it */
+	/* The input is gone; @all: what waits in front of the line discipline shall go too. */
+	void (*input_flushed)(struct tty *tty, bool all);
 
 	/* No spinlock held. */
 	void (*input_room)(struct tty *tty);		/* a reader made room */
@@ -63,7 +64,7 @@ struct tty {
 	bool xoff_sent;			/* IXOFF: the other side was asked to wait */
 	bool dead;			/* hung up for ever: no new session, no open */
 	bool exclusive;			/* TIOCEXCL */
-	u32 opens;			/* lock */
+	u32 opens;			/* lock; a pseudo terminal's master counts as one */
 	/* +1; changed under tasklist_lock and spin, read under either. */
 	struct pid *session, *pgrp;
 	struct wait_queue read_wait, write_wait;
