@@ -1,0 +1,116 @@
+/* /proc/meminfo, vmstat, slabinfo, buddyinfo. */
+#include <fs/proc/proc_impl.h>
+
+#include <kernel/frame/frame.h>
+#include <kernel/mm/mm.h>
+#include <kernel/pagecache/pagecache.h>
+#include <kernel/vmap/vmap.h>
+
+static void kb(struct seq *s, const char *name, u64 pages)
+{
+	seq_printf(s, "%-16s%8llu kB\n", name, (unsigned long long)(pages << (PAGE_SHIFT - 10)));
+}
+
+struct slab_sum {
+	u64 reclaimable, unreclaimable;	/* frames */
+};
+
+static int slab_add(const struct slab_info *i, void *ctx)
+{
+	struct slab_sum *sum = ctx;
+
+	if (i->flags & SLAB_RECLAIM)
+		sum->reclaimable += i->frames;
+	else
+		sum->unreclaimable += i->frames;
+	return 0;
+}
+
+int proc_meminfo(struct seq *s, void *v)
+{
+	u64 cache = pagecache_total_pages(), shmem = pagecache_memory_pages();
+	u64 file = cache > shmem ? cache - shmem : 0;
+	struct slab_sum slab = { 0, 0 };
+	struct frame_stats f;
+	struct vmap_stats vm;
+
+	(void)v;
+	frame_stats(&f);
+	vmap_stats(&vm);
+	(void)slab_for_each(slab_add, &slab);
+	kb(s, "MemTotal:", f.total);
+	kb(s, "MemFree:", f.free);
+	kb(s, "MemAvailable:", f.free + file + slab.reclaimable > f.min_free
+				       ? f.free + file + slab.reclaimable - f.min_free
+				       : 0);
+	kb(s, "Buffers:", 0);
+	kb(s, "Cached:", cache);
+	kb(s, "SwapCached:", 0);
+	kb(s, "Active:", f.by_type[FRAME_ANON] + file);
+	kb(s, "Inactive:", shmem);
+	kb(s, "Active(anon):", f.by_type[FRAME_ANON]);
+	kb(s, "Inactive(anon):", shmem);
+	kb(s, "Active(file):", file);
+	kb(s, "Inactive(file):", 0);
+	kb(s, "Unevictable:", 0);
+	kb(s, "Mlocked:", 0);
+	kb(s, "SwapTotal:", 0);
+	kb(s, "SwapFree:", 0);
+	kb(s, "Dirty:", 0);
+	kb(s, "Writeback:", 0);
+	kb(s, "AnonPages:", f.by_type[FRAME_ANON]);
+	kb(s, "Shmem:", shmem);
+	kb(s, "KReclaimable:", slab.reclaimable);
+	kb(s, "Slab:", slab.reclaimable + slab.unreclaimable);
+	kb(s, "SReclaimable:", slab.reclaimable);
+	kb(s, "SUnreclaim:", slab.unreclaimable);
+	kb(s, "KernelStack:", f.by_type[FRAME_STACK]);
+	kb(s, "PageTables:", f.by_type[FRAME_PGTABLE]);
+	kb(s, "CommitLimit:", mm_commit_limit_pages());
+	kb(s, "Committed_AS:", mm_committed_pages());
+	kb(s, "VmallocTotal:", vm.total >> PAGE_SHIFT);
+	kb(s, "VmallocUsed:", vm.used >> PAGE_SHIFT);
+	kb(s, "VmallocChunk:", 0);
+	return 0;
+}
+
+int proc_vmstat(struct seq *s, void *v)
+{
+	struct frame_stats f;
+	struct mm_events e;
+
+	(void)v;
+	frame_stats(&f);
+	mm_events(&e);
+	seq_printf(s, "nr_free_pages %llu\nnr_anon_pages %llu\nnr_file_pages %llu\n", f.free,
+		   f.by_type[FRAME_ANON], pagecache_total_pages());
+	seq_printf(s, "nr_shmem %llu\nnr_page_table_pages %llu\nnr_kernel_stack %llu\n",
+		   pagecache_memory_pages(), f.by_type[FRAME_PGTABLE],
+		   f.by_type[FRAME_STACK] << (PAGE_SHIFT - 10));
+	seq_printf(s, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgalloc_normal %llu\npgfree %llu\n", f.allocs,
+		   f.frees);
+	seq_printf(s, "pgfault %llu\npgmajfault %llu\noom_kill %llu\n", e.pgfault, e.pgmajfault, e.oom_kill);
+	seq_printf(s, "vmacache_find_calls %llu\nvmacache_find_hits %llu\n", e.vmacache_calls,
+		   e.vmacache_hits);
+	return 0;
+}
+
+static int slabinfo_line(const struct slab_info *i, void *ctx)
+{
+	u64 slabs = i->frames_per_slab ? i->frames / i->frames_per_slab : 0;
+
+	seq_printf(ctx, "%-17s %6llu %6llu %6zu %4u %4u : tunables %4u %4u %4u : slabdata %6llu %6llu %6u\n",
+		   i->name, i->active, i->total, i->object_size, i->objs_per_slab, i->frames_per_slab, 0, 0,
+		   0, slabs, slabs, 0);
+	return 0;
+}
+
+int proc_slabinfo(struct seq *s, void *v)
+{
+	(void)v;
+	seq_puts(s, "slabinfo - version: 2.1\n"
+		    "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+		    " : tunables <limit> <batchcount> <sharedfactor>"
+		    " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	return slab_for_each(slabinfo_line, s);
+}

@@ -1,0 +1,348 @@
+/*
+ * Directories of tasks: /proc/PID, /proc/PID/task/TID, and the root that lists them.
+ *
+ * A dentry of a task holds its struct pid and is checked at each use: when the pid has no task any more, it is dropped
+ * and the look-up finds nothing (ENOENT); open files of it answer ESRCH.
+ */
+#include <fs/proc/proc_impl.h>
+
+#include <kernel/cred/cred.h>
+#include <kernel/rcu/rcu.h>
+#include <lib/fmt/fmt.h>
+#include <linux/capability.h>
+
+static const struct inode_ops pid_dir_iops, task_dir_iops;
+static const struct file_ops pid_dir_fops, task_dir_fops;
+
+bool proc_parse_number(const char *name, u32 len, int *out)
+{
+	int n = 0;
+
+	if (!len || len > 9 || (name[0] == '0' && len > 1))
+		return false;
+	for (u32 i = 0; i < len; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return false;
+		n = n * 10 + (name[i] - '0');
+	}
+	*out = n;
+	return true;
+}
+
+static struct task *task_of_pid(struct pid *pid)
+{
+	struct task *t = NULL;
+	struct list_head *first;
+
+	rcu_read_lock();
+	first = READ_ONCE(pid->members[PID_TASK].next);
+	if (first != &pid->members[PID_TASK]) {
+		t = container_of(first, struct task, pid_link);
+		if (!task_tryget(t))
+			t = NULL;
+	}
+	rcu_read_unlock();
+	return t;
+}
+
+struct task *proc_task(const struct inode *i)
+{
+	return task_of_pid(proc_of(i)->pid);
+}
+
+bool proc_may_look(struct task *t)
+{
+	const struct cred *me = current_cred(), *c;
+	bool ok;
+
+	if (t->process == current->process)
+		return true;
+	c = cred_of(t);
+	ok = (me->fsuid == c->uid && me->fsuid == c->euid && me->fsuid == c->suid &&
+	      me->fsgid == c->gid && me->fsgid == c->egid && me->fsgid == c->sgid) ||
+	     cred_capable(me, CAP_SYS_PTRACE);
+	cred_put(c);
+	return ok;
+}
+
+/* Owner of the files: the effective user, or root when the task is not dumpable. */
+static void pid_set_owner(struct inode *i, struct task *t)
+{
+	const struct cred *c = cred_of(t);
+	struct mm *mm = task_mm(t);
+	bool dumpable = !mm || mm->dumpable;
+
+	i->uid = dumpable ? c->euid : 0;
+	i->gid = dumpable ? c->egid : 0;
+	mm_put(mm);
+	cred_put(c);
+}
+
+int proc_pid_inode(struct super *sb, struct task *t, const struct proc_inode *data, umode_t mode,
+		   struct inode **out)
+{
+	struct inode *i;
+	int err = proc_inode_new(sb, mode, &i);
+
+	if (err)
+		return err;
+	*proc_of(i) = *data;
+	proc_of(i)->pid = pid_get(data->pid);
+	pid_set_owner(i, t);
+	*out = i;
+	return 0;
+}
+
+int proc_pid_instantiate(struct dentry *d, struct task *t, const struct proc_inode *data, umode_t mode,
+			 const struct inode_ops *iops, const struct file_ops *fops)
+{
+	struct inode *i;
+	int err = proc_pid_inode(d->super, t, data, mode, &i);
+
+	if (err)
+		return err;
+	i->ops = iops;
+	i->fops = fops;
+	d->ops = &proc_pid_dentry_ops;
+	d->flags |= DENTRY_REVALIDATE;
+	dentry_set_inode(d, i);
+	return 0;
+}
+
+/* A change of owner (set-id exec) shows at the next look. */
+static int pid_revalidate(struct dentry *d, bool rcu)
+{
+	struct inode *i = d->inode;
+	struct task *t;
+
+	if (rcu)
+		return -ECHILD;
+	if (!i)
+		return 0;
+	t = proc_task(i);
+	if (!t)
+		return 0;
+	pid_set_owner(i, t);
+	task_put(t);
+	return 1;
+}
+
+static int pid_never_keep(const struct dentry *d)
+{
+	(void)d;
+	return 1;
+}
+
+const struct dentry_ops proc_pid_dentry_ops = {
+	.revalidate = pid_revalidate,
+	.delete_on_last_put = pid_never_keep,
+};
+
+/* ---- /proc/PID ---- */
+
+/* Generic file of the table: one show function with the task. */
+static int pid_show(struct seq *s, void *v)
+{
+	const struct inode *i = s->private_data;
+	struct task *t = proc_task(i);
+	int err;
+
+	(void)v;
+	if (!t)
+		return -ESRCH;
+	err = proc_of(i)->pid_node->show(s, t);
+	task_put(t);
+	return err;
+}
+
+static int pid_file_open(struct inode *i, struct file *f)
+{
+	if (proc_of(i)->pid_node->private_file) {
+		struct task *t = proc_task(i);
+		bool ok = t && proc_may_look(t);
+
+		task_put(t);
+		if (!ok)
+			return t ? -EACCES : -ESRCH;
+	}
+	return seq_open_single(f, pid_show, i);
+}
+
+static const struct file_ops pid_file_fops = {
+	.open = pid_file_open,
+	.read = seq_read,
+	.lseek = seq_lseek,
+	.release = seq_release,
+};
+
+static int pid_lookup(struct inode *dir, struct dentry *d)
+{
+	const struct proc_inode *p = proc_of(dir);
+	const struct proc_pid_node *n;
+	struct task *t;
+	int err;
+
+	for (n = proc_pid_nodes; n->name; n++)
+		if (strlen(n->name) == d->name.len && !memcmp(n->name, d->name.name, d->name.len) &&
+		    !(n->process_only && p->is_thread))
+			break;
+	if (!n->name)
+		return 0;
+	t = proc_task(dir);
+	if (!t)
+		return -ENOENT;
+	struct proc_inode data = *p;
+
+	data.pid_node = n;
+	err = proc_pid_instantiate(d, t, &data, n->mode, n->iops ? n->iops : &proc_node_file_iops,
+				   n->fops ? n->fops : n->show ? &pid_file_fops : NULL);
+	task_put(t);
+	return err;
+}
+
+static int pid_readdir(struct file *f, struct dir_context *ctx)
+{
+	const struct proc_inode *p = proc_of(f->inode);
+	loff_t at = 2;
+
+	if (!dir_emit_dots(f, ctx))
+		return 0;
+	for (const struct proc_pid_node *n = proc_pid_nodes; n->name; n++, at++) {
+		if (at < ctx->pos || (n->process_only && p->is_thread))
+			continue;
+		if (!dir_emit(ctx, n->name, (u32)strlen(n->name), f->inode->ino + (u64)at,
+			      (u8)(n->mode >> 12 & 15)))
+			return 0;
+		ctx->pos = at + 1;
+	}
+	return 0;
+}
+
+static const struct inode_ops pid_dir_iops = { .lookup = pid_lookup };
+static const struct file_ops pid_dir_fops = { .readdir = pid_readdir, .lseek = generic_lseek };
+
+static int pid_dir_instantiate(struct dentry *d, struct task *t, bool is_thread)
+{
+	struct proc_inode data = { .pid = t->pid, .fd = -1, .is_thread = is_thread };
+
+	return proc_pid_instantiate(d, t, &data, S_IFDIR | 0555, &pid_dir_iops, &pid_dir_fops);
+}
+
+/* ---- /proc/PID/task ---- */
+
+static int task_dir_lookup(struct inode *dir, struct dentry *d)
+{
+	struct task *owner, *t = NULL;
+	int tid, err = 0;
+
+	if (!proc_parse_number(d->name.name, d->name.len, &tid))
+		return 0;
+	owner = proc_task(dir);
+	if (owner)
+		t = task_find(tid);
+	if (t && t->process == owner->process)
+		err = pid_dir_instantiate(d, t, true);
+	task_put(t);
+	task_put(owner);
+	return err;
+}
+
+/* The thread with the smallest number above @after; +1 or NULL. */
+static struct task *next_thread(struct process *p, int after)
+{
+	struct task *t, *best = NULL;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &p->threads, thread_link) {
+		int tid = task_tid(t);
+
+		if (tid > after && (!best || tid < task_tid(best)))
+			best = t;
+	}
+	if (best && !task_tryget(best))
+		best = NULL;
+	rcu_read_unlock();
+	return best;
+}
+
+static bool emit_number(struct dir_context *ctx, int nr)
+{
+	char name[FMT_DEC_MAX];
+	size_t len = fmt_dec(name, (u64)nr);
+
+	return dir_emit(ctx, name, (u32)len, (u64)nr << 16, S_IFDIR >> 12);
+}
+
+/* Positions are thread numbers, so that threads that come and go do not shift the others. */
+static int task_dir_readdir(struct file *f, struct dir_context *ctx)
+{
+	struct task *owner = proc_task(f->inode), *t;
+
+	if (!owner)
+		return -ENOENT;
+	if (dir_emit_dots(f, ctx)) {
+		while ((t = next_thread(owner->process, (int)ctx->pos - 2))) {
+			int tid = task_tid(t);
+			bool more = emit_number(ctx, tid);
+
+			task_put(t);
+			if (!more)
+				break;
+			ctx->pos = tid + 2;
+		}
+	}
+	task_put(owner);
+	return 0;
+}
+
+static const struct inode_ops task_dir_iops = { .lookup = task_dir_lookup };
+static const struct file_ops task_dir_fops = {
+	.readdir = task_dir_readdir,
+	.lseek = generic_lseek,
+};
+const struct inode_ops *const proc_task_dir_iops = &task_dir_iops;
+const struct file_ops *const proc_task_dir_fops = &task_dir_fops;
+
+/* ---- the root ---- */
+
+static int root_lookup(struct inode *dir, struct dentry *d)
+{
+	struct task *t;
+	int nr, err;
+
+	if (!proc_parse_number(d->name.name, d->name.len, &nr))
+		return proc_node_dir_iops.lookup(dir, d);
+	t = task_find(nr);
+	if (!t)
+		return 0;
+	/* A thread that is no leader has a directory too, though it is not listed: proc(5). */
+	err = pid_dir_instantiate(d, t, false);
+	task_put(t);
+	return err;
+}
+
+#define ROOT_FIRST_PID 256
+
+static int root_readdir(struct file *f, struct dir_context *ctx)
+{
+	struct process *p;
+
+	if (ctx->pos < ROOT_FIRST_PID) {
+		if (!proc_node_emit(f, ctx, proc_root_nodes))
+			return 0;
+		ctx->pos = ROOT_FIRST_PID;
+	}
+	while ((p = process_next((int)(ctx->pos - ROOT_FIRST_PID)))) {
+		int nr = p->pid->nr;
+		bool more = emit_number(ctx, nr);
+
+		process_put(p);
+		if (!more)
+			break;
+		ctx->pos = nr + ROOT_FIRST_PID + 1;
+	}
+	return 0;
+}
+
+const struct inode_ops proc_root_iops = { .lookup = root_lookup };
+const struct file_ops proc_root_fops = { .readdir = root_readdir, .lseek = generic_lseek };

@@ -1,0 +1,199 @@
+/* /proc: the files of the whole machine, and the table of all names in the root. */
+#include <fs/proc/proc_impl.h>
+
+#include <kernel/boot/boot.h>
+#include <kernel/device/device.h>
+#include <kernel/mm/mm.h>
+#include <kernel/sched/sched.h>
+#include <kernel/symbol/symbol.h>
+#include <kernel/time/time.h>
+#include <asm/cpumask.h>
+#include <kernel/cred/cred.h>
+#include <linux/capability.h>
+#include <linux/utsname.h>
+
+static int proc_cmdline(struct seq *s, void *v)
+{
+	(void)v;
+	seq_printf(s, "%s\n", boot_info.cmdline);
+	return 0;
+}
+
+static int proc_version(struct seq *s, void *v)
+{
+	struct new_utsname u;
+
+	(void)v;
+	uts_get(&u);
+	seq_printf(s, "%s version %s (Corbel) %s\n", u.sysname, u.release, u.version);
+	return 0;
+}
+
+static void centiseconds(struct seq *s, u64 ns, const char *end)
+{
+	u64 cs = ns / 10000000u;
+
+	seq_printf(s, "%llu.%02llu%s", (unsigned long long)(cs / 100), (unsigned long long)(cs % 100), end);
+}
+
+static int proc_uptime(struct seq *s, void *v)
+{
+	struct sched_cpu_times t;
+	unsigned int cpu;
+	u64 idle = 0;
+
+	(void)v;
+	for_each_online_cpu(cpu) {
+		sched_cpu_times(cpu, &t);
+		idle += t.idle_ns;
+	}
+	centiseconds(s, time_boot_ns(), " ");
+	centiseconds(s, idle, "\n");
+	return 0;
+}
+
+/* Fixed point with 11 fraction bits, shown with two digits rounded. */
+static int proc_loadavg(struct seq *s, void *v)
+{
+	u64 avg[3];
+
+	(void)v;
+	sched_loadavg(avg);
+	for (int i = 0; i < 3; i++) {
+		u64 x = avg[i] + 2048 / 200;
+
+		seq_printf(s, "%llu.%02llu ", (unsigned long long)(x >> 11),
+			   (unsigned long long)((x & 2047) * 100 >> 11));
+	}
+	seq_printf(s, "%u/%u %d\n", sched_nr_running(), task_count_all(), pid_last());
+	return 0;
+}
+
+static int proc_filesystems(struct seq *s, void *v)
+{
+	(void)v;
+	filesystems_show(s);
+	return 0;
+}
+
+static int proc_devices(struct seq *s, void *v)
+{
+	(void)v;
+	device_show(s);
+	return 0;
+}
+
+static int proc_locks(struct seq *s, void *v)
+{
+	(void)v;
+	locks_show(s);
+	return 0;
+}
+
+static int proc_empty(struct seq *s, void *v)
+{
+	(void)s;
+	(void)v;
+	return 0;
+}
+
+static int proc_swaps(struct seq *s, void *v)
+{
+	(void)v;
+	seq_puts(s, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	return 0;
+}
+
+static int proc_partitions(struct seq *s, void *v)
+{
+	(void)v;
+	seq_puts(s, "major minor  #blocks  name\n\n");
+	return 0;
+}
+
+static int proc_iomem(struct seq *s, void *v)
+{
+	static const char *const type[] = { "System RAM", "Reserved", "ACPI Tables",
+					    "ACPI Non-volatile Storage", "Unusable memory" };
+	bool show = capable(CAP_SYS_ADMIN);
+
+	(void)v;
+	for (unsigned int i = 0; i < boot_info.mem_count; i++) {
+		const struct boot_mem *m = &boot_info.mem[i];
+
+		seq_printf(s, "%08llx-%08llx : %s\n", show ? (unsigned long long)m->start : 0,
+			   show ? (unsigned long long)m->end - 1 : 0, type[m->type]);
+	}
+	return 0;
+}
+
+/* ---- kallsyms ---- */
+
+static void *kallsyms_at(struct seq *s, u64 pos)
+{
+	(void)s;
+	return pos < symbol_count() ? (void *)(uptr)(pos + 1) : NULL;
+}
+
+static void *kallsyms_next(struct seq *s, void *v, u64 pos)
+{
+	(void)v;
+	return kallsyms_at(s, pos);
+}
+
+static void kallsyms_stop(struct seq *s, void *v)
+{
+	(void)s;
+	(void)v;
+}
+
+static int kallsyms_show(struct seq *s, void *v)
+{
+	char name[SYMBOL_NAME_MAX];
+	unsigned long addr = symbol_get((unsigned int)((uptr)v - 1), name);
+
+	seq_printf(s, "%016lx t %s\n", capable(CAP_SYSLOG) ? addr : 0, name);
+	return 0;
+}
+
+static const struct seq_ops kallsyms_ops = { kallsyms_at, kallsyms_next, kallsyms_stop, kallsyms_show };
+
+/* ---- links ---- */
+
+static int self_link(char *buf, size_t size)
+{
+	return snprintf(buf, size, "%d", task_tgid(current));
+}
+
+static int thread_self_link(char *buf, size_t size)
+{
+	return snprintf(buf, size, "%d/task/%d", task_tgid(current), task_tid(current));
+}
+
+
+const struct proc_node proc_root_nodes[] = {
+	{ .name = "self", .mode = S_IFLNK | 0777, .make_link = self_link },
+	{ .name = "thread-self", .mode = S_IFLNK | 0777, .make_link = thread_self_link },
+	{ .name = "mounts", .mode = S_IFLNK | 0777, .link = "self/mounts" },
+	PROC_SHOW("cmdline", proc_cmdline),
+	PROC_SHOW("cpuinfo", proc_cpuinfo),
+	PROC_SHOW("devices", proc_devices),
+	PROC_SHOW("diskstats", proc_empty),
+	PROC_SHOW("filesystems", proc_filesystems),
+	PROC_SHOW("interrupts", proc_interrupts),
+	PROC_SHOW("iomem", proc_iomem),
+	{ .name = "kallsyms", .mode = S_IFREG | 0444, .list = &kallsyms_ops },
+	PROC_SHOW("loadavg", proc_loadavg),
+	PROC_SHOW("locks", proc_locks),
+	PROC_SHOW("meminfo", proc_meminfo),
+	PROC_SHOW("modules", proc_empty),
+	PROC_SHOW("partitions", proc_partitions),
+	{ .name = "slabinfo", .mode = S_IFREG | 0400, .show = proc_slabinfo },
+	PROC_SHOW("stat", proc_stat),
+	PROC_SHOW("swaps", proc_swaps),
+	PROC_DIR("sys", proc_sys_nodes),
+	PROC_SHOW("uptime", proc_uptime),
+	PROC_SHOW("version", proc_version),
+	PROC_SHOW("vmstat", proc_vmstat),
+	{ .name = NULL },
+};
