@@ -1,0 +1,298 @@
+/* getsockopt(2), setsockopt(2): SOL_SOCKET, socket(7). */
+#include <net/core/socket_impl.h>
+
+#include <kern/errno.h>
+#include <kern/string.h>
+#include <kernel/cred/cred.h>
+#include <kernel/syscall/syscall.h>
+#include <kernel/task/task.h>
+#include <kernel/time/time.h>
+#include <kernel/uaccess/uaccess.h>
+#include <asm/socket.h>
+#include <linux/capability.h>
+#include <linux/time_types.h>
+
+#define SOCKET_BUFFER_MAX 212992u	/* net.core.wmem_max, rmem_max; doubled as socket(7) says */
+#define SOCKET_SNDBUF_MIN 4608u
+#define SOCKET_RCVBUF_MIN 2304u
+
+struct option_linger {
+	int on, seconds;
+};
+
+static u32 buffer_size(int wanted, u32 min_size)
+{
+	u32 n = wanted < 0 ? SOCKET_BUFFER_MAX : min_t(u32, (u32)wanted, SOCKET_BUFFER_MAX);
+
+	return max(n * 2, min_size);
+}
+
+static int timeout_from(const void *buf, u32 len, u64 *out)
+{
+	struct __kernel_old_timeval tv;	/* two words, as the 64-bit form */
+
+	if (len < sizeof(tv))
+		return -EINVAL;
+	memcpy(&tv, buf, sizeof(tv));
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return -EDOM;
+	if (tv.tv_sec < 0)
+		*out = 0;
+	else if (!tv.tv_sec && !tv.tv_usec)
+		*out = WAIT_FOREVER;
+	else
+		*out = (u64)tv.tv_sec > U64_MAX / 2 / NSEC_PER_SEC
+			       ? WAIT_FOREVER
+			       : (u64)tv.tv_sec * NSEC_PER_SEC + (u64)tv.tv_usec * 1000;
+	return 0;
+}
+
+static void timeout_to(u64 ns, struct __kernel_old_timeval *tv)
+{
+	tv->tv_sec = ns == WAIT_FOREVER ? 0 : (long)(ns / NSEC_PER_SEC);
+	tv->tv_usec = ns == WAIT_FOREVER ? 0 : (long)(ns % NSEC_PER_SEC / 1000);
+}
+
+static int set_linger(struct socket *s, const void *buf, u32 len)
+{
+	struct option_linger l;
+
+	if (len < sizeof(l))
+		return -EINVAL;
+	memcpy(&l, buf, sizeof(l));
+	s->linger_s = l.on ? l.seconds : -1;
+	return 0;
+}
+
+static int set_int(struct socket *s, int name, int v)
+{
+	switch (name) {
+	case SO_DEBUG:
+		if (v && !capable(CAP_NET_ADMIN))
+			return -EACCES;
+		s->debug = v;
+		return 0;
+	case SO_REUSEADDR:
+		s->reuseaddr = v;
+		return 0;
+	case SO_DONTROUTE:
+		s->dontroute = v;
+		return 0;
+	case SO_BROADCAST:
+		s->broadcast = v;
+		return 0;
+	case SO_KEEPALIVE:
+		s->keepalive = v;
+		return 0;
+	case SO_OOBINLINE:
+		s->oobinline = v;
+		return 0;
+	case SO_PASSCRED:
+		s->passcred = v;
+		return 0;
+	case SO_SNDBUF:
+		s->sndbuf = buffer_size(v, SOCKET_SNDBUF_MIN);
+		return 0;
+	case SO_RCVBUF:
+		s->rcvbuf = buffer_size(v, SOCKET_RCVBUF_MIN);
+		return 0;
+	case SO_RCVLOWAT:
+		s->rcvlowat = v < 0 ? 0x7fffffff : v ? (u32)v : 1;
+		return 0;
+	case SO_PRIORITY:
+		if ((v < 0 || v > 6) && !capable(CAP_NET_ADMIN))
+			return -EPERM;
+		s->priority = (u32)v;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int set_option(struct socket *s, int name, const void *buf, u32 len)
+{
+	int v;
+
+	switch (name) {
+	case SO_LINGER:
+		return set_linger(s, buf, len);
+	case SO_RCVTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
+		return timeout_from(buf, len, &s->rcvtimeo_ns);
+	case SO_SNDTIMEO_OLD:
+	case SO_SNDTIMEO_NEW:
+		return timeout_from(buf, len, &s->sndtimeo_ns);
+	case SO_TYPE:
+	case SO_PROTOCOL:
+	case SO_DOMAIN:
+	case SO_ERROR:
+	case SO_ACCEPTCONN:
+	case SO_PEERCRED:
+		return -ENOPROTOOPT;
+	default:
+		break;
+	}
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, buf, sizeof(v));
+	return set_int(s, name, v);
+}
+
+/* The peer's identity as SO_PEERCRED gives it; pid 0 and ids -1 when nobody is connected. */
+static struct ucred peer_ucred(const struct socket *s)
+{
+	struct ucred u = { 0, (u32)-1, (u32)-1 };
+
+	if (s->peer_pid)
+		u.pid = (u32)s->peer_pid->nr;
+	if (s->peer_cred) {
+		u.uid = s->peer_cred->euid;
+		u.gid = s->peer_cred->egid;
+	}
+	return u;
+}
+
+static int get_int(struct socket *s, int name, int *v)
+{
+	switch (name) {
+	case SO_DEBUG:
+		*v = s->debug;
+		return 0;
+	case SO_REUSEADDR:
+		*v = s->reuseaddr;
+		return 0;
+	case SO_DONTROUTE:
+		*v = s->dontroute;
+		return 0;
+	case SO_BROADCAST:
+		*v = s->broadcast;
+		return 0;
+	case SO_KEEPALIVE:
+		*v = s->keepalive;
+		return 0;
+	case SO_OOBINLINE:
+		*v = s->oobinline;
+		return 0;
+	case SO_PASSCRED:
+		*v = s->passcred;
+		return 0;
+	case SO_SNDBUF:
+		*v = (int)s->sndbuf;
+		return 0;
+	case SO_RCVBUF:
+		*v = (int)s->rcvbuf;
+		return 0;
+	case SO_RCVLOWAT:
+		*v = (int)s->rcvlowat;
+		return 0;
+	case SO_SNDLOWAT:
+		*v = 1;
+		return 0;
+	case SO_PRIORITY:
+		*v = (int)s->priority;
+		return 0;
+	case SO_TYPE:
+		*v = s->type;
+		return 0;
+	case SO_PROTOCOL:
+		*v = s->protocol;
+		return 0;
+	case SO_DOMAIN:
+		*v = s->family;
+		return 0;
+	case SO_ACCEPTCONN:
+		*v = s->listening;
+		return 0;
+	case SO_ERROR:
+		*v = -__atomic_exchange_n(&s->error, 0, __ATOMIC_ACQ_REL);
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+/* The value into @buf (64 bytes); *len: room wanted in, bytes given out. */
+static int get_option(struct socket *s, int name, void *buf, u32 *len)
+{
+	struct __kernel_old_timeval tv;
+	struct option_linger l;
+	struct ucred u;
+	int v, err;
+
+	switch (name) {
+	case SO_LINGER:
+		l = (struct option_linger){ s->linger_s >= 0, max(s->linger_s, 0) };
+		*len = min_t(u32, *len, sizeof(l));
+		memcpy(buf, &l, *len);
+		return 0;
+	case SO_RCVTIMEO_OLD:
+	case SO_RCVTIMEO_NEW:
+	case SO_SNDTIMEO_OLD:
+	case SO_SNDTIMEO_NEW:
+		timeout_to(name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW ? s->rcvtimeo_ns
+									      : s->sndtimeo_ns,
+			   &tv);
+		*len = min_t(u32, *len, sizeof(tv));
+		memcpy(buf, &tv, *len);
+		return 0;
+	case SO_PEERCRED:
+		u = peer_ucred(s);
+		*len = min_t(u32, *len, sizeof(u));
+		memcpy(buf, &u, *len);
+		return 0;
+	default:
+		err = get_int(s, name, &v);
+		if (err)
+			return err;
+		*len = min_t(u32, *len, sizeof(v));
+		memcpy(buf, &v, *len);
+		return 0;
+	}
+}
+
+#define OPTION_MAX 64
+
+long sys_setsockopt(int fd, int level, int optname, const void __user *optval, int optlen)
+{
+	u8 buf[OPTION_MAX] = { 0 };
+	struct fd_ref ref;
+	struct socket *s;
+	int err;
+
+	if (optlen < 0)
+		return -EINVAL;
+	err = socket_get(fd, &ref, &s);
+	if (err)
+		return err;
+	if (copy_from_user(buf, optval, min_t(size_t, (size_t)optlen, sizeof(buf))))
+		err = -EFAULT;
+	else if (level == SOL_SOCKET)
+		err = set_option(s, optname, buf, (u32)optlen);
+	else
+		err = s->ops->setsockopt ? s->ops->setsockopt(s, level, optname, buf, (u32)optlen)
+					 : -EOPNOTSUPP;
+	fd_put(ref);
+	return err;
+}
+
+long sys_getsockopt(int fd, int level, int optname, void __user *optval, int __user *optlen)
+{
+	u8 buf[OPTION_MAX];
+	struct fd_ref ref;
+	struct socket *s;
+	int len = 0, err = socket_get(fd, &ref, &s);
+	u32 n;
+
+	if (err)
+		return err;
+	err = get_user(len, optlen) ? -EFAULT : len < 0 ? -EINVAL : 0;
+	n = (u32)min(max(len, 0), OPTION_MAX);
+	if (!err && level == SOL_SOCKET)
+		err = get_option(s, optname, buf, &n);
+	else if (!err)
+		err = s->ops->getsockopt ? s->ops->getsockopt(s, level, optname, buf, &n) : -EOPNOTSUPP;
+	if (!err && (copy_to_user(optval, buf, n) || put_user((int)n, optlen)))
+		err = -EFAULT;
+	fd_put(ref);
+	return err;
+}

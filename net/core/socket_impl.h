@@ -1,0 +1,12 @@
+/* Shared by the files of net/core. */
+#pragma once
+
+#include <kernel/file/file.h>
+#include <net/core/socket.h>
+
+/* The socket behind a descriptor; ref->file must be put.  -EBADF, -ENOTSOCK. */
+int socket_get(int fd, struct fd_ref *ref, struct socket **out) __must_check;
+/* A name from user space: -EINVAL, -EFAULT. */
+int socket_name_in(const void __user *uname, int len, u8 name[SOCKET_NAME_MAX]) __must_check;
+/* A name to user space, cut to what fits; *ulen becomes the true length. */
+int socket_name_out(const u8 *name, u32 len, void __user *uname, int __user *ulen) __must_check;

@@ -1,0 +1,166 @@
+/*
+ * Control messages: SCM_RIGHTS and SCM_CREDENTIALS, unix(7).
+ *
+ * Every message carries its sender's identity, since the receiver may turn SO_PASSCRED on after it was sent.
+ */
+#include <net/unix/unix_impl.h>
+
+#include <kernel/uaccess/uaccess.h>
+#include <asm/socket.h>
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+
+void unix_scm_release(struct unix_scm *scm)
+{
+	for (u32 i = 0; i < scm->file_count; i++)
+		file_put(scm->files[i]);
+	kfree(scm->files);
+	pid_put(scm->pid);
+	memset(scm, 0, sizeof(*scm));
+}
+
+static int parse_rights(const void *data, size_t len, struct unix_scm *scm)
+{
+	size_t n = len / sizeof(int);
+	struct file **files;
+
+	if (!n)
+		return 0;
+	if (n + scm->file_count > SCM_MAX_FD)
+		return -EINVAL;
+	files = alloc_array(n + scm->file_count, sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	if (scm->file_count)
+		memcpy(files, scm->files, scm->file_count * sizeof(*files));
+	kfree(scm->files);
+	scm->files = files;
+	for (size_t i = 0; i < n; i++) {
+		struct file *f;
+		int fd;
+
+		memcpy(&fd, (const u8 *)data + i * sizeof(fd), sizeof(fd));
+		f = fd < 0 ? NULL : fd_file((unsigned int)fd);
+		if (!f)
+			return -EBADF;
+		files[scm->file_count++] = f;
+	}
+	return 0;
+}
+
+/* One's own identity in any of its forms, or any for the privileged. */
+static int parse_credentials(const void *data, size_t len, struct unix_scm *scm)
+{
+	const struct cred *c = current_cred();
+	struct ucred u;
+	struct pid *pid;
+
+	if (len != sizeof(u))
+		return -EINVAL;
+	memcpy(&u, data, sizeof(u));
+	if ((int)u.pid != task_tgid(current) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid && !capable(CAP_SETUID))
+		return -EPERM;
+	if (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid && !capable(CAP_SETGID))
+		return -EPERM;
+	pid = pid_find((int)u.pid);
+	if (!pid)
+		return -ESRCH;
+	pid_put(scm->pid);
+	scm->pid = pid;
+	scm->uid = u.uid;
+	scm->gid = u.gid;
+	return 0;
+}
+
+static int parse_one(const struct cmsghdr *h, const void *data, struct unix_scm *scm)
+{
+	size_t len = h->cmsg_len - sizeof(*h);
+
+	if (h->cmsg_level != SOL_SOCKET)
+		return 0;
+	switch (h->cmsg_type) {
+	case SCM_RIGHTS:
+		return parse_rights(data, len, scm);
+	case SCM_CREDENTIALS:
+		return parse_credentials(data, len, scm);
+	default:
+		return -EINVAL;
+	}
+}
+
+int unix_scm_parse(const struct socket_msg *m, struct unix_scm *out)
+{
+	struct unix_scm scm = { 0 };
+	size_t at = 0;
+	int err = 0;
+
+	scm.pid = pid_get(current->process->pid);
+	scm.uid = current_cred()->uid;
+	scm.gid = current_cred()->gid;
+	while (!err && m->control_len - at >= sizeof(struct cmsghdr)) {
+		struct cmsghdr h;
+
+		memcpy(&h, m->control + at, sizeof(h));
+		if (h.cmsg_len < sizeof(h) || h.cmsg_len > m->control_len - at) {
+			err = -EINVAL;
+			break;
+		}
+		err = parse_one(&h, m->control + at + sizeof(h), &scm);
+		if (CMSG_ALIGN(h.cmsg_len) >= m->control_len - at)
+			break;
+		at += CMSG_ALIGN(h.cmsg_len);
+	}
+	if (err) {
+		unix_scm_release(&scm);
+		return err;
+	}
+	*out = scm;
+	return 0;
+}
+
+/* Descriptors for as many files as there is room for; returns how many. */
+static u32 install_files(struct socket_msg *m, struct unix_scm *scm, u32 room, int *fds)
+{
+	u32 n = 0;
+
+	while (n < min(room, scm->file_count)) {
+		if (fd_reserve(0, m->flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0, &fds[n]))
+			break;
+		fd_install(fds[n], file_get(scm->files[n]));
+		n++;
+	}
+	return n;
+}
+
+static void deliver_files(struct socket_msg *m, struct unix_scm *scm, bool peek)
+{
+	size_t left = m->control_room - m->control_used;
+	u32 room = left > sizeof(struct cmsghdr) ? (u32)((left - sizeof(struct cmsghdr)) / sizeof(int)) : 0;
+	int fds[SCM_MAX_FD];
+	u32 n = install_files(m, scm, room, fds);
+
+	if (n)
+		socket_put_cmsg(m, SOL_SOCKET, SCM_RIGHTS, fds, n * sizeof(int));
+	if (n < scm->file_count)
+		m->flags |= MSG_CTRUNC;
+	if (peek)
+		return;
+	for (u32 i = 0; i < scm->file_count; i++)
+		file_put(scm->files[i]);
+	kfree(scm->files);
+	scm->files = NULL;
+	scm->file_count = 0;
+}
+
+void unix_scm_deliver(struct socket *s, struct socket_msg *m, struct unix_scm *scm, bool peek)
+{
+	if (s->passcred) {
+		struct ucred u = { scm->pid ? (u32)scm->pid->nr : 0, scm->uid, scm->gid };
+
+		socket_put_cmsg(m, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u));
+	}
+	if (scm->file_count)
+		deliver_files(m, scm, peek);
+}

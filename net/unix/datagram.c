@@ -1,0 +1,205 @@
+/* SOCK_DGRAM and SOCK_SEQPACKET: whole messages. */
+#include <net/unix/unix_impl.h>
+
+#include <kernel/poll/poll.h>
+
+/* ---- send ---- */
+
+/* A receiver that is not our own peer takes a few messages only, then senders wait. */
+static bool receiver_full(struct unix_sock *to, const struct unix_sock *sk)
+{
+	return READ_ONCE(to->peer) != sk && READ_ONCE(to->queue_len) > UNIX_DGRAM_QUEUE;
+}
+
+static int wait_receiver(struct socket *s, struct unix_sock *to, u32 flags)
+{
+	struct unix_sock *sk = s->sk;
+	int err;
+
+	if (socket_nonblock(s, flags))
+		return -EAGAIN;
+	err = wait_event_full(&to->peer_wait,
+			      !receiver_full(to, sk) || READ_ONCE(to->dead) ||
+				      (READ_ONCE(to->shutdown) & UNIX_SHUT_RD),
+			      TASK_INTERRUPTIBLE, true, socket_deadline(s->sndtimeo_ns));
+	return socket_wait_error(err, s->sndtimeo_ns);
+}
+
+/* Queues @msg at @to: 1 when it has to wait. */
+static int dgram_deliver(struct unix_sock *to, const struct unix_sock *sk, struct unix_msg *msg)
+{
+	int err = 0;
+
+	spin_lock(&to->lock);
+	if (to->dead)
+		err = -ECONNREFUSED;
+	else if (to->shutdown & UNIX_SHUT_RD)
+		err = -EPIPE;
+	else if (sk->type == SOCK_DGRAM && to->peer && to->peer != sk)
+		err = -EPERM;
+	else if (receiver_full(to, sk))
+		err = 1;
+	else
+		unix_queue_append(to, msg);
+	spin_unlock(&to->lock);
+	if (!err)
+		wake_up_sync_poll(&to->wait, EPOLLIN | EPOLLRDNORM | EPOLLRDBAND);
+	return err;
+}
+
+static ssize_t dgram_send_to(struct socket *s, struct unix_sock *to, struct socket_msg *m)
+{
+	struct unix_sock *sk = s->sk;
+	size_t len = m->uio->left;
+	struct unix_scm scm;
+	struct unix_msg *msg;
+	int err;
+
+	if (len > s->sndbuf - 32)
+		return -EMSGSIZE;
+	err = unix_scm_parse(m, &scm);
+	if (err)
+		return err;
+	err = unix_wait_wmem(s, m->flags);
+	if (!err && (READ_ONCE(sk->shutdown) & UNIX_SHUT_WR))
+		err = -EPIPE;
+	if (!err)
+		err = unix_msg_create(sk, m, len, &scm, &msg);
+	if (err) {
+		unix_scm_release(&scm);
+		return err;
+	}
+	while ((err = dgram_deliver(to, sk, msg)) == 1) {
+		err = wait_receiver(s, to, m->flags);
+		if (err)
+			break;
+	}
+	if (err)
+		unix_msg_free(msg);
+	return err ? err : (ssize_t)len;
+}
+
+ssize_t unix_dgram_send(struct socket *s, struct socket_msg *m)
+{
+	struct unix_sock *sk = s->sk, *to = NULL;
+	ssize_t n = 0;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (m->name_len)
+		n = unix_find(m->name, m->name_len, sk->type, &to);
+	else if (!(to = unix_peer_get(sk)))
+		n = -ENOTCONN;
+	if (n)
+		return n;
+	n = dgram_send_to(s, to, m);
+	if (n == -ECONNREFUSED && !m->name_len) {
+		/* The default destination is gone for good. */
+		spin_lock(&sk->lock);
+		if (sk->peer == to) {
+			sk->peer = NULL;
+			spin_unlock(&sk->lock);
+			unix_put(to);
+		} else {
+			spin_unlock(&sk->lock);
+		}
+	}
+	unix_put(to);
+	return n == -EPIPE ? unix_broken(m->flags) : n;
+}
+
+ssize_t unix_seqpacket_send(struct socket *s, struct socket_msg *m)
+{
+	struct unix_sock *sk = s->sk, *peer;
+	ssize_t n;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (READ_ONCE(sk->state) != UNIX_CONNECTED)
+		return -ENOTCONN;
+	peer = unix_peer_get(sk);
+	if (!peer)
+		return -ENOTCONN;
+	n = dgram_send_to(s, peer, m);
+	unix_put(peer);
+	if (n == -ECONNREFUSED)
+		n = -EPIPE;
+	return n == -EPIPE ? unix_broken(m->flags) : n;
+}
+
+/* ---- receive ---- */
+
+/* The oldest message, off the queue unless it is only looked at; NULL at the end. */
+static int dgram_next(struct socket *s, struct unix_sock *sk, u32 flags, struct unix_msg **out)
+{
+	u64 deadline = socket_deadline(s->rcvtimeo_ns);
+
+	for (;;) {
+		int err;
+
+		spin_lock(&sk->lock);
+		*out = unix_queue_first(sk);
+		if (*out && !(flags & MSG_PEEK))
+			unix_queue_remove(sk, *out);
+		spin_unlock(&sk->lock);
+		if (*out)
+			return 0;
+		err = unix_take_error(sk, s);
+		if (err)
+			return err;
+		if (READ_ONCE(sk->shutdown) & UNIX_SHUT_RD)
+			return 0;
+		if (socket_nonblock(s, flags))
+			return -EAGAIN;
+		mutex_unlock(&sk->read_lock);
+		err = wait_event_full(&sk->wait,
+				      !list_empty(&sk->queue) || READ_ONCE(s->error) ||
+					      (READ_ONCE(sk->shutdown) & UNIX_SHUT_RD),
+				      TASK_INTERRUPTIBLE, false, deadline);
+		mutex_lock(&sk->read_lock);
+		if (err)
+			return socket_wait_error(err, s->rcvtimeo_ns);
+	}
+}
+
+static ssize_t dgram_copy(struct socket *s, struct socket_msg *m, struct unix_msg *msg, u32 flags)
+{
+	size_t want = min_t(size_t, msg->len, m->uio->left);
+
+	if (msg->name)
+		m->name_len = unix_name_copy(msg->name, m->name);
+	if (uio_copy_to(m->uio, msg->data, want) < want)
+		return -EFAULT;
+	if (want < msg->len)
+		m->flags |= MSG_TRUNC;
+	if (s->type == SOCK_SEQPACKET)
+		m->flags |= MSG_EOR;
+	unix_scm_deliver(s, m, &msg->scm, flags & MSG_PEEK);
+	return (ssize_t)(flags & MSG_TRUNC ? msg->len : want);
+}
+
+ssize_t unix_dgram_recv(struct socket *s, struct socket_msg *m)
+{
+	struct unix_sock *sk = s->sk;
+	u32 flags = m->flags;
+	struct unix_msg *msg;
+	ssize_t n;
+
+	if (flags & (MSG_OOB | MSG_ERRQUEUE))
+		return flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
+	if (s->type == SOCK_SEQPACKET && READ_ONCE(sk->state) != UNIX_CONNECTED)
+		return -ENOTCONN;
+	m->flags &= MSG_PEEK | MSG_CMSG_CLOEXEC;
+	mutex_lock(&sk->read_lock);
+	n = dgram_next(s, sk, flags, &msg);
+	if (!n && msg)
+		n = dgram_copy(s, m, msg, flags);
+	mutex_unlock(&sk->read_lock);
+	if (n >= 0 && msg && !(flags & MSG_PEEK)) {
+		wake_up(&sk->peer_wait);
+		unix_msg_free(msg);
+	} else if (n < 0 && n == -EFAULT && !(flags & MSG_PEEK)) {
+		unix_msg_free(msg);	/* as Linux: a message that could not be stored is lost */
+	}
+	return n;
+}

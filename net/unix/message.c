@@ -1,0 +1,87 @@
+/*
+ * Messages and the sender's budget.
+ *
+ * Every message in a receiver's queue is charged to its sender, who may have at most SO_SNDBUF bytes in flight; the
+ * receiver gives the charge back and wakes the sender when that makes it writable.
+ */
+#include <net/unix/unix_impl.h>
+
+#include <kernel/poll/poll.h>
+#include <kernel/signal/signal.h>
+
+int unix_msg_create(struct unix_sock *sk, struct socket_msg *m, size_t len, struct unix_scm *scm,
+		    struct unix_msg **out)
+{
+	struct unix_msg *msg = kmalloc(sizeof(*msg) + len);
+
+	if (!msg)
+		return -ENOMEM;
+	if (uio_copy_from(m->uio, msg->data, len) < len) {
+		kfree(msg);
+		return -EFAULT;
+	}
+	msg->sender = unix_get(sk);
+	msg->name = unix_name_get(READ_ONCE(sk->name));
+	msg->scm = *scm;
+	memset(scm, 0, sizeof(*scm));
+	msg->charge = (u32)(sizeof(*msg) + len);
+	msg->offset = 0;
+	msg->len = (u32)len;
+	__atomic_fetch_add(&sk->wmem, msg->charge, __ATOMIC_RELAXED);
+	*out = msg;
+	return 0;
+}
+
+void unix_msg_free(struct unix_msg *msg)
+{
+	struct unix_sock *sender = msg->sender;
+
+	__atomic_sub_fetch(&sender->wmem, msg->charge, __ATOMIC_ACQ_REL);
+	if (wait_queue_active(&sender->wait))
+		wake_up_sync_poll(&sender->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+	unix_name_put(msg->name);
+	unix_scm_release(&msg->scm);
+	unix_put(sender);
+	kfree(msg);
+}
+
+void unix_queue_append(struct unix_sock *to, struct unix_msg *msg)
+{
+	list_add_tail(&msg->link, &to->queue);
+	to->queue_len++;
+	to->queue_bytes += msg->len;
+}
+
+struct unix_msg *unix_queue_first(struct unix_sock *sk)
+{
+	return list_first_entry_or_null(&sk->queue, struct unix_msg, link);
+}
+
+void unix_queue_remove(struct unix_sock *sk, struct unix_msg *msg)
+{
+	list_del(&msg->link);
+	sk->queue_len--;
+	sk->queue_bytes -= msg->len - msg->offset;
+}
+
+int unix_broken(u32 flags)
+{
+	if (!(flags & MSG_NOSIGNAL))
+		(void)signal_send_task(current, SIGPIPE, NULL);
+	return -EPIPE;
+}
+
+int unix_wait_wmem(struct socket *s, u32 flags)
+{
+	struct unix_sock *sk = s->sk;
+	int err;
+
+	if (READ_ONCE(sk->wmem) < s->sndbuf)
+		return 0;
+	if (socket_nonblock(s, flags))
+		return -EAGAIN;
+	err = wait_event_full(&sk->wait,
+			      READ_ONCE(sk->wmem) < s->sndbuf || (READ_ONCE(sk->shutdown) & UNIX_SHUT_WR),
+			      TASK_INTERRUPTIBLE, false, socket_deadline(s->sndtimeo_ns));
+	return socket_wait_error(err, s->sndtimeo_ns);
+}
