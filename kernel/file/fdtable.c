@@ -541,6 +541,16 @@ void files_put(struct files *files)
 	slab_free(files_cache, files);
 }
 
+u32 files_table_size(struct files *files)
+{
+	u32 size;
+
+	rcu_read_lock();
+	size = rcu_dereference(files->table)->max;
+	rcu_read_unlock();
+	return size;
+}
+
 struct file *files_next(struct files *files, unsigned int *fd, u32 *cloexec)
 {
 	struct fdtable *t;

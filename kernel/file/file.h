@@ -130,4 +130,5 @@ void files_put(struct files *files);
 struct files *files_create_init(void);
 /* For /proc/PID/fd: smallest descriptor >= *fd, +1 on its file; NULL when none. */
 struct file *files_next(struct files *files, unsigned int *fd, u32 *cloexec) __must_check;
+u32 files_table_size(struct files *files);	/* FDSize in /proc/PID/status */
 void files_usage(u64 *open, u64 *max);		/* /proc/sys/fs/file-nr */
