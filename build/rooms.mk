@@ -16,9 +16,15 @@ ALL_FLAG_FILES :=
 ROOM_VARS := room deps objs objs-y tests pure pure-objs pure-tests fuzz cflags sanitize
 OBJ := $(O)/obj
 
+# $(call sourceless,ROOM,OBJS): those without a source. A missing test is left out with a warning.
+sourceless = $(strip $(foreach o,$2,$(if $(wildcard $1/$(o:.o=.c) $1/$(o:.o=.S)),,$o)))
+
 define room_load
 $(foreach v,$(ROOM_VARS),$(eval $v :=))
 include $1
+$$(if $$(call sourceless,$(patsubst %/room.mk,%,$1),$$(objs) $$(objs-y)),$$(error $1: no source for $$(call sourceless,$(patsubst %/room.mk,%,$1),$$(objs) $$(objs-y))))
+$$(if $$(call sourceless,$(patsubst %/room.mk,%,$1),$$(tests)),$$(warning $1: no source for $$(call sourceless,$(patsubst %/room.mk,%,$1),$$(tests))))
+$$(eval tests := $$(filter-out $$(call sourceless,$(patsubst %/room.mk,%,$1),$$(tests)),$$(tests)))
 $$(eval $$(call room_rules,$(patsubst %/room.mk,%,$1)))
 endef
 
