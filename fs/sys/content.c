@@ -1,0 +1,270 @@
+/*
+ * What /sys shows: CPUs, devices by class and by number, and facts of the kernel.
+ *
+ * glibc and util-linux read the lists of CPUs; udev-like programs read class/ and dev/char.
+ */
+#include <fs/sys/sys_impl.h>
+
+#include <kern/errno.h>
+#include <kern/string.h>
+#include <kernel/boot/boot.h>
+#include <kernel/device/device.h>
+#include <kernel/seq/seq.h>
+#include <kernel/vfs/vfs.h>
+#include <asm/cpumask.h>
+
+/* ---- devices/system/cpu ---- */
+
+static void put_cpu_list(struct seq *s, u64 mask)
+{
+	const char *sep = "";
+
+	while (mask) {
+		unsigned int first = (unsigned int)__builtin_ctzll(mask), last = first;
+
+		while (last < 63 && mask >> (last + 1) & 1)
+			last++;
+		seq_printf(s, last > first ? "%s%u-%u" : "%s%u", sep, first, last);
+		mask &= last == 63 ? 0 : ~0ull << (last + 1);
+		sep = ",";
+	}
+	seq_putc(s, '\n');
+}
+
+static int show_online(struct seq *s, void *ctx)
+{
+	(void)ctx;
+	put_cpu_list(s, cpumask_read(&cpu_online_mask).bits);
+	return 0;
+}
+
+static int show_possible(struct seq *s, void *ctx)
+{
+	(void)ctx;
+	put_cpu_list(s, cpu_possible_mask.bits);
+	return 0;
+}
+
+static int show_offline(struct seq *s, void *ctx)
+{
+	(void)ctx;
+	put_cpu_list(s, cpu_possible_mask.bits & ~cpumask_read(&cpu_online_mask).bits);
+	return 0;
+}
+
+static int show_kernel_max(struct seq *s, void *ctx)
+{
+	(void)ctx;
+	seq_printf(s, "%d\n", NR_CPUS_MAX - 1);
+	return 0;
+}
+
+/* One package; each CPU is a core of its own. */
+static int show_zero(struct seq *s, void *ctx)
+{
+	(void)ctx;
+	seq_puts(s, "0\n");
+	return 0;
+}
+
+static int show_cpu_number(struct seq *s, void *ctx)
+{
+	seq_printf(s, "%lu\n", (unsigned long)ctx);
+	return 0;
+}
+
+static int show_cpu_self(struct seq *s, void *ctx)
+{
+	put_cpu_list(s, 1ull << (unsigned long)ctx);
+	return 0;
+}
+
+static int show_cpu_self_mask(struct seq *s, void *ctx)
+{
+	seq_printf(s, "%llx\n", 1ull << (unsigned long)ctx);
+	return 0;
+}
+
+static int show_all_mask(struct seq *s, void *ctx)
+{
+	(void)ctx;
+	seq_printf(s, "%llx\n", (unsigned long long)cpumask_read(&cpu_online_mask).bits);
+	return 0;
+}
+
+static const struct sys_attr cpu_attrs[] = {
+	{ "online", 0444, show_online, NULL },
+	{ "possible", 0444, show_possible, NULL },
+	{ "present", 0444, show_possible, NULL },
+	{ "offline", 0444, show_offline, NULL },
+	{ "kernel_max", 0444, show_kernel_max, NULL },
+	{ NULL, 0, NULL, NULL },
+};
+
+static const struct sys_attr topology_attrs[] = {
+	{ "physical_package_id", 0444, show_zero, NULL },
+	{ "die_id", 0444, show_zero, NULL },
+	{ "core_id", 0444, show_cpu_number, NULL },
+	{ "thread_siblings", 0444, show_cpu_self_mask, NULL },
+	{ "thread_siblings_list", 0444, show_cpu_self, NULL },
+	{ "core_siblings", 0444, show_all_mask, NULL },
+	{ "core_siblings_list", 0444, show_online, NULL },
+	{ NULL, 0, NULL, NULL },
+};
+
+static int add_files(struct dentry *dir, const struct sys_attr *a, void *ctx)
+{
+	int err = 0;
+
+	for (; a->name && !err; a++)
+		err = sys_file(dir, a, ctx);
+	return err;
+}
+
+static int add_cpu(struct dentry *dir, unsigned long cpu)
+{
+	struct dentry *d, *topology;
+	char name[16];
+	int err;
+
+	snprintf(name, sizeof(name), "cpu%lu", cpu);
+	err = sys_dir(dir, name, &d);
+	if (!err)
+		err = sys_dir(d, "topology", &topology);
+	return err ? err : add_files(topology, topology_attrs, (void *)cpu);
+}
+
+static int add_cpus(struct dentry *system)
+{
+	struct dentry *dir;
+	unsigned int cpu;
+	int err = sys_dir(system, "cpu", &dir);
+
+	if (!err)
+		err = add_files(dir, cpu_attrs, NULL);
+	for_each_possible_cpu(cpu) {
+		if (err)
+			break;
+		err = add_cpu(dir, cpu);
+	}
+	return err;
+}
+
+/* ---- devices by class ---- */
+
+struct device_dirs {
+	struct dentry *virtual, *class, *dev_char;
+};
+
+static int show_dev(struct seq *s, void *ctx)
+{
+	const struct device *d = ctx;
+
+	seq_printf(s, "%u:%u\n", d->major, d->minor);
+	return 0;
+}
+
+static int show_uevent(struct seq *s, void *ctx)
+{
+	const struct device *d = ctx;
+
+	seq_printf(s, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\n", d->major, d->minor, d->name);
+	if (d->mode != 0600)
+		seq_printf(s, "DEVMODE=0%o\n", d->mode);
+	return 0;
+}
+
+static const struct sys_attr device_attrs[] = {
+	{ "dev", 0444, show_dev, NULL },
+	{ "uevent", 0444, show_uevent, NULL },
+	{ NULL, 0, NULL, NULL },
+};
+
+/* The child directory @name, made if it is missing. */
+static int find_dir(struct dentry *parent, const char *name, struct dentry **out)
+{
+	u32 len = (u32)strlen(name);
+	struct qstr q = { name, len, qstr_hash(parent, name, len) };
+	struct dentry *d = dentry_find(parent, &q);
+
+	if (!d)
+		return sys_dir(parent, name, out);
+	*out = d;
+	dentry_put(d);
+	return 0;
+}
+
+static int add_links(struct device_dirs *dirs, struct device *d, const char *name)
+{
+	char target[96], number[24];
+	struct dentry *class;
+	int err = find_dir(dirs->class, d->class_name, &class);
+
+	if (err)
+		return err;
+	snprintf(target, sizeof(target), "../../devices/virtual/%s/%s", d->class_name, name);
+	err = sys_link(class, name, target);
+	if (err)
+		return err;
+	snprintf(number, sizeof(number), "%u:%u", d->major, d->minor);
+	return sys_link(dirs->dev_char, number, target);
+}
+
+static int add_device(struct device *d, void *ctx)
+{
+	struct device_dirs *dirs = ctx;
+	struct dentry *class, *dir;
+	const char *slash, *name = d->name;
+	char target[64];
+	int err;
+
+	if (!d->class_name || d->kind != DEVICE_CHAR || d->no_node)
+		return 0;
+	while ((slash = strchr(name, '/')))
+		name = slash + 1;
+	err = find_dir(dirs->virtual, d->class_name, &class);
+	if (!err)
+		err = sys_dir(class, name, &dir);
+	if (!err)
+		err = add_files(dir, device_attrs, d);
+	snprintf(target, sizeof(target), "../../../../class/%s", d->class_name);
+	if (!err)
+		err = sys_link(dir, "subsystem", target);
+	return err ? err : add_links(dirs, d, name);
+}
+
+static int add_devices(struct dentry *root, struct dentry *devices)
+{
+	struct device_dirs dirs;
+	struct dentry *dev, *block;
+	int err = sys_dir(devices, "virtual", &dirs.virtual);
+
+	if (!err)
+		err = sys_dir(root, "class", &dirs.class);
+	if (!err)
+		err = sys_dir(root, "dev", &dev);
+	if (!err)
+		err = sys_dir(dev, "char", &dirs.dev_char);
+	if (!err)
+		err = sys_dir(dev, "block", &block);
+	return err ? err : device_for_each(add_device, &dirs);
+}
+
+/* ---- the root ---- */
+
+int sys_populate(struct dentry *root)
+{
+	static const char *const empty[] = { "block", "bus", "firmware", "fs", "kernel", "module", "power" };
+	struct dentry *devices, *system, *unused;
+	int err = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(empty) && !err; i++)
+		err = sys_dir(root, empty[i], &unused);
+	if (!err)
+		err = sys_dir(root, "devices", &devices);
+	if (!err)
+		err = sys_dir(devices, "system", &system);
+	if (!err)
+		err = add_cpus(system);
+	return err ? err : add_devices(root, devices);
+}

@@ -1,0 +1,27 @@
+/* Private to fs/sys: making entries. */
+#pragma once
+
+#include <kern/compiler.h>
+#include <kern/types.h>
+
+struct dentry;
+struct seq;
+
+struct sys_attr {
+	const char *name;
+	umode_t mode;			/* permissions */
+	/* The text; @ctx as given to sys_file(). */
+	int (*show)(struct seq *s, void *ctx);
+	/* Takes a written text without its newline; 0 or -errno.  NULL: -EIO as Linux. */
+	int (*store)(const char *text, void *ctx);
+};
+
+/*
+ * Make entries below @parent while the tree is built (no locks: nobody else sees it).  The tree keeps them; on -ENOMEM it is
+ * taken down as a whole.
+ */
+int sys_dir(struct dentry *parent, const char *name, struct dentry **out) __must_check;
+int sys_file(struct dentry *parent, const struct sys_attr *attr, void *ctx) __must_check;
+int sys_link(struct dentry *parent, const char *name, const char *target) __must_check;
+/* Fills the root: content.c. */
+int sys_populate(struct dentry *root) __must_check;
