@@ -92,7 +92,7 @@ static int show_all_mask(struct seq *s, void *ctx)
 	return 0;
 }
 
-static const struct sys_attr cpu_attrs[] = {
+static const struct sysfs_attr cpu_attrs[] = {
 	{ "online", 0444, show_online, NULL },
 	{ "possible", 0444, show_possible, NULL },
 	{ "present", 0444, show_possible, NULL },
@@ -101,7 +101,7 @@ static const struct sys_attr cpu_attrs[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
-static const struct sys_attr topology_attrs[] = {
+static const struct sysfs_attr topology_attrs[] = {
 	{ "physical_package_id", 0444, show_zero, NULL },
 	{ "die_id", 0444, show_zero, NULL },
 	{ "core_id", 0444, show_cpu_number, NULL },
@@ -112,12 +112,12 @@ static const struct sys_attr topology_attrs[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
-static int add_files(struct dentry *dir, const struct sys_attr *a, void *ctx)
+static int add_files(struct dentry *dir, const struct sysfs_attr *a, void *ctx)
 {
 	int err = 0;
 
 	for (; a->name && !err; a++)
-		err = sys_file(dir, a, ctx);
+		err = sysfs_file(dir, a, ctx);
 	return err;
 }
 
@@ -128,9 +128,9 @@ static int add_cpu(struct dentry *dir, unsigned long cpu)
 	int err;
 
 	snprintf(name, sizeof(name), "cpu%lu", cpu);
-	err = sys_dir(dir, name, &d);
+	err = sysfs_dir(dir, name, &d);
 	if (!err)
-		err = sys_dir(d, "topology", &topology);
+		err = sysfs_dir(d, "topology", &topology);
 	return err ? err : add_files(topology, topology_attrs, (void *)cpu);
 }
 
@@ -138,7 +138,7 @@ static int add_cpus(struct dentry *system)
 {
 	struct dentry *dir;
 	unsigned int cpu;
-	int err = sys_dir(system, "cpu", &dir);
+	int err = sysfs_dir(system, "cpu", &dir);
 
 	if (!err)
 		err = add_files(dir, cpu_attrs, NULL);
@@ -174,7 +174,7 @@ static int show_uevent(struct seq *s, void *ctx)
 	return 0;
 }
 
-static const struct sys_attr device_attrs[] = {
+static const struct sysfs_attr device_attrs[] = {
 	{ "dev", 0444, show_dev, NULL },
 	{ "uevent", 0444, show_uevent, NULL },
 	{ NULL, 0, NULL, NULL },
@@ -188,7 +188,7 @@ static int find_dir(struct dentry *parent, const char *name, struct dentry **out
 	struct dentry *d = dentry_find(parent, &q);
 
 	if (!d)
-		return sys_dir(parent, name, out);
+		return sysfs_dir(parent, name, out);
 	*out = d;
 	dentry_put(d);
 	return 0;
@@ -203,11 +203,11 @@ static int add_links(struct device_dirs *dirs, struct device *d, const char *nam
 	if (err)
 		return err;
 	snprintf(target, sizeof(target), "../../devices/virtual/%s/%s", d->class_name, name);
-	err = sys_link(class, name, target);
+	err = sysfs_link(class, name, target);
 	if (err)
 		return err;
 	snprintf(number, sizeof(number), "%u:%u", d->major, d->minor);
-	return sys_link(dirs->dev_char, number, target);
+	return sysfs_link(dirs->dev_char, number, target);
 }
 
 static int add_device(struct device *d, void *ctx)
@@ -224,12 +224,12 @@ static int add_device(struct device *d, void *ctx)
 		name = slash + 1;
 	err = find_dir(dirs->virtual, d->class_name, &class);
 	if (!err)
-		err = sys_dir(class, name, &dir);
+		err = sysfs_dir(class, name, &dir);
 	if (!err)
 		err = add_files(dir, device_attrs, d);
 	snprintf(target, sizeof(target), "../../../../class/%s", d->class_name);
 	if (!err)
-		err = sys_link(dir, "subsystem", target);
+		err = sysfs_link(dir, "subsystem", target);
 	return err ? err : add_links(dirs, d, name);
 }
 
@@ -237,33 +237,33 @@ static int add_devices(struct dentry *root, struct dentry *devices)
 {
 	struct device_dirs dirs;
 	struct dentry *dev, *block;
-	int err = sys_dir(devices, "virtual", &dirs.virtual);
+	int err = sysfs_dir(devices, "virtual", &dirs.virtual);
 
 	if (!err)
-		err = sys_dir(root, "class", &dirs.class);
+		err = sysfs_dir(root, "class", &dirs.class);
 	if (!err)
-		err = sys_dir(root, "dev", &dev);
+		err = sysfs_dir(root, "dev", &dev);
 	if (!err)
-		err = sys_dir(dev, "char", &dirs.dev_char);
+		err = sysfs_dir(dev, "char", &dirs.dev_char);
 	if (!err)
-		err = sys_dir(dev, "block", &block);
+		err = sysfs_dir(dev, "block", &block);
 	return err ? err : device_for_each(add_device, &dirs);
 }
 
 /* ---- the root ---- */
 
-int sys_populate(struct dentry *root)
+int sysfs_populate(struct dentry *root)
 {
 	static const char *const empty[] = { "block", "bus", "firmware", "fs", "kernel", "module", "power" };
 	struct dentry *devices, *system, *unused;
 	int err = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(empty) && !err; i++)
-		err = sys_dir(root, empty[i], &unused);
+		err = sysfs_dir(root, empty[i], &unused);
 	if (!err)
-		err = sys_dir(root, "devices", &devices);
+		err = sysfs_dir(root, "devices", &devices);
 	if (!err)
-		err = sys_dir(devices, "system", &system);
+		err = sysfs_dir(devices, "system", &system);
 	if (!err)
 		err = add_cpus(system);
 	return err ? err : add_devices(root, devices);

@@ -7,10 +7,10 @@
 struct dentry;
 struct seq;
 
-struct sys_attr {
+struct sysfs_attr {
 	const char *name;
 	umode_t mode;			/* permissions */
-	/* The text; @ctx as given to sys_file(). */
+	/* The text; @ctx as given to sysfs_file(). */
 	int (*show)(struct seq *s, void *ctx);
 	/* Takes a written text without its newline; 0 or -errno.  NULL: -EIO as Linux. */
 	int (*store)(const char *text, void *ctx);
@@ -20,8 +20,8 @@ struct sys_attr {
  * Make entries below @parent while the tree is built (no locks: nobody else sees it).  The tree keeps them; on -ENOMEM it is
  * taken down as a whole.
  */
-int sys_dir(struct dentry *parent, const char *name, struct dentry **out) __must_check;
-int sys_file(struct dentry *parent, const struct sys_attr *attr, void *ctx) __must_check;
-int sys_link(struct dentry *parent, const char *name, const char *target) __must_check;
+int sysfs_dir(struct dentry *parent, const char *name, struct dentry **out) __must_check;
+int sysfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx) __must_check;
+int sysfs_link(struct dentry *parent, const char *name, const char *target) __must_check;
 /* Fills the root: content.c. */
-int sys_populate(struct dentry *root) __must_check;
+int sysfs_populate(struct dentry *root) __must_check;

@@ -19,32 +19,32 @@
 
 #define SYS_TEXT_MAX 256
 
-struct sys_file_data {
-	const struct sys_attr *attr;
+struct sysfs_file_data {
+	const struct sysfs_attr *attr;
 	void *ctx;
 };
 
-static struct super *sys_super;
-static struct mutex sys_lock;		/* LK_SYSFS: building, once */
+static struct super *sysfs_super;
+static struct mutex sysfs_lock;		/* LK_SYSFS: building, once */
 
 /* ---- files ---- */
 
-static int sys_show(struct seq *s, void *v)
+static int sysfs_show(struct seq *s, void *v)
 {
-	const struct sys_file_data *d = ((struct inode *)s->private_data)->fs_data;
+	const struct sysfs_file_data *d = ((struct inode *)s->private_data)->fs_data;
 
 	(void)v;
 	return d->attr->show(s, d->ctx);
 }
 
-static int sys_open(struct inode *i, struct file *f)
+static int sysfs_open(struct inode *i, struct file *f)
 {
-	return seq_open_single(f, sys_show, i);
+	return seq_open_single(f, sysfs_show, i);
 }
 
-static ssize_t sys_store(struct file *f, struct uio *u, loff_t *pos)
+static ssize_t sysfs_store(struct file *f, struct uio *u, loff_t *pos)
 {
-	const struct sys_file_data *d = f->inode->fs_data;
+	const struct sysfs_file_data *d = f->inode->fs_data;
 	char text[SYS_TEXT_MAX];
 	size_t len = u->left;
 	int err;
@@ -63,16 +63,16 @@ static ssize_t sys_store(struct file *f, struct uio *u, loff_t *pos)
 	return err ? err : (ssize_t)len;
 }
 
-static const struct file_ops sys_file_fops = {
-	.open = sys_open,
+static const struct file_ops sysfs_file_fops = {
+	.open = sysfs_open,
 	.read = seq_read,
-	.write = sys_store,
+	.write = sysfs_store,
 	.lseek = seq_lseek,
 	.release = seq_release,
 };
 
 /* A file's length is a page, whatever its text: sysfs of Linux. */
-static int sys_getattr(const struct path *p, struct kstat *st, u32 mask)
+static int sysfs_getattr(const struct path *p, struct kstat *st, u32 mask)
 {
 	(void)mask;
 	inode_fill_stat(p->dentry->inode, st);
@@ -80,13 +80,13 @@ static int sys_getattr(const struct path *p, struct kstat *st, u32 mask)
 	return 0;
 }
 
-static const struct inode_ops sys_file_iops = { .getattr = sys_getattr };
-static const struct inode_ops sys_dir_iops = { .lookup = simple_lookup };
-static const struct inode_ops sys_link_iops = { .lookup = NULL };
+static const struct inode_ops sysfs_file_iops = { .getattr = sysfs_getattr };
+static const struct inode_ops sysfs_dir_iops = { .lookup = simple_lookup };
+static const struct inode_ops sysfs_link_iops = { .lookup = NULL };
 
 /* ---- making entries ---- */
 
-static int sys_entry(struct dentry *parent, const char *name, umode_t mode, struct inode **inode,
+static int sysfs_entry(struct dentry *parent, const char *name, umode_t mode, struct inode **inode,
 		     struct dentry **out)
 {
 	u32 len = (u32)strlen(name);
@@ -103,16 +103,16 @@ static int sys_entry(struct dentry *parent, const char *name, umode_t mode, stru
 	return err;
 }
 
-int sys_dir(struct dentry *parent, const char *name, struct dentry **out)
+int sysfs_dir(struct dentry *parent, const char *name, struct dentry **out)
 {
 	struct inode *i;
 	struct dentry *d;
-	int err = sys_entry(parent, name, S_IFDIR | 0755, &i, &d);
+	int err = sysfs_entry(parent, name, S_IFDIR | 0755, &i, &d);
 
 	if (err)
 		return err;
 	i->nlink = 2;
-	i->ops = &sys_dir_iops;
+	i->ops = &sysfs_dir_iops;
 	i->fops = &simple_dir_ops;
 	parent->inode->nlink++;
 	dentry_set_inode_pinned(d, i);
@@ -121,30 +121,30 @@ int sys_dir(struct dentry *parent, const char *name, struct dentry **out)
 	return 0;
 }
 
-int sys_file(struct dentry *parent, const struct sys_attr *attr, void *ctx)
+int sysfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx)
 {
-	struct sys_file_data *data = kmalloc(sizeof(*data));
+	struct sysfs_file_data *data = kmalloc(sizeof(*data));
 	struct inode *i;
 	struct dentry *d;
 	int err;
 
 	if (!data)
 		return -ENOMEM;
-	err = sys_entry(parent, attr->name, (umode_t)(S_IFREG | attr->mode), &i, &d);
+	err = sysfs_entry(parent, attr->name, (umode_t)(S_IFREG | attr->mode), &i, &d);
 	if (err) {
 		kfree(data);
 		return err;
 	}
-	*data = (struct sys_file_data){ attr, ctx };
-	i->ops = &sys_file_iops;
-	i->fops = &sys_file_fops;
+	*data = (struct sysfs_file_data){ attr, ctx };
+	i->ops = &sysfs_file_iops;
+	i->fops = &sysfs_file_fops;
 	i->fs_data = data;
 	dentry_set_inode_pinned(d, i);
 	dentry_put(d);
 	return 0;
 }
 
-int sys_link(struct dentry *parent, const char *name, const char *target)
+int sysfs_link(struct dentry *parent, const char *name, const char *target)
 {
 	struct inode *i;
 	struct dentry *d;
@@ -153,12 +153,12 @@ int sys_link(struct dentry *parent, const char *name, const char *target)
 
 	if (!text)
 		return -ENOMEM;
-	err = sys_entry(parent, name, S_IFLNK | 0777, &i, &d);
+	err = sysfs_entry(parent, name, S_IFLNK | 0777, &i, &d);
 	if (err) {
 		kfree(text);
 		return err;
 	}
-	i->ops = &sys_link_iops;
+	i->ops = &sysfs_link_iops;
 	i->link = text;
 	i->size = (loff_t)strlen(text);
 	dentry_set_inode_pinned(d, i);
@@ -168,13 +168,13 @@ int sys_link(struct dentry *parent, const char *name, const char *target)
 
 /* ---- the type ---- */
 
-static void sys_evict(struct inode *i)
+static void sysfs_evict(struct inode *i)
 {
 	kfree(i->fs_data);
 	i->fs_data = NULL;
 }
 
-static int sys_statfs(struct dentry *d, struct kstatfs *st)
+static int sysfs_statfs(struct dentry *d, struct kstatfs *st)
 {
 	(void)d;
 	st->type = SYSFS_MAGIC;
@@ -183,9 +183,9 @@ static int sys_statfs(struct dentry *d, struct kstatfs *st)
 	return 0;
 }
 
-static const struct super_ops sys_super_ops = { .evict = sys_evict, .statfs = sys_statfs };
+static const struct super_ops sysfs_super_ops = { .evict = sysfs_evict, .statfs = sysfs_statfs };
 
-static int sys_build(const struct fs_type *t, u32 ms_flags, struct super **out)
+static int sysfs_build(const struct fs_type *t, u32 ms_flags, struct super **out)
 {
 	struct super *sb;
 	struct inode *root;
@@ -193,19 +193,19 @@ static int sys_build(const struct fs_type *t, u32 ms_flags, struct super **out)
 
 	if (err)
 		return err;
-	sb->ops = &sys_super_ops;
+	sb->ops = &sysfs_super_ops;
 	sb->magic = SYSFS_MAGIC;
 	err = inode_alloc(sb, &root);
 	if (!err) {
 		root->ino = 1;
 		root->mode = S_IFDIR | 0555;
 		root->nlink = 2;
-		root->ops = &sys_dir_iops;
+		root->ops = &sysfs_dir_iops;
 		root->fops = &simple_dir_ops;
 		err = dentry_alloc_root(sb, root, &sb->root);
 	}
 	if (!err)
-		err = sys_populate(sb->root);
+		err = sysfs_populate(sb->root);
 	if (err)
 		super_put(sb);
 	else
@@ -213,7 +213,7 @@ static int sys_build(const struct fs_type *t, u32 ms_flags, struct super **out)
 	return err;
 }
 
-static int sys_mount(const struct fs_type *t, u32 ms_flags, const char *source, const char *options,
+static int sysfs_mount(const struct fs_type *t, u32 ms_flags, const char *source, const char *options,
 		     struct super **out)
 {
 	int err = 0;
@@ -221,25 +221,25 @@ static int sys_mount(const struct fs_type *t, u32 ms_flags, const char *source, 
 	(void)source;
 	if (options && *options)
 		return -EINVAL;
-	guard(mutex)(&sys_lock);
-	if (!sys_super)
-		err = sys_build(t, ms_flags, &sys_super);
+	guard(mutex)(&sysfs_lock);
+	if (!sysfs_super)
+		err = sysfs_build(t, ms_flags, &sysfs_super);
 	if (err)
 		return err;
-	__atomic_fetch_add(&sys_super->refs, 1, __ATOMIC_RELAXED);
-	*out = sys_super;
+	__atomic_fetch_add(&sysfs_super->refs, 1, __ATOMIC_RELAXED);
+	*out = sysfs_super;
 	return 0;
 }
 
-static const struct fs_type sys_type = {
+static const struct fs_type sysfs_type = {
 	.name = "sysfs",
 	.flags = FS_NODEV,
-	.mount = sys_mount,
+	.mount = sysfs_mount,
 };
-FS_TYPE(sys_type);
+FS_TYPE(sysfs_type);
 
-static void sys_init(void)
+static void sysfs_init(void)
 {
-	mutex_init(&sys_lock, LK_SYSFS);
+	mutex_init(&sysfs_lock, LK_SYSFS);
 }
-INITCALL(sys_init);
+INITCALL(sysfs_init);
