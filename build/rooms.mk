@@ -13,7 +13,7 @@ HOST_TESTS :=
 FUZZERS :=
 ALL_FLAG_FILES :=
 
-ROOM_VARS := room deps objs objs-y tests pure pure-objs pure-tests fuzz cflags sanitize
+ROOM_VARS := room deps headers objs objs-y tests pure pure-objs pure-tests fuzz cflags sanitize
 OBJ := $(O)/obj
 
 # $(call sourceless,ROOM,OBJS): those without a source. A missing test is left out with a warning.

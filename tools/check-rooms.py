@@ -84,7 +84,8 @@ def check_include(src, target, room, rooms, used):
         error(src, "includes <%s>, whose folder is no room (no room.mk)" % target)
         return
     public = "%s/%s.h" % (other, os.path.basename(other))
-    if target != public and not target.endswith(".def"):
+    extra = ["%s/%s" % (other, h) for h in rooms[other].get("headers", [])]
+    if target != public and target not in extra and not target.endswith(".def"):
         error(src, "includes <%s>, which is private to %s" % (target, other))
     if is_test(src):
         return

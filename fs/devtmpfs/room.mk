@@ -1,3 +1,3 @@
 room := fs/devtmpfs
-deps := kernel/device kernel/vfs kernel/printk kernel/lock kernel/slab fs/tmpfs
+deps := fs/tmpfs kernel/boot kernel/device kernel/lock kernel/printk kernel/vfs
 objs := devtmpfs.o

@@ -1,4 +1,3 @@
 room := fs/eventfd
-deps := kernel/lock kernel/wait kernel/sched kernel/slab kernel/file kernel/vfs kernel/poll kernel/seq \
-	kernel/signal kernel/task kernel/time kernel/uio kernel/syscall kernel/uaccess
+deps := kernel/file kernel/poll kernel/seq kernel/slab kernel/syscall kernel/uio kernel/vfs
 objs := eventfd.o

@@ -1,5 +1,5 @@
 room := fs/initramfs
-deps := kernel/boot kernel/frame kernel/slab kernel/vfs kernel/file kernel/pagecache kernel/printk kernel/uio \
-	lib/cpio
+deps := kernel/boot kernel/file kernel/frame kernel/pagecache kernel/printk kernel/slab \
+	kernel/vfs lib/cpio
 objs := initramfs.o entry.o unpack.o
 cflags-unpack.o := -Ibuild/thirdparty

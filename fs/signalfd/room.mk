@@ -1,4 +1,4 @@
 room := fs/signalfd
-deps := kernel/lock kernel/wait kernel/sched kernel/slab kernel/file kernel/vfs kernel/poll kernel/seq \
-	kernel/signal kernel/task kernel/time kernel/uio kernel/syscall kernel/uaccess
+deps := kernel/file kernel/poll kernel/seq kernel/signal kernel/slab kernel/syscall kernel/task \
+	kernel/uaccess kernel/uio kernel/vfs
 objs := signalfd.o

@@ -1,4 +1,4 @@
 room := fs/timerfd
-deps := kernel/lock kernel/wait kernel/sched kernel/slab kernel/file kernel/vfs kernel/poll kernel/seq \
-	kernel/signal kernel/task kernel/time kernel/uio kernel/syscall kernel/uaccess
+deps := kernel/cred kernel/file kernel/poll kernel/seq kernel/slab kernel/syscall kernel/task \
+	kernel/time kernel/uaccess kernel/uio kernel/vfs
 objs := timerfd.o

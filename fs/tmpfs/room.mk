@@ -1,4 +1,4 @@
 room := fs/tmpfs
-deps := kernel/vfs kernel/file kernel/pagecache kernel/mm kernel/slab kernel/lock kernel/cred \
-	kernel/time kernel/seq kernel/task kernel/uaccess kernel/syscall kernel/frame
+deps := kernel/boot kernel/cred kernel/frame kernel/lock kernel/mm kernel/seq kernel/signal \
+	kernel/slab kernel/syscall kernel/task kernel/uaccess kernel/uio kernel/vfs lib/parse
 objs := tmpfs.o dir.o fallocate.o memfd.o

@@ -1,4 +1,4 @@
 room := kernel/cred
-deps := kernel/lock kernel/rcu kernel/slab kernel/task kernel/uaccess kernel/syscall
+deps := kernel/lock kernel/rcu kernel/slab kernel/syscall kernel/task kernel/uaccess
 objs := cred.o setid.o caps.o
 tests := cred_test.o

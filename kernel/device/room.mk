@@ -1,3 +1,3 @@
 room := kernel/device
-deps := kernel/lock kernel/seq kernel/printk
+deps := kernel/lock kernel/printk kernel/seq kernel/vfs
 objs := device.o

@@ -17,7 +17,6 @@
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
-#include <kernel/task/task_impl.h>
 #include <kernel/uaccess/uaccess.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/fcntl.h>

@@ -1,4 +1,4 @@
 room := kernel/exec
-deps := lib/elf kernel/lock kernel/mm kernel/task kernel/cred kernel/file kernel/signal kernel/slab \
-	kernel/vfs kernel/uaccess kernel/syscall kernel/rng
+deps := kernel/cred kernel/file kernel/frame kernel/mm kernel/rng kernel/signal kernel/slab \
+	kernel/syscall kernel/task kernel/time kernel/uaccess kernel/vfs lib/elf
 objs := exec.o args.o elf.o script.o vdso.o

@@ -1,4 +1,5 @@
 room := kernel/file
-deps := kernel/lock kernel/rcu kernel/slab kernel/uaccess kernel/uio kernel/vfs kernel/pagecache \
-	kernel/task kernel/cred kernel/signal kernel/poll kernel/pipe kernel/syscall kernel/work
+deps := kernel/cred kernel/lock kernel/pagecache kernel/pipe kernel/poll kernel/rcu \
+	kernel/signal kernel/slab kernel/syscall kernel/task kernel/uaccess kernel/uio kernel/vfs \
+	kernel/work
 objs := file.o fdtable.o rw.o fcntl.o copy.o

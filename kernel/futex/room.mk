@@ -1,3 +1,4 @@
 room := kernel/futex
-deps := kernel/lock kernel/mm kernel/sched kernel/task kernel/time kernel/uaccess kernel/syscall kernel/cred
+deps := kernel/cred kernel/lock kernel/mm kernel/rcu kernel/sched kernel/signal kernel/syscall \
+	kernel/task kernel/time kernel/uaccess
 objs := futex.o pi.o robust.o

@@ -1,4 +1,5 @@
 room := kernel/pipe
-deps := kernel/lock kernel/wait kernel/sched kernel/slab kernel/frame kernel/uio kernel/file kernel/vfs \
-	kernel/poll kernel/signal kernel/task kernel/cred kernel/syscall kernel/uaccess kernel/pagecache
+deps := kernel/cred kernel/file kernel/frame kernel/lock kernel/pagecache kernel/poll \
+	kernel/signal kernel/slab kernel/syscall kernel/task kernel/uaccess kernel/uio kernel/vfs \
+	kernel/wait
 objs := pipe.o fifo.o splice.o

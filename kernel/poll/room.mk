@@ -1,4 +1,4 @@
 room := kernel/poll
-deps := kernel/lock kernel/wait kernel/sched kernel/slab kernel/file kernel/signal kernel/task kernel/time \
-	kernel/syscall kernel/uaccess lib/rbtree
+deps := kernel/file kernel/seq kernel/signal kernel/slab kernel/syscall kernel/task kernel/time \
+	kernel/uaccess kernel/vfs kernel/wait lib/rbtree
 objs := poll.o select.o epoll.o

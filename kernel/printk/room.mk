@@ -1,4 +1,6 @@
 room := kernel/printk
-deps := kernel/cmdline kernel/cred kernel/device kernel/file kernel/panic kernel/slab kernel/task kernel/time kernel/uaccess kernel/uio kernel/vmap kernel/wait
+deps := kernel/boot kernel/cmdline kernel/cred kernel/device kernel/file kernel/lock \
+	kernel/panic kernel/poll kernel/sched kernel/slab kernel/task kernel/time kernel/uaccess \
+	kernel/uio kernel/vmap kernel/wait
 objs := printk.o ring.o syslog.o kmsg.o
 tests := printk_test.o

@@ -1,4 +1,5 @@
 room := kernel/sched
-deps := kernel/cred kernel/uaccess kernel/lock kernel/printk kernel/rcu kernel/signal kernel/task kernel/time lib/rbtree
+deps := kernel/cred kernel/lock kernel/rcu kernel/signal kernel/task kernel/time kernel/uaccess \
+	lib/rbtree
 objs := core.o fair.o rt.o balance.o account.o policy.o syscalls.o
 tests := sched_test.o

@@ -1,5 +1,6 @@
 room := kernel/slab
-deps := kernel/frame kernel/lock kernel/panic kernel/rcu kernel/vmap kernel/kasan kernel/printk kernel/task
+deps := kernel/frame kernel/kasan kernel/lock kernel/panic kernel/printk kernel/rcu kernel/task \
+	kernel/vmap
 objs := slab.o kmalloc.o leak.o
 objs-$(CONFIG_DEBUG_FAIL) += fail.o
 tests := slab_test.o

@@ -287,6 +287,8 @@ struct task_hook {
 	static const struct task_hook *const task_hook_##sym                                     \
 		__attribute__((section(".tab.task_hook"), used)) = &sym
 void task_hooks_exec(struct process *p);
+/* mm, vfork and robust futexes: at exit and exec. */
+void task_mm_release(struct task *t);
 
 /* uname(2): the names of this machine. */
 struct new_utsname;

@@ -37,8 +37,6 @@ static inline bool process_is_zombie(const struct process *p)
 {
 	return p->leader->exit_state == EXIT_ZOMBIE && p->thread_count == 1;
 }
-/* mm, vfork and robust futexes: at exit and exec. */
-void task_mm_release(struct task *t);
 
 /* usage.c */
 struct rusage;

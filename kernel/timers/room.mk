@@ -1,3 +1,4 @@
 room := kernel/timers
-deps := kernel/cred kernel/lock kernel/rcu kernel/sched kernel/signal kernel/slab kernel/task kernel/time kernel/uaccess
+deps := kernel/boot kernel/cred kernel/lock kernel/rcu kernel/sched kernel/signal kernel/slab \
+	kernel/task kernel/time kernel/uaccess
 objs := itimer.o posix.o

@@ -1,4 +1,4 @@
 room := net/core
-deps := kernel/cred kernel/file kernel/poll kernel/seq kernel/slab kernel/signal kernel/syscall kernel/task \
-	kernel/time kernel/uaccess kernel/uio kernel/vfs kernel/wait
+deps := kernel/cred kernel/file kernel/poll kernel/slab kernel/syscall kernel/task kernel/time \
+	kernel/uaccess kernel/uio kernel/vfs kernel/wait
 objs := socket.o option.o sys_socket.o sys_msg.o
