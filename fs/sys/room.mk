@@ -1,4 +1,4 @@
 room := fs/sys
-deps := kernel/boot kernel/device kernel/file kernel/lock kernel/seq kernel/slab kernel/task kernel/vfs kernel/mm \
-	kernel/frame lib/parse
+deps := kernel/boot kernel/device kernel/file kernel/lock kernel/seq kernel/slab kernel/uio \
+	kernel/vfs
 objs := tree.o content.o
