@@ -32,7 +32,8 @@
 #define RNG_CHUNK 512u
 #define RNG_RESEED_NS (60ull * NSEC_PER_SEC)
 #define RNG_READY_BITS 256u
-#define RNG_JITTER_ROUNDS 1024u
+#define RNG_JITTER_ROUNDS 64u
+#define RNG_JITTER_READINGS 256u
 
 struct rng_cpu {
 	u8 key[CHACHA_KEY_SIZE];
@@ -275,21 +276,21 @@ bool rng_is_ready(void)
 
 /*
  * No seed, no instruction: how long memory and the counter take varies with caches, refresh and the
- * host's doings. Counted at a quarter of a bit a sample, which is little for real hardware.
+ * host's doings. Counted at a sixty-fourth of a bit a reading, which is little for real hardware.
  */
 void rng_gather_jitter(void)
 {
 	static u8 scratch[4096];
-	u64 sample[2] = { 0, 0 };
+	u64 sample[8] = { 0 };
 
 	for (unsigned int i = 0; i < RNG_JITTER_ROUNDS && !rng_is_ready(); i++) {
-		for (unsigned int k = 0; k < 16; k++) {
+		for (unsigned int k = 0; k < RNG_JITTER_READINGS; k++) {
 			u64 c = clock_cycles();
 
 			scratch[(c * 61 + k * 257) % sizeof(scratch)] ^= (u8)(c >> 3);
-			sample[k & 1] = rol64(sample[k & 1], 7) ^ c ^ scratch[c % sizeof(scratch)];
+			sample[k & 7] = rol64(sample[k & 7], 7) ^ c ^ scratch[c % sizeof(scratch)];
 		}
-		rng_add_credited(sample, sizeof(sample), i % 4 == 3);
+		rng_add_credited(sample, sizeof(sample), RNG_JITTER_READINGS / 64);
 	}
 	if (!rng_is_ready())
 		rng_add_credited(sample, sizeof(sample), RNG_READY_BITS);
