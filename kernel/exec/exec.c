@@ -162,7 +162,9 @@ int exec_commit(struct exec *x)
 	mutex_lock(&p->exec_lock);
 	args_flush(x);
 	layout(x);
-	x->mm->exe_file = file_get(x->file);
+	/* Nobody writes to a program that runs; the denial is the new memory's, and ends with it. */
+	if (!vfs_deny_write(x->file))
+		x->mm->exe_file = file_get(x->file);
 	task_mm_release(t);
 	mm_replace_current(x->mm);
 	x->mm = NULL;

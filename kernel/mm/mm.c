@@ -18,6 +18,7 @@
 #include <kernel/rng/rng.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
+#include <kernel/vfs/vfs.h>
 
 #define STACK_RESERVE_MIN (128ull << 20)
 #define MMAP_RANDOM_PAGES (1ull << 28)
@@ -135,8 +136,10 @@ static void teardown(struct mm *mm)
 	btree_destroy(&mm->vmas);
 	WARN_ON(mm->rss_anon || mm->pgtable_bytes);
 	pt_free_root(mm);
-	if (mm->exe_file)
+	if (mm->exe_file) {
+		vfs_allow_write(mm->exe_file);
 		file_put(mm->exe_file);
+	}
 	mm->exe_file = NULL;
 }
 
@@ -290,7 +293,7 @@ static void copy_figures(struct mm *to, const struct mm *from)
 	to->dumpable = from->dumpable;
 	to->arch.vdso = from->arch.vdso;
 	to->def_flags = from->def_flags & ~(u32)VM_LOCKED;
-	if (from->exe_file)
+	if (from->exe_file && !vfs_deny_write(from->exe_file))
 		to->exe_file = file_get(from->exe_file);
 }
 

@@ -97,6 +97,31 @@ TEST(errors)
 	CHECK_ERR(execve(self, (char **)bad_address, environ), EFAULT);
 }
 
+TEST(a_running_program_is_not_written)
+{
+	char buf[65536], *argv[] = { "./copy", "--child", "sleep", NULL };
+	int in = open(self, O_RDONLY), out = open("copy", O_WRONLY | O_CREAT | O_TRUNC, 0755), status;
+	ssize_t n;
+	pid_t pid;
+
+	REQUIRE(in >= 0 && out >= 0);
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		REQUIRE(write(out, buf, (size_t)n) == n);
+	CHECK_ERR(execve("./copy", argv, environ), ETXTBSY);
+	close(out);
+	pid = fork();
+	if (!pid) {
+		execve("./copy", argv, environ);
+		_exit(1);
+	}
+	usleep(100000);
+	CHECK_ERR(open("copy", O_WRONLY), ETXTBSY);
+	kill(pid, SIGKILL);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	out = open("copy", O_WRONLY);
+	CHECK(out >= 0);
+}
+
 TEST(scripts)
 {
 	char text[5000];
@@ -292,6 +317,8 @@ static int child(int argc, char **argv)
 		return fcntl(20, F_GETFD) == 0 && fcntl(21, F_GETFD) == -1 ? 48 : 1;
 	if (!strcmp(what, "plain"))
 		return 49;
+	if (!strcmp(what, "sleep"))
+		return (int)sleep(10);
 	if (!strcmp(what, "signals")) {
 		struct sigaction a, b;
 		sigset_t set;
