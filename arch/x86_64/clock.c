@@ -16,8 +16,9 @@ struct arch_clock arch_clock __ro_after_init;
 #define PIT_HZ 1193182u
 #define PM_TIMER_HZ 3579545u
 #define PM_TIMER_MASK 0xffffffu
-#define MEASURE_US 2000u
-#define PROBE_LIMIT 1000000u
+#define MEASURE_SHORT_US 100u
+#define MEASURE_US 10000u
+#define PROBE_LIMIT 4000000u
 
 static u64 hz_from_cpu(void)
 {
@@ -139,11 +140,11 @@ static u32 read_edge(const struct reference *ref, u64 *tsc)
 	return now;
 }
 
-static u64 measure(const struct reference *ref)
+static u64 measure_for(const struct reference *ref, u32 us)
 {
 	u64 tsc0, tsc1;
 	u32 c0 = read_edge(ref, &tsc0), c1;
-	u32 want = (u32)((u64)ref->hz * MEASURE_US / 1000000);
+	u32 want = (u32)((u64)ref->hz * us / 1000000);
 
 	for (u32 i = 0; i < PROBE_LIMIT * 4; i++) {
 		if (((ref->read() - c0) & ref->mask) >= want)
@@ -153,6 +154,16 @@ static u64 measure(const struct reference *ref)
 	u32 delta = (c1 - c0) & ref->mask;
 
 	return delta ? (tsc1 - tsc0) * ref->hz / delta : 0;
+}
+
+static u64 measure(const struct reference *ref)
+{
+	u64 hz = measure_for(ref, MEASURE_SHORT_US);
+
+	/* One instruction, one nanosecond. */
+	if (hz > NSEC - NSEC / 200 && hz < NSEC + NSEC / 200)
+		return NSEC;
+	return measure_for(ref, MEASURE_US);
 }
 
 static u64 hz_measured(void)
@@ -169,11 +180,7 @@ static u64 hz_measured(void)
 		if (counts(&pit))
 			hz = measure(&pit);
 	}
-	/* An emulator that counts instructions has a round number. */
-	u64 round = (hz + NSEC / 200) / (NSEC / 100) * (NSEC / 100);
-	u64 off = hz > round ? hz - round : round - hz;
-
-	return off < hz / 4000 ? round : hz;
+	return hz;
 }
 
 bool clock_rate_known;
