@@ -327,10 +327,32 @@ static bool save_to_user(void __user *at)
 	return !err;
 }
 
+#define SW_OFFSET 464u /* of struct _fpx_sw_bytes in the legacy part */
+
+/* What XSAVE does not write of the header must be zero to be loaded again; then the description. */
+static bool describe_frame(char *at)
+{
+	u64 *header = (u64 *)(at + FXSAVE_SIZE), *sw = (u64 *)(at + SW_OFFSET);
+
+#pragma GCC unroll 8
+	for (unsigned int i = 1; i < 8; i++)
+		ARCH_USER_STORE64(0, &header[i], fault);
+	ARCH_USER_STORE64(FP_XSTATE_MAGIC1 | (u64)(state_size + FP_XSTATE_MAGIC2_SIZE) << 32,
+			  &sw[0], fault);
+	ARCH_USER_STORE64(xfeatures, &sw[1], fault);
+#pragma GCC unroll 4
+	for (unsigned int i = 2; i < 6; i++)
+		ARCH_USER_STORE64(i == 2 ? state_size : 0, &sw[i], fault);
+	return true;
+fault:
+	return false;
+}
+static_assert(sizeof(struct _fpx_sw_bytes) == 48, "struct _fpx_sw_bytes");
+
 int fpu_save_frame(void __user *at)
 {
-	/* Whatever XSAVE does not write of the header must be zero to be loaded again. */
-	if (xfeatures && clear_user((char __user *)at + FXSAVE_SIZE, sizeof(u64) * 8))
+	/* XSAVE reads the header's feature bits and keeps those it does not save. */
+	if (xfeatures && put_user((u64)0, (u64 __user *)((char __user *)at + FXSAVE_SIZE)))
 		return -EFAULT;
 	if (!save_to_user(at)) {
 		if (clear_user(at, fpu_frame_size()) || !save_to_user(at))
@@ -338,14 +360,11 @@ int fpu_save_frame(void __user *at)
 	}
 	if (!xfeatures)
 		return 0;
-	struct _fpx_sw_bytes sw = {
-		.magic1 = FP_XSTATE_MAGIC1,
-		.extended_size = state_size + FP_XSTATE_MAGIC2_SIZE,
-		.xfeatures = xfeatures,
-		.xstate_size = state_size,
-	};
+	arch_user_open();
+	bool described = describe_frame((char __force *)at);
 
-	if (copy_to_user((char __user *)at + 464, &sw, sizeof(sw)) ||
+	arch_uaccess_close();
+	if (!described ||
 	    put_user(FP_XSTATE_MAGIC2, (u32 __user *)((char __user *)at + state_size)))
 		return -EFAULT;
 	return 0;
@@ -354,21 +373,28 @@ int fpu_save_frame(void __user *at)
 /* The features that the frame at @at has in the extended format; 0: it is an FXSAVE image. */
 static int frame_features(const void __user *at, u64 *out)
 {
-	struct _fpx_sw_bytes sw;
-	u32 magic2;
+	const u64 *sw = (const u64 __force *)((const char __user *)at + SW_OFFSET);
+	u64 first, features, size;
+	u32 magic2, err = 0;
 
 	*out = 0;
 	if (!xfeatures)
 		return 0;
-	if (copy_from_user(&sw, (const char __user *)at + 464, sizeof(sw)))
+	arch_user_open();
+	ARCH_USER_LOAD64(first, &sw[0], err);
+	ARCH_USER_LOAD64(features, &sw[1], err);
+	ARCH_USER_LOAD64(size, &sw[2], err);
+	arch_uaccess_close();
+	if (err)
 		return -EFAULT;
-	if (sw.magic1 != FP_XSTATE_MAGIC1 || sw.xstate_size < XSAVE_HEADER_END ||
-	    sw.xstate_size > state_size || sw.xstate_size > sw.extended_size)
+	size &= ~0U;
+	if ((u32)first != FP_XSTATE_MAGIC1 || size < XSAVE_HEADER_END || size > state_size ||
+	    size > first >> 32)
 		return 0;
-	if (get_user(magic2, (const u32 __user *)((const char __user *)at + sw.xstate_size)))
+	if (get_user(magic2, (const u32 __user *)((const char __user *)at + size)))
 		return -EFAULT;
 	if (magic2 == FP_XSTATE_MAGIC2)
-		*out = sw.xfeatures & xfeatures;
+		*out = features & xfeatures;
 	return 0;
 }
 

@@ -69,83 +69,71 @@ static unsigned long frame_place(const struct regs *regs, const struct sigframe_
 	return sp;
 }
 
-static void context_from_regs(struct sigcontext_64 *mc, const struct regs *r)
-{
-	mc->r8 = r->r8;
-	mc->r9 = r->r9;
-	mc->r10 = r->r10;
-	mc->r11 = r->r11;
-	mc->r12 = r->r12;
-	mc->r13 = r->r13;
-	mc->r14 = r->r14;
-	mc->r15 = r->r15;
-	mc->di = r->di;
-	mc->si = r->si;
-	mc->bp = r->bp;
-	mc->bx = r->bx;
-	mc->dx = r->dx;
-	mc->ax = r->ax;
-	mc->cx = r->cx;
-	mc->sp = r->sp;
-	mc->ip = r->ip;
-	mc->flags = r->flags;
-	mc->cs = (u16)r->cs;
-	mc->ss = (u16)r->ss;
-	mc->err = current->arch.trap_err;
-	mc->trapno = current->arch.trap_nr;
-	mc->cr2 = current->arch.trap_addr;
-}
+#define PUT(field, val) ARCH_USER_STORE64(val, &(field), fault)
 
-static void regs_from_context(struct regs *r, const struct sigcontext_64 *mc)
+/* Everything but siginfo and the FPU image. The window is open; false on a fault. */
+static bool frame_fill(struct rt_sigframe *f, const struct regs *r, const struct sigframe_setup *s,
+		       unsigned long fp)
 {
-	r->r8 = mc->r8;
-	r->r9 = mc->r9;
-	r->r10 = mc->r10;
-	r->r11 = mc->r11;
-	r->r12 = mc->r12;
-	r->r13 = mc->r13;
-	r->r14 = mc->r14;
-	r->r15 = mc->r15;
-	r->di = mc->di;
-	r->si = mc->si;
-	r->bp = mc->bp;
-	r->bx = mc->bx;
-	r->dx = mc->dx;
-	r->ax = mc->ax;
-	r->cx = mc->cx;
-	r->sp = mc->sp;
-	r->ip = mc->ip;
-	r->flags = (r->flags & ~X86_FLAGS_USER) | (mc->flags & X86_FLAGS_USER);
-	/* There are no other segments a program could run on. */
-	r->cs = X86_USER_CS;
-	r->ss = X86_USER_DS;
-	r->orig_ax = (u64)-1;
+	const struct arch_thread *t = &current->arch;
+	u64 *mc = (u64 *)&f->uc.mc;
+
+	PUT(f->restorer, s->restorer);
+	PUT(f->uc.flags,
+	    UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_has(CPU_XSAVE) ? UC_FP_XSTATE : 0));
+	PUT(f->uc.link, 0);
+	PUT(f->uc.ss_sp, s->altstack_sp);
+	PUT(f->uc.ss_flags, (u32)s->altstack_flags);
+	PUT(f->uc.ss_size, s->altstack_size);
+	PUT(mc[0], r->r8);
+	PUT(mc[1], r->r9);
+	PUT(mc[2], r->r10);
+	PUT(mc[3], r->r11);
+	PUT(mc[4], r->r12);
+	PUT(mc[5], r->r13);
+	PUT(mc[6], r->r14);
+	PUT(mc[7], r->r15);
+	PUT(mc[8], r->di);
+	PUT(mc[9], r->si);
+	PUT(mc[10], r->bp);
+	PUT(mc[11], r->bx);
+	PUT(mc[12], r->dx);
+	PUT(mc[13], r->ax);
+	PUT(mc[14], r->cx);
+	PUT(mc[15], r->sp);
+	PUT(mc[16], r->ip);
+	PUT(mc[17], r->flags);
+	PUT(mc[18], (r->cs & 0xffff) | r->ss << 48); /* cs, gs, fs, ss */
+	PUT(mc[19], t->trap_err);
+	PUT(mc[20], t->trap_nr);
+	PUT(mc[21], s->blocked);
+	PUT(mc[22], t->trap_addr);
+	PUT(mc[23], fp);
+#pragma GCC unroll 8
+	for (unsigned int i = 24; i < 32; i++)
+		PUT(mc[i], 0);
+	PUT(f->uc.sigmask, s->blocked);
+	return true;
+fault:
+	return false;
 }
+static_assert(offsetof(struct sigcontext_64, fpstate) == 23 * 8, "struct sigcontext");
+static_assert(offsetof(struct sigcontext_64, cr2) == 22 * 8, "struct sigcontext");
+static_assert(offsetof(struct sigcontext_64, cs) == 18 * 8, "struct sigcontext");
 
 int arch_signal_setup_frame(struct regs *regs, const struct sigframe_setup *s)
 {
 	unsigned long fp, sp = frame_place(regs, s, &fp);
 	struct rt_sigframe __user *frame = (struct rt_sigframe __user *)sp;
-	struct {
-		u64 restorer;
-		struct frame_ucontext uc;
-	} head;
 
 	if (!sp || !(s->flags & SA_RESTORER) || !access_ok(frame, fp + fpu_frame_size() - sp) ||
 	    fpu_save_frame((void __user *)fp))
 		return -EFAULT;
-	memset(&head, 0, sizeof(head));
-	head.restorer = s->restorer;
-	head.uc.flags =
-		UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_has(CPU_XSAVE) ? UC_FP_XSTATE : 0);
-	head.uc.ss_sp = s->altstack_sp;
-	head.uc.ss_flags = s->altstack_flags;
-	head.uc.ss_size = s->altstack_size;
-	context_from_regs(&head.uc.mc, regs);
-	head.uc.mc.oldmask = s->blocked;
-	head.uc.mc.fpstate = fp;
-	head.uc.sigmask = s->blocked;
-	if (copy_to_user(frame, &head, sizeof(head)))
+	arch_user_open();
+	bool filled = frame_fill((struct rt_sigframe __force *)frame, regs, s, fp);
+
+	arch_uaccess_close();
+	if (!filled)
 		return -EFAULT;
 	if ((s->flags & SA_SIGINFO) && copy_to_user(frame->info, s->siginfo, SIGINFO_SIZE))
 		return -EFAULT;
@@ -163,21 +151,63 @@ int arch_signal_setup_frame(struct regs *regs, const struct sigframe_setup *s)
 	return 0;
 }
 
+#define GET(val, field) ARCH_USER_LOAD64(val, &(field), err)
+
+/* The window is open; false on a fault, and then *r is of no use. */
+static bool frame_read(const struct rt_sigframe *f, struct regs *r, struct sigframe_return *out,
+		       u64 *fp)
+{
+	const u64 *mc = (const u64 *)&f->uc.mc;
+	u64 flags, ss_flags, ss_size, ss_sp;
+	u32 err = 0;
+
+	GET(r->r8, mc[0]);
+	GET(r->r9, mc[1]);
+	GET(r->r10, mc[2]);
+	GET(r->r11, mc[3]);
+	GET(r->r12, mc[4]);
+	GET(r->r13, mc[5]);
+	GET(r->r14, mc[6]);
+	GET(r->r15, mc[7]);
+	GET(r->di, mc[8]);
+	GET(r->si, mc[9]);
+	GET(r->bp, mc[10]);
+	GET(r->bx, mc[11]);
+	GET(r->dx, mc[12]);
+	GET(r->ax, mc[13]);
+	GET(r->cx, mc[14]);
+	GET(r->sp, mc[15]);
+	GET(r->ip, mc[16]);
+	GET(flags, mc[17]);
+	GET(*fp, mc[23]);
+	GET(out->blocked, f->uc.sigmask);
+	GET(ss_sp, f->uc.ss_sp);
+	GET(ss_flags, f->uc.ss_flags);
+	GET(ss_size, f->uc.ss_size);
+	out->altstack_sp = ss_sp;
+	out->altstack_size = ss_size;
+	out->altstack_flags = (int)ss_flags;
+	r->flags = (r->flags & ~X86_FLAGS_USER) | (flags & X86_FLAGS_USER);
+	/* There are no other segments a program could run on. */
+	r->cs = X86_USER_CS;
+	r->ss = X86_USER_DS;
+	r->orig_ax = (u64)-1;
+	return !err;
+}
+
 int arch_sigreturn(struct regs *regs, struct sigframe_return *out)
 {
-	struct rt_sigframe __user *frame = (struct rt_sigframe __user *)(regs->sp - 8);
-	struct frame_ucontext uc;
+	const struct rt_sigframe __user *frame = (const struct rt_sigframe __user *)(regs->sp - 8);
+	u64 fp;
 
-	if (copy_from_user(&uc, &frame->uc, sizeof(uc)) ||
-	    fpu_load_frame((const void __user *)(unsigned long)uc.mc.fpstate))
+	if (!access_ok(frame, sizeof(*frame)))
 		return -EFAULT;
-	regs_from_context(regs, &uc.mc);
-	*out = (struct sigframe_return){
-		.blocked = uc.sigmask,
-		.altstack_sp = uc.ss_sp,
-		.altstack_size = uc.ss_size,
-		.altstack_flags = uc.ss_flags,
-	};
+	arch_user_open();
+	bool read = frame_read((const struct rt_sigframe __force *)frame, regs, out, &fp);
+
+	arch_uaccess_close();
+	if (!read || fpu_load_frame((const void __user *)(unsigned long)fp))
+		return -EFAULT;
 	__atomic_fetch_or(&current->work, TASK_WORK_FULL_REGS, __ATOMIC_RELAXED);
 	return 0;
 }

@@ -180,7 +180,7 @@ static __always_inline void arch_uaccess_close(void)
 static __always_inline u32 arch_load_small(void *to, const void __user *ufrom, size_t n)
 {
 	const char *from = (const char __force *)ufrom;
-	u64 v[4] = { 0 };
+	u64 v[4] = {0};
 	u32 tail = 0, err = 0;
 
 	switch (n / 8) {
@@ -236,7 +236,7 @@ static __always_inline u32 arch_load_small(void *to, const void __user *ufrom, s
 static __always_inline u32 arch_store_small(void __user *uto, const void *from, size_t n)
 {
 	char *to = (char __force *)uto;
-	u64 v[4] = { 0 };
+	u64 v[4] = {0};
 	u32 tail = 0, err = 0;
 
 	__builtin_memcpy(v, from, n / 8 * 8);
@@ -288,6 +288,29 @@ static __always_inline u32 arch_store_small(void __user *uto, const void *from, 
 			     : "memory");
 	return err;
 }
+
+/*
+ * Many fields of one object, the address checked before: open, accesses, close. Nothing else may be
+ * called between. A faulting store jumps to @fault (still open); a faulting load sets @err.
+ */
+static __always_inline void arch_user_open(void)
+{
+	asm volatile(UACCESS_OPEN : : : "memory", "cc");
+}
+
+#define ARCH_USER_STORE64(val, ptr, fault)                      \
+	asm goto("1:\tmovq %0, %1\n" EX_ENTRY("1b", "%l2", "0") \
+		 :                                              \
+		 : "er"((u64)(val)), "m"(*(u64 *)(ptr))         \
+		 : "memory"                                     \
+		 : fault)
+
+#define ARCH_USER_LOAD64(val, ptr, err)                                                         \
+	asm volatile(                                                                           \
+		"1:\tmovq %2, %1\n2:\n.pushsection .fixup, \"ax\"\n3:\tmovl $1, %0\n\tjmp 2b\n" \
+		".popsection\n" EX_ENTRY("1b", "3b", "0")                                       \
+		: "+r"(err), "=&r"(val)                                                         \
+		: "m"(*(const u64 *)(ptr)))
 
 /*
  * Compare-and-exchange of a user word: *found is what was there. 0 or -EFAULT.
