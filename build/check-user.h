@@ -7,18 +7,18 @@
 #include <kernel/uaccess/uaccess.h>
 
 #undef get_user
-#define get_user(x, ptr)                                                                           \
-	({                                                                                         \
-		const void __user *__gu = (ptr);                                                   \
-		(void)__gu;                                                                        \
-		(x) = (__typeof__(x))0;                                                            \
-		0;                                                                                 \
+#define get_user(x, ptr)                         \
+	({                                       \
+		const void __user *__gu = (ptr); \
+		(void)__gu;                      \
+		(x) = (__typeof__(x))0;          \
+		0;                               \
 	})
 #undef put_user
-#define put_user(x, ptr)                                                                           \
-	({                                                                                         \
-		void __user *__pu = (ptr);                                                         \
-		(void)__pu;                                                                        \
-		(void)(x);                                                                         \
-		0;                                                                                 \
+#define put_user(x, ptr)                   \
+	({                                 \
+		void __user *__pu = (ptr); \
+		(void)__pu;                \
+		(void)(x);                 \
+		0;                         \
 	})

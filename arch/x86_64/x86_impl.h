@@ -67,7 +67,8 @@ struct x86_desc_ptr {
 	u64 base;
 } __packed;
 
-/* Loads GDT, TSS and IDT of this CPU; @ist: THREAD_SIZE bytes for the exception stacks, guarded below. */
+/* Loads GDT, TSS and IDT of this CPU; @ist: THREAD_SIZE bytes for the exception stacks, guarded
+ * below. */
 void desc_init_cpu(unsigned int cpu, void *ist);
 void idt_init(void);
 void idt_set_handler(unsigned int vector, void *entry, unsigned int ist, unsigned int dpl);

@@ -10,7 +10,7 @@
 #include <kernel/uio/uio.h>
 
 #define MEM_MAJOR 1
-#define ZERO_STEP 65536u		/* a signal is looked for after so many bytes */
+#define ZERO_STEP 65536u /* a signal is looked for after so many bytes */
 
 static ssize_t null_read(struct file *f, struct uio *u, loff_t *pos)
 {
@@ -75,22 +75,36 @@ static ssize_t full_write(struct file *f, struct uio *u, loff_t *pos)
 }
 
 static const struct file_ops null_ops = {
-	.read = null_read, .write = null_write, .lseek = null_lseek,
+	.read = null_read,
+	.write = null_write,
+	.lseek = null_lseek,
 };
 
 static const struct file_ops zero_ops = {
-	.read = zero_read, .write = null_write, .lseek = null_lseek, .mmap = zero_mmap,
+	.read = zero_read,
+	.write = null_write,
+	.lseek = null_lseek,
+	.mmap = zero_mmap,
 };
 
 static const struct file_ops full_ops = {
-	.read = zero_read, .write = full_write, .lseek = null_lseek,
+	.read = zero_read,
+	.write = full_write,
+	.lseek = null_lseek,
 };
 
-#define MEM_DEVICE(sym, text, nr)                                                                \
-	static struct device sym = {                                                             \
-		.name = text, .driver = "mem", .class_name = "mem", .kind = DEVICE_CHAR,         \
-		.major = MEM_MAJOR, .minor = nr, .count = 1, .mode = 0666, .ops = &sym##_ops,    \
-	};                                                                                       \
+#define MEM_DEVICE(sym, text, nr)    \
+	static struct device sym = { \
+		.name = text,        \
+		.driver = "mem",     \
+		.class_name = "mem", \
+		.kind = DEVICE_CHAR, \
+		.major = MEM_MAJOR,  \
+		.minor = nr,         \
+		.count = 1,          \
+		.mode = 0666,        \
+		.ops = &sym##_ops,   \
+	};                           \
 	DEVICE(sym)
 
 MEM_DEVICE(null, "null", 3);

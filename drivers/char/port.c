@@ -59,11 +59,21 @@ static int port_lseek(struct file *f, loff_t off, int whence, loff_t *out)
 }
 
 static const struct file_ops port_ops = {
-	.read = port_read, .write = port_write, .lseek = port_lseek, .open = port_open,
+	.read = port_read,
+	.write = port_write,
+	.lseek = port_lseek,
+	.open = port_open,
 };
 
 static struct device port = {
-	.name = "port", .driver = "mem", .class_name = "mem", .kind = DEVICE_CHAR,
-	.major = 1, .minor = 4, .count = 1, .mode = 0640, .ops = &port_ops,
+	.name = "port",
+	.driver = "mem",
+	.class_name = "mem",
+	.kind = DEVICE_CHAR,
+	.major = 1,
+	.minor = 4,
+	.count = 1,
+	.mode = 0640,
+	.ops = &port_ops,
 };
 DEVICE(port);

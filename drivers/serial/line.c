@@ -1,4 +1,5 @@
-/* The serial line: speed, format, modem signals.  A virtual machine's line has neither; the registers are set anyway. */
+/* The serial line: speed, format, modem signals.  A virtual machine's line has neither; the
+ * registers are set anyway. */
 #include <drivers/serial/serial_impl.h>
 
 #include <kern/errno.h>
@@ -9,7 +10,7 @@
 
 static u8 line_format(tcflag_t cflag)
 {
-	u8 lcr = (u8)((cflag & CSIZE) >> 4);	/* CS5..CS8 are 0x00..0x30 */
+	u8 lcr = (u8)((cflag & CSIZE) >> 4); /* CS5..CS8 are 0x00..0x30 */
 
 	if (cflag & CSTOPB)
 		lcr |= LCR_STOP2;
@@ -33,7 +34,7 @@ void uart_set_termios(struct tty *tty, const struct termios2 *old)
 		return;
 	divisor = t->c_ospeed ? UART_CLOCK / t->c_ospeed : 0;
 	if (t->c_ospeed && !divisor)
-		divisor = 1;		/* faster than the line can: as fast as it can */
+		divisor = 1; /* faster than the line can: as fast as it can */
 	spin_lock_irq(&u->lock);
 	if (divisor && (t->c_ospeed != old->c_ospeed)) {
 		uart_out(u, UART_LCR, format | LCR_DLAB);
@@ -54,15 +55,18 @@ static const struct {
 	u32 tiocm;
 	u8 mcr;
 } outputs[] = {
-	{ TIOCM_DTR, MCR_DTR }, { TIOCM_RTS, MCR_RTS }, { TIOCM_OUT1, MCR_OUT1 },
-	{ TIOCM_OUT2, MCR_OUT2 }, { TIOCM_LOOP, MCR_LOOP },
+	{TIOCM_DTR, MCR_DTR},	{TIOCM_RTS, MCR_RTS},	{TIOCM_OUT1, MCR_OUT1},
+	{TIOCM_OUT2, MCR_OUT2}, {TIOCM_LOOP, MCR_LOOP},
 };
 
 static const struct {
 	u32 tiocm;
 	u8 msr;
 } inputs[] = {
-	{ TIOCM_CTS, MSR_CTS }, { TIOCM_DSR, MSR_DSR }, { TIOCM_RI, MSR_RI }, { TIOCM_CD, MSR_DCD },
+	{TIOCM_CTS, MSR_CTS},
+	{TIOCM_DSR, MSR_DSR},
+	{TIOCM_RI, MSR_RI},
+	{TIOCM_CD, MSR_DCD},
 };
 
 int uart_get_modem(struct tty *tty)
@@ -74,7 +78,8 @@ int uart_get_modem(struct tty *tty)
 	u8 msr = uart_in(u, UART_MSR);
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(outputs); i++)
-		bits |= u->mcr & outputs[i].mcr && outputs[i].tiocm != TIOCM_OUT2 ? outputs[i].tiocm : 0;
+		bits |= u->mcr & outputs[i].mcr && outputs[i].tiocm != TIOCM_OUT2 ? outputs[i].tiocm
+										  : 0;
 	spin_unlock_irq(&u->lock);
 	for (unsigned int i = 0; i < ARRAY_SIZE(inputs); i++)
 		bits |= msr & inputs[i].msr ? inputs[i].tiocm : 0;
@@ -88,7 +93,7 @@ int uart_set_modem(struct tty *tty, u32 set, u32 clear)
 	spin_lock_irq(&u->lock);
 	for (unsigned int i = 0; i < ARRAY_SIZE(outputs); i++) {
 		if (outputs[i].tiocm == TIOCM_OUT2)
-			continue;	/* ours: without it no interrupt comes */
+			continue; /* ours: without it no interrupt comes */
 		if (set & outputs[i].tiocm)
 			u->mcr |= outputs[i].mcr;
 		if (clear & outputs[i].tiocm)
@@ -113,10 +118,15 @@ int uart_set_break(struct tty *tty, bool on)
 long uart_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg)
 {
 	struct uart *u = uart_of(tty);
-	struct serial_struct s = { .type = PORT_16550A, .line = u->index, .port = u->base,
-				   .irq = u->isa_irq, .xmit_fifo_size = UART_FIFO,
-				   .baud_base = UART_CLOCK, .close_delay = 50,
-				   .closing_wait = 3000, .flags = (int)ASYNC_SKIP_TEST };
+	struct serial_struct s = {.type = PORT_16550A,
+				  .line = u->index,
+				  .port = u->base,
+				  .irq = u->isa_irq,
+				  .xmit_fifo_size = UART_FIFO,
+				  .baud_base = UART_CLOCK,
+				  .close_delay = 50,
+				  .closing_wait = 3000,
+				  .flags = (int)ASYNC_SKIP_TEST};
 
 	if (cmd != TIOCGSERIAL)
 		return -ENOIOCTLCMD;

@@ -1,14 +1,16 @@
 /*
  * Serial ports of the PC: 16550A at the addresses of COM1 and COM2.
  *
- * Every access to a register leaves the virtual machine, so the transmitter is fed sixteen bytes for one look at the
- * line status.  A virtual UART is empty again at once; then everything goes out in the writer's context and
- * no transmit interrupt is used.  One that is slower keeps the rest in a ring and interrupts when it is empty.
+ * Every access to a register leaves the virtual machine, so the transmitter is fed sixteen bytes
+ * for one look at the line status.  A virtual UART is empty again at once; then everything goes out
+ * in the writer's context and no transmit interrupt is used.  One that is slower keeps the rest in
+ * a ring and interrupts when it is empty.
  *
- * What the line discipline has no room for stays in the device: receive interrupts are masked until a reader has
- * made room, and the other side is held back by the full FIFO.  No byte is lost.
+ * What the line discipline has no room for stays in the device: receive interrupts are masked until
+ * a reader has made room, and the other side is held back by the full FIFO.  No byte is lost.
  *
- * Order: tty->spin, then uart->lock.  The interrupt handler takes bytes under uart->lock, passes them on without.
+ * Order: tty->spin, then uart->lock.  The interrupt handler takes bytes under uart->lock, passes
+ * them on without.
  */
 #include <drivers/serial/serial_impl.h>
 
@@ -21,12 +23,12 @@
 
 #define SERIAL_MAJOR 4
 #define SERIAL_MINOR 64
-#define SPIN_LIMIT 100000u		/* looks at the status before a character is given up */
+#define SPIN_LIMIT 100000u /* looks at the status before a character is given up */
 #define IRQ_ROUNDS 64u
 
 static struct uart uarts[] = {
-	{ .base = 0x3f8, .isa_irq = 4, .index = 0 },
-	{ .base = 0x2f8, .isa_irq = 3, .index = 1 },
+	{.base = 0x3f8, .isa_irq = 4, .index = 0},
+	{.base = 0x2f8, .isa_irq = 3, .index = 1},
 };
 
 /* ---- sending ---- */
@@ -153,7 +155,7 @@ static bool receive(struct uart *u)
 	}
 	if (!room) {
 		u->throttled = true;
-		set_ier(u, u->ier & (u8)~(IER_RX | IER_LINE));
+		set_ier(u, u->ier & (u8) ~(IER_RX | IER_LINE));
 	}
 	if (u->ier & IER_TX)
 		transmit(u);
@@ -252,7 +254,7 @@ static void uart_close(struct tty *tty)
 	(void)ringbuf_skip(&u->tx, UART_TX_SIZE);
 	set_ier(u, 0);
 	if ((tty->n.termios.c_cflag & HUPCL) && !u->is_console) {
-		u->mcr &= (u8)~(MCR_DTR | MCR_RTS);
+		u->mcr &= (u8) ~(MCR_DTR | MCR_RTS);
 		uart_out(u, UART_MCR, u->mcr);
 	}
 	spin_unlock_irq(&u->lock);
@@ -344,11 +346,15 @@ static speed_t initial_speed(const struct uart *u, tcflag_t *code)
 		if (for_init || !str_has_prefix(word, want))
 			continue;
 		speed = 0;
-		for (const char *s = word + strlen(want); *s >= '0' && *s <= '9' && speed < 1000000; s++)
+		for (const char *s = word + strlen(want); *s >= '0' && *s <= '9' && speed < 1000000;
+		     s++)
 			speed = speed * 10 + (u32)(*s - '0');
 	}
-	*code = speed == 115200 ? B115200 : speed == 57600 ? B57600 : speed == 38400 ? B38400 :
-		speed == 19200 ? B19200 : B9600;
+	*code = speed == 115200	 ? B115200
+		: speed == 57600 ? B57600
+		: speed == 38400 ? B38400
+		: speed == 19200 ? B19200
+				 : B9600;
 	return *code == B9600 ? 9600 : speed;
 }
 
@@ -357,7 +363,7 @@ static void uart_setup(struct uart *u)
 	tcflag_t code;
 	speed_t speed = initial_speed(u, &code);
 	struct termios2 t = tty_initial_termios(code | CS8 | CREAD | HUPCL | CLOCAL, speed);
-	struct termios2 none = { .c_ospeed = 1 };
+	struct termios2 none = {.c_ospeed = 1};
 
 	spin_init(&u->lock, LK_CONSOLE);
 	ringbuf_init(&u->tx, u->tx_buf, UART_TX_SIZE);
@@ -377,7 +383,7 @@ static void uart_add(struct uart *u)
 	int err;
 
 	uart_setup(u);
-	u->irq = (struct irq_action){ .handler = uart_interrupt, .ctx = u, .name = u->tty.name };
+	u->irq = (struct irq_action){.handler = uart_interrupt, .ctx = u, .name = u->tty.name};
 	err = irq_request_isa(&u->irq, u->isa_irq);
 	if (!err)
 		err = tty_register(&u->tty, "serial");
@@ -390,7 +396,7 @@ static void uart_add(struct uart *u)
 	if (!tty_is_console(u->tty.name))
 		return;
 	u->is_console = true;
-	u->console = (struct console){ .name = u->tty.name, .write = uart_console_write };
+	u->console = (struct console){.name = u->tty.name, .write = uart_console_write};
 	console_register(&u->console);
 }
 

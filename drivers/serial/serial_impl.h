@@ -10,8 +10,17 @@
 #include <asm/io.h>
 
 /* Offsets; with LCR_DLAB the first two are the divisor. */
-enum { UART_DATA = 0, UART_IER = 1, UART_IIR = 2, UART_FCR = 2, UART_LCR = 3, UART_MCR = 4,
-       UART_LSR = 5, UART_MSR = 6, UART_SCR = 7 };
+enum {
+	UART_DATA = 0,
+	UART_IER = 1,
+	UART_IIR = 2,
+	UART_FCR = 2,
+	UART_LCR = 3,
+	UART_MCR = 4,
+	UART_LSR = 5,
+	UART_MSR = 6,
+	UART_SCR = 7
+};
 
 #define IER_RX 0x01u
 #define IER_TX 0x02u
@@ -31,7 +40,7 @@ enum { UART_DATA = 0, UART_IER = 1, UART_IIR = 2, UART_FCR = 2, UART_LCR = 3, UA
 #define MCR_DTR 0x01u
 #define MCR_RTS 0x02u
 #define MCR_OUT1 0x04u
-#define MCR_OUT2 0x08u			/* lets the interrupt through */
+#define MCR_OUT2 0x08u /* lets the interrupt through */
 #define MCR_LOOP 0x10u
 #define LSR_DATA 0x01u
 #define LSR_OVERRUN 0x02u
@@ -46,21 +55,21 @@ enum { UART_DATA = 0, UART_IER = 1, UART_IIR = 2, UART_FCR = 2, UART_LCR = 3, UA
 #define MSR_RI 0x40u
 #define MSR_DCD 0x80u
 
-#define UART_CLOCK 115200u		/* bits per second at divisor 1 */
+#define UART_CLOCK 115200u /* bits per second at divisor 1 */
 #define UART_FIFO 16u
 #define UART_TX_SIZE 4096u
 
 struct uart {
 	struct tty tty;
-	u16 base;			/* [I] */
-	u8 isa_irq;			/* [I] */
-	u8 index;			/* [I] */
-	bool is_console;		/* [I] once registered: shows kernel messages */
-	struct spinlock lock;		/* LK_CONSOLE: the registers and all of the following */
+	u16 base;	      /* [I] */
+	u8 isa_irq;	      /* [I] */
+	u8 index;	      /* [I] */
+	bool is_console;      /* [I] once registered: shows kernel messages */
+	struct spinlock lock; /* LK_CONSOLE: the registers and all of the following */
 	u8 ier, lcr, mcr;
-	bool held;			/* output stopped by the line discipline */
-	bool throttled;			/* no room for input: what comes waits in the device */
-	int xchar;			/* to be sent first; -1: none */
+	bool held;	/* output stopped by the line discipline */
+	bool throttled; /* no room for input: what comes waits in the device */
+	int xchar;	/* to be sent first; -1: none */
 	struct ringbuf tx;
 	u8 tx_buf[UART_TX_SIZE];
 	u64 overruns;

@@ -1,8 +1,9 @@
 /*
  * devpts: a directory of the slaves of pseudo terminals, and its own ptmx.
  *
- * Every mount is an instance with its own numbers, as on Linux since 4.7.  An instance lives while it is mounted
- * or a pair of it is open.  inode->fs_data of a node is its pair until the master closes.
+ * Every mount is an instance with its own numbers, as on Linux since 4.7.  An instance lives while
+ * it is mounted or a pair of it is open.  inode->fs_data of a node is its pair until the master
+ * closes.
  */
 #include <fs/devpts/devpts_impl.h>
 
@@ -28,14 +29,14 @@ struct devpts_options {
 };
 
 struct devpts {
-	struct spinlock lock;		/* LK_SPIN_LEAF: used, count */
+	struct spinlock lock; /* LK_SPIN_LEAF: used, count */
 	u64 used[PTY_MAX / 64];
 	u32 count;
-	struct devpts_options opt;	/* lock */
-	struct inode *ptmx;		/* +0: its dentry stays */
+	struct devpts_options opt; /* lock */
+	struct inode *ptmx;	   /* +0: its dentry stays */
 };
 
-static struct spinlock nodes_lock = SPINLOCK_INIT(LK_SPIN_LEAF);	/* fs_data of nodes */
+static struct spinlock nodes_lock = SPINLOCK_INIT(LK_SPIN_LEAF); /* fs_data of nodes */
 static const struct fs_type devpts_type;
 
 static struct devpts *devpts_of(const struct super *sb)
@@ -162,7 +163,7 @@ void devpts_release(struct super *sb, int index)
 static int make_node(struct super *sb, const char *name, u64 ino, umode_t mode, u32 dev,
 		     struct inode **out_inode, struct dentry **out)
 {
-	struct qstr q = { .name = name, .len = (u32)strlen(name) };
+	struct qstr q = {.name = name, .len = (u32)strlen(name)};
 	struct inode *inode;
 	struct dentry *d;
 	int err = inode_alloc(sb, &inode);
@@ -243,7 +244,7 @@ static int find_slave(struct inode *inode, struct tty **out)
 /* ptmx is in an instance, or beside a directory "pts" on which one is mounted. */
 int devpts_root(struct file *ptmx, struct path *out)
 {
-	struct path here = { ptmx->path.mnt, ptmx->path.dentry->parent };
+	struct path here = {ptmx->path.mnt, ptmx->path.dentry->parent};
 	int err;
 
 	if (ptmx->inode->super->type == &devpts_type) {
@@ -314,7 +315,7 @@ static int devpts_mount(const struct fs_type *t, u32 ms_flags, const char *sourc
 	if (!d)
 		return -ENOMEM;
 	spin_init(&d->lock, LK_SPIN_LEAF);
-	d->opt = (struct devpts_options){ .mode = 0600, .max = 1u << 20 };
+	d->opt = (struct devpts_options){.mode = 0600, .max = 1u << 20};
 	err = parse_options(&d->opt, options);
 	if (!err)
 		err = super_alloc(t, ms_flags, &sb);

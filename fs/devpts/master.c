@@ -1,8 +1,8 @@
 /*
  * Pseudo terminals: the master, /dev/ptmx.
  *
- * Every open makes a new pair.  In packet mode (ioctl_tty(2), TIOCPKT) each read begins with a byte that is zero before
- * data and else says what happened at the slave.
+ * Every open makes a new pair.  In packet mode (ioctl_tty(2), TIOCPKT) each read begins with a byte
+ * that is zero before data and else says what happened at the slave.
  */
 #include <fs/devpts/devpts_impl.h>
 
@@ -114,7 +114,8 @@ static ssize_t master_read(struct file *f, struct uio *u, loff_t *pos)
 			n = -EAGAIN;
 			break;
 		}
-		n = wait_event_interruptible(&p->read_wait, readable(p) || READ_ONCE(p->slave_closed));
+		n = wait_event_interruptible(&p->read_wait,
+					     readable(p) || READ_ONCE(p->slave_closed));
 		if (n)
 			break;
 	}
@@ -255,7 +256,7 @@ static long open_peer(struct pty *p, struct file *f, unsigned long flags)
 		path_put(&root);
 		return -ENOENT;
 	}
-	slave = (struct path){ root.mnt, p->node };
+	slave = (struct path){root.mnt, p->node};
 	err = vfs_open_path(&slave, (int)flags & ~O_CLOEXEC, &peer);
 	path_put(&root);
 	if (err)
@@ -361,7 +362,8 @@ static int ptmx_open(struct inode *inode, struct file *f)
 	if (err)
 		return err;
 	f->private_data = p;
-	f->mode = (f->mode & ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE | FMODE_POS)) | FMODE_STREAM;
+	f->mode =
+		(f->mode & ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE | FMODE_POS)) | FMODE_STREAM;
 	return 0;
 }
 
@@ -382,7 +384,14 @@ static const struct file_ops ptmx_ops = {
 };
 
 static struct device ptmx = {
-	.name = "ptmx", .driver = "/dev/ptmx", .class_name = "tty", .kind = DEVICE_CHAR,
-	.major = 5, .minor = 2, .count = 1, .mode = 0666, .ops = &ptmx_ops,
+	.name = "ptmx",
+	.driver = "/dev/ptmx",
+	.class_name = "tty",
+	.kind = DEVICE_CHAR,
+	.major = 5,
+	.minor = 2,
+	.count = 1,
+	.mode = 0666,
+	.ops = &ptmx_ops,
 };
 DEVICE(ptmx);

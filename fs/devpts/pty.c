@@ -1,9 +1,10 @@
 /*
  * Pseudo terminals: the pair, seen from the slave.  pty(7).
  *
- * The slave is a terminal whose device is a ring that the master reads.  What the master writes goes through the
- * slave's line discipline at once, in the writer's context; what that has no room for waits in a second ring until
- * a reader of the slave has made room.  Both rings are guarded by the slave's spinlock.
+ * The slave is a terminal whose device is a ring that the master reads.  What the master writes
+ * goes through the slave's line discipline at once, in the writer's context; what that has no room
+ * for waits in a second ring until a reader of the slave has made room.  Both rings are guarded by
+ * the slave's spinlock.
  */
 #include <fs/devpts/devpts_impl.h>
 
@@ -245,7 +246,15 @@ void pty_close_master(struct pty *p)
 }
 
 static struct device pts_device = {
-	.name = "pts", .driver = "pts", .class_name = NULL, .kind = DEVICE_CHAR, .major = PTS_MAJOR,
-	.minor = 0, .count = 1u << 20, .mode = 0600, .no_node = true, .ops = &tty_file_ops,
+	.name = "pts",
+	.driver = "pts",
+	.class_name = NULL,
+	.kind = DEVICE_CHAR,
+	.major = PTS_MAJOR,
+	.minor = 0,
+	.count = 1u << 20,
+	.mode = 0600,
+	.no_node = true,
+	.ops = &tty_file_ops,
 };
 DEVICE(pts_device);

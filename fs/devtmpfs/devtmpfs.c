@@ -1,8 +1,8 @@
 /*
  * devtmpfs: /dev as the kernel knows it.
  *
- * One tmpfs, made at boot and shared by all mounts of the type; a node is made for each device that registers and removed when it
- * goes.  User space may add, remove and change nodes as in any tmpfs.
+ * One tmpfs, made at boot and shared by all mounts of the type; a node is made for each device that
+ * registers and removed when it goes.  User space may add, remove and change nodes as in any tmpfs.
  */
 #include <fs/tmpfs/tmpfs.h>
 
@@ -42,7 +42,7 @@ FS_TYPE(devtmpfs_type);
 static int devtmpfs_child(struct dentry *dir, const char *name, u32 len, umode_t mode, u32 dev,
 			  struct dentry **out)
 {
-	struct qstr q = { name, len, qstr_hash(dir, name, len) };
+	struct qstr q = {name, len, qstr_hash(dir, name, len)};
 	struct inode *inode = dir->inode;
 	struct dentry *d;
 	int err;
@@ -117,7 +117,7 @@ static void devtmpfs_removed(struct device *d)
 
 	if (devtmpfs_parent(d->name, &dir, &last))
 		return;
-	q = (struct qstr){ last, (u32)strlen(last), qstr_hash(dir, last, (u32)strlen(last)) };
+	q = (struct qstr){last, (u32)strlen(last), qstr_hash(dir, last, (u32)strlen(last))};
 	rwsem_write_lock(&dir->inode->lock);
 	node = dentry_find(dir, &q);
 	if (node && node->inode && node->inode->rdev == vfs_makedev(d->major, d->minor) &&
@@ -138,7 +138,7 @@ static int devtmpfs_add_existing(struct device *d, void *ctx)
 
 static void devtmpfs_init(void)
 {
-	static const struct device_listener listener = { devtmpfs_added, devtmpfs_removed };
+	static const struct device_listener listener = {devtmpfs_added, devtmpfs_removed};
 	int err = tmpfs_create_super(&devtmpfs_type, 0, "mode=0755", &devtmpfs_super);
 
 	if (err) {

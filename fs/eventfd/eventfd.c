@@ -1,8 +1,8 @@
 /*
  * eventfd(2).
  *
- * The counter's lock is a leaf; sleepers test the counter without it and then try again under it, so a wake-up
- * needs the lock only to change the counter.
+ * The counter's lock is a leaf; sleepers test the counter without it and then try again under it,
+ * so a wake-up needs the lock only to change the counter.
  */
 #include <fs/eventfd/eventfd.h>
 
@@ -19,9 +19,9 @@
 #define EVENTFD_MAX (U64_MAX - 1)
 
 struct eventfd {
-	struct spinlock lock;		/* LK_IRQ_LEAF */
-	u64 count;			/* lock */
-	bool semaphore;			/* [I] */
+	struct spinlock lock; /* LK_IRQ_LEAF */
+	u64 count;	      /* lock */
+	bool semaphore;	      /* [I] */
 	struct wait_queue wait;
 };
 

@@ -5,5 +5,6 @@
 
 struct file;
 
-/* For other rooms that signal user space: adds @n without blocking; -EINVAL if @f is no eventfd, -EAGAIN if full. */
+/* For other rooms that signal user space: adds @n without blocking; -EINVAL if @f is no eventfd,
+ * -EAGAIN if full. */
 int eventfd_signal(struct file *f, u64 n) __must_check;

@@ -1,8 +1,9 @@
 /*
  * One entry of the archive: a directory, file, link or node.
  *
- * File data that starts on a page boundary of the archive is not copied: its frames become the file's folios.  Only the
- * last, partial page is copied, because what follows it in the archive must not show up in a mapping.
+ * File data that starts on a page boundary of the archive is not copied: its frames become the
+ * file's folios.  Only the last, partial page is copied, because what follows it in the archive
+ * must not show up in a mapping.
  */
 #include <fs/initramfs/initramfs_impl.h>
 
@@ -31,7 +32,7 @@ static struct unpack_link *link_find(struct unpack *u, const struct cpio_entry *
 {
 	struct unpack_link *l;
 
-	hlist_for_each_entry(l, link_bucket(u, e), node)
+	hlist_for_each_entry (l, link_bucket(u, e), node)
 		if (l->ino == e->ino && l->archive == e->archive && l->dev_major == e->dev_major &&
 		    l->dev_minor == e->dev_minor)
 			return l;
@@ -117,8 +118,8 @@ static int set_attributes(const struct path *p, const struct cpio_entry *e)
 		.uid = e->uid,
 		.gid = e->gid,
 		.mode = (umode_t)e->mode,
-		.atime = { e->mtime, 0 },
-		.mtime = { e->mtime, 0 },
+		.atime = {e->mtime, 0},
+		.mtime = {e->mtime, 0},
 	};
 	int err = vfs_setattr(p->dentry, &a);
 

@@ -1,9 +1,10 @@
 /*
  * Unpacking of the boot archive.
  *
- * Each range that the loader handed over is read as a run of pieces: plain newc archives are unpacked where they
- * lie, compressed ones after decompression.  When all is done, the frames of the range that no file has adopted go
- * to the allocator.  Damage is reported and ends the unpacking of that range; the machine boots with what is there.
+ * Each range that the loader handed over is read as a run of pieces: plain newc archives are
+ * unpacked where they lie, compressed ones after decompression.  When all is done, the frames of
+ * the range that no file has adopted go to the allocator.  Damage is reported and ends the
+ * unpacking of that range; the machine boots with what is there.
  */
 #include <fs/initramfs/initramfs.h>
 #include <fs/initramfs/initramfs_impl.h>
@@ -35,7 +36,8 @@ static const char *unpack_problem(int err)
 	}
 }
 
-/* Unpacks all entries up to the end or to something that is not cpio (then -EILSEQ, c->pos at it). */
+/* Unpacks all entries up to the end or to something that is not cpio (then -EILSEQ, c->pos at it).
+ */
 static int unpack_entries(struct unpack *u, struct cpio *c)
 {
 	struct cpio_entry e;
@@ -126,7 +128,7 @@ void initramfs_unpack(void)
 {
 	for (unsigned int i = 0; i < boot_info.initrd_count; i++) {
 		u64 start = boot_info.initrd[i].start, end = boot_info.initrd[i].end;
-		struct unpack u = { .in_place = true };
+		struct unpack u = {.in_place = true};
 		int err = unpack_range(&u, phys_to_virt(start), end - start);
 
 		unpack_forget_links(&u);

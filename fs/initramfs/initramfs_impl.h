@@ -11,7 +11,7 @@ struct cpio_entry;
 /* State of one unpacking: names of files with several links that are still to be met. */
 struct unpack {
 	struct hlist_head links[UNPACK_LINK_BUCKETS];
-	bool in_place;		/* data lies in the boot archive's own frames: may be adopted */
+	bool in_place; /* data lies in the boot archive's own frames: may be adopted */
 	u64 files, adopted_pages;
 };
 

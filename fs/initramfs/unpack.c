@@ -1,8 +1,8 @@
 /*
  * Decompression of one piece of the boot archive, whole, into memory.
  *
- * The result's size is taken from what the format says (zstd frame header, gzip trailer) as a first guess and
- * doubled when that was wrong.
+ * The result's size is taken from what the format says (zstd frame header, gzip trailer) as a first
+ * guess and doubled when that was wrong.
  */
 #include <fs/initramfs/initramfs.h>
 
@@ -22,7 +22,7 @@
 
 enum unpack_format unpack_detect(const void *data, size_t size)
 {
-	static const u8 gzip[] = { 0x1f, 0x8b }, zstd[] = { 0x28, 0xb5, 0x2f, 0xfd };
+	static const u8 gzip[] = {0x1f, 0x8b}, zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
 
 	if (size > sizeof(gzip) && !memcmp(data, gzip, sizeof(gzip)))
 		return UNPACK_GZIP;
@@ -88,7 +88,7 @@ static int gzip_inflate(z_stream *z, struct unpack_out *o)
 
 static int unpack_gzip(const void *data, size_t size, size_t *used, struct unpack_out *o)
 {
-	z_stream z = { .zalloc = zlib_alloc, .zfree = zlib_free };
+	z_stream z = {.zalloc = zlib_alloc, .zfree = zlib_free};
 	u32 hint;
 	int err;
 
@@ -123,7 +123,7 @@ static int zstd_stream(ZSTD_DStream *ds, ZSTD_inBuffer *in, struct unpack_out *o
 
 		if (err)
 			return err;
-		out = (ZSTD_outBuffer){ o->buf, o->size, o->used };
+		out = (ZSTD_outBuffer){o->buf, o->size, o->used};
 		left = ZSTD_decompressStream(ds, &out, in);
 		if (ZSTD_isError(left))
 			return -EINVAL;
@@ -132,7 +132,7 @@ static int zstd_stream(ZSTD_DStream *ds, ZSTD_inBuffer *in, struct unpack_out *o
 			return 0;
 		}
 		if (in->pos == seen && out.pos == o->used)
-			return -EINVAL;	/* cut off */
+			return -EINVAL; /* cut off */
 		o->used = out.pos;
 	}
 }
@@ -143,7 +143,7 @@ static int unpack_zstd(const void *data, size_t size, size_t *used, struct unpac
 {
 	size_t piece = ZSTD_findFrameCompressedSize(data, size), work_size;
 	unsigned long long content = ZSTD_getFrameContentSize(data, size);
-	ZSTD_inBuffer in = { data, size, 0 };
+	ZSTD_inBuffer in = {data, size, 0};
 	void *work;
 	int err;
 
@@ -175,7 +175,7 @@ static int unpack_zstd(const void *data, size_t size, size_t *used, struct unpac
 int unpack_piece(enum unpack_format format, const void *data, size_t size, size_t *used, void **out,
 		 size_t *out_size)
 {
-	struct unpack_out o = { NULL, 0, 0 };
+	struct unpack_out o = {NULL, 0, 0};
 	int err = -EINVAL;
 
 	if (format == UNPACK_GZIP)

@@ -30,19 +30,20 @@ static void cpuinfo_one(struct seq *s, unsigned int cpu, unsigned int count, con
 
 	seq_printf(s, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n", cpu,
 		   c->vendor, c->family, c->model);
-	seq_printf(s, "model name\t: %s\nstepping\t: %u\n", c->model_name[0] ? c->model_name : "unknown",
-		   c->stepping);
+	seq_printf(s, "model name\t: %s\nstepping\t: %u\n",
+		   c->model_name[0] ? c->model_name : "unknown", c->stepping);
 	if (c->microcode)
 		seq_printf(s, "microcode\t: 0x%x\n", c->microcode);
 	seq_printf(s, "cpu MHz\t\t: %llu.%03llu\n", (unsigned long long)(khz / 1000),
 		   (unsigned long long)(khz % 1000));
 	if (c->cache_kb)
 		seq_printf(s, "cache size\t: %u KB\n", c->cache_kb);
-	seq_printf(s, "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n", count, cpu,
-		   count);
-	seq_printf(s, "apicid\t\t: %u\ninitial apicid\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\n", cpu,
-		   cpu);
-	seq_printf(s, "cpuid level\t: %u\nwp\t\t: yes\nflags\t\t: %s\nbugs\t\t:\n", c->max_leaf, flags);
+	seq_printf(s, "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n", count,
+		   cpu, count);
+	seq_printf(s, "apicid\t\t: %u\ninitial apicid\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\n",
+		   cpu, cpu);
+	seq_printf(s, "cpuid level\t: %u\nwp\t\t: yes\nflags\t\t: %s\nbugs\t\t:\n", c->max_leaf,
+		   flags);
 	seq_printf(s, "bogomips\t: %llu.%02llu\nclflush size\t: 64\ncache_alignment\t: 64\n",
 		   (unsigned long long)(khz / 500), (unsigned long long)(khz / 5 % 100));
 	seq_printf(s, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n",
@@ -88,19 +89,19 @@ static void stat_interrupts(struct seq *s)
 		u64 n = 0;
 
 		if (irq_info(irq, &info))
-			for_each_online_cpu(cpu)
-				n += irq_count(irq, cpu);
+			for_each_online_cpu(cpu) n += irq_count(irq, cpu);
 		seq_put_u64(s, " ", n);
 	}
 }
 
 int proc_stat(struct seq *s, void *v)
 {
-	struct sched_cpu_times sum = { 0 }, t;
+	struct sched_cpu_times sum = {0}, t;
 	unsigned int cpu;
 
 	(void)v;
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		sched_cpu_times(cpu, &t);
 		sum.user_ns += t.user_ns;
 		sum.nice_ns += t.nice_ns;
@@ -110,15 +111,17 @@ int proc_stat(struct seq *s, void *v)
 		sum.irq_ns += t.irq_ns;
 	}
 	stat_line(s, "cpu", -1, &sum);
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		sched_cpu_times(cpu, &t);
 		stat_line(s, "cpu", (int)cpu, &t);
 	}
 	stat_interrupts(s);
-	seq_printf(s, "\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %u\nprocs_blocked 0\n",
-		   (unsigned long long)sched_nr_switches(),
-		   (unsigned long long)((time_real_ns() - time_boot_ns()) / NSEC_PER_SEC),
-		   (unsigned long long)task_forks_total(), max_t(unsigned int, sched_nr_running(), 1));
+	seq_printf(
+		s, "\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %u\nprocs_blocked 0\n",
+		(unsigned long long)sched_nr_switches(),
+		(unsigned long long)((time_real_ns() - time_boot_ns()) / NSEC_PER_SEC),
+		(unsigned long long)task_forks_total(), max_t(unsigned int, sched_nr_running(), 1));
 	seq_puts(s, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;
 }
@@ -129,8 +132,7 @@ static void interrupts_line(struct seq *s, unsigned int irq, const struct irq_in
 	unsigned int cpu;
 
 	seq_printf(s, "%3u: ", irq);
-	for_each_online_cpu(cpu)
-		seq_printf(s, "%10llu ", (unsigned long long)irq_count(irq, cpu));
+	for_each_online_cpu(cpu) seq_printf(s, "%10llu ", (unsigned long long)irq_count(irq, cpu));
 	seq_printf(s, " %8s %4u-%s", info->chip, info->pin, info->level ? "fasteoi" : "edge");
 	for (const struct irq_action *a = info->actions; a; a = a->next) {
 		seq_printf(s, "%s    %s", sep, a->name);
@@ -147,8 +149,7 @@ int proc_interrupts(struct seq *s, void *v)
 
 	(void)v;
 	seq_puts(s, "     ");
-	for_each_online_cpu(cpu)
-		seq_printf(s, "      CPU%-2u", cpu);
+	for_each_online_cpu(cpu) seq_printf(s, "      CPU%-2u", cpu);
 	seq_putc(s, '\n');
 	for (unsigned int irq = 0; irq < 256; irq++)
 		if (irq_info(irq, &info))

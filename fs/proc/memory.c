@@ -12,7 +12,7 @@ static void kb(struct seq *s, const char *name, u64 pages)
 }
 
 struct slab_sum {
-	u64 reclaimable, unreclaimable;	/* frames */
+	u64 reclaimable, unreclaimable; /* frames */
 };
 
 static int slab_add(const struct slab_info *i, void *ctx)
@@ -30,7 +30,7 @@ int proc_meminfo(struct seq *s, void *v)
 {
 	u64 cache = pagecache_total_pages(), shmem = pagecache_memory_pages();
 	u64 file = cache > shmem ? cache - shmem : 0;
-	struct slab_sum slab = { 0, 0 };
+	struct slab_sum slab = {0, 0};
 	struct frame_stats f;
 	struct vmap_stats vm;
 
@@ -40,9 +40,10 @@ int proc_meminfo(struct seq *s, void *v)
 	(void)slab_for_each(slab_add, &slab);
 	kb(s, "MemTotal:", f.total);
 	kb(s, "MemFree:", f.free);
-	kb(s, "MemAvailable:", f.free + file + slab.reclaimable > f.min_free
-				       ? f.free + file + slab.reclaimable - f.min_free
-				       : 0);
+	kb(s, "MemAvailable:",
+	   f.free + file + slab.reclaimable > f.min_free
+		   ? f.free + file + slab.reclaimable - f.min_free
+		   : 0);
 	kb(s, "Buffers:", 0);
 	kb(s, "Cached:", cache);
 	kb(s, "SwapCached:", 0);
@@ -87,9 +88,11 @@ int proc_vmstat(struct seq *s, void *v)
 	seq_printf(s, "nr_shmem %llu\nnr_page_table_pages %llu\nnr_kernel_stack %llu\n",
 		   pagecache_memory_pages(), f.by_type[FRAME_PGTABLE],
 		   f.by_type[FRAME_STACK] << (PAGE_SHIFT - 10));
-	seq_printf(s, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgalloc_normal %llu\npgfree %llu\n", f.allocs,
-		   f.frees);
-	seq_printf(s, "pgfault %llu\npgmajfault %llu\noom_kill %llu\n", e.pgfault, e.pgmajfault, e.oom_kill);
+	seq_printf(s,
+		   "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgalloc_normal %llu\npgfree %llu\n",
+		   f.allocs, f.frees);
+	seq_printf(s, "pgfault %llu\npgmajfault %llu\noom_kill %llu\n", e.pgfault, e.pgmajfault,
+		   e.oom_kill);
 	seq_printf(s, "vmacache_find_calls %llu\nvmacache_find_hits %llu\n", e.vmacache_calls,
 		   e.vmacache_hits);
 	return 0;
@@ -99,18 +102,21 @@ static int slabinfo_line(const struct slab_info *i, void *ctx)
 {
 	u64 slabs = i->frames_per_slab ? i->frames / i->frames_per_slab : 0;
 
-	seq_printf(ctx, "%-17s %6llu %6llu %6zu %4u %4u : tunables %4u %4u %4u : slabdata %6llu %6llu %6u\n",
-		   i->name, i->active, i->total, i->object_size, i->objs_per_slab, i->frames_per_slab, 0, 0,
-		   0, slabs, slabs, 0);
+	seq_printf(ctx,
+		   "%-17s %6llu %6llu %6zu %4u %4u : tunables %4u %4u %4u : slabdata %6llu %6llu "
+		   "%6u\n",
+		   i->name, i->active, i->total, i->object_size, i->objs_per_slab,
+		   i->frames_per_slab, 0, 0, 0, slabs, slabs, 0);
 	return 0;
 }
 
 int proc_slabinfo(struct seq *s, void *v)
 {
 	(void)v;
-	seq_puts(s, "slabinfo - version: 2.1\n"
-		    "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
-		    " : tunables <limit> <batchcount> <sharedfactor>"
-		    " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	seq_puts(s,
+		 "slabinfo - version: 2.1\n"
+		 "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
+		 " : tunables <limit> <batchcount> <sharedfactor>"
+		 " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	return slab_for_each(slabinfo_line, s);
 }

@@ -11,8 +11,8 @@ const struct proc_node *proc_node_find(const struct proc_node *dir, const char *
 
 static int node_lookup(struct inode *dir, struct dentry *d)
 {
-	const struct proc_node *n = proc_node_find(proc_of(dir)->node->children, d->name.name,
-						   d->name.len);
+	const struct proc_node *n =
+		proc_node_find(proc_of(dir)->node->children, d->name.name, d->name.len);
 	struct inode *i;
 	int err;
 
@@ -73,10 +73,10 @@ static int node_open(struct inode *i, struct file *f)
 	return seq_open_single(f, n->show, NULL);
 }
 
-const struct inode_ops proc_node_dir_iops = { .lookup = node_lookup };
-const struct inode_ops proc_node_link_iops = { .readlink = node_readlink };
-const struct inode_ops proc_node_file_iops = { .lookup = NULL };
-const struct file_ops proc_node_dir_fops = { .readdir = node_readdir, .lseek = generic_lseek };
+const struct inode_ops proc_node_dir_iops = {.lookup = node_lookup};
+const struct inode_ops proc_node_link_iops = {.readlink = node_readlink};
+const struct inode_ops proc_node_file_iops = {.lookup = NULL};
+const struct file_ops proc_node_dir_fops = {.readdir = node_readdir, .lseek = generic_lseek};
 const struct file_ops proc_node_fops = {
 	.open = node_open,
 	.read = seq_read,

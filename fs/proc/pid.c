@@ -1,8 +1,8 @@
 /*
  * Directories of tasks: /proc/PID, /proc/PID/task/TID, and the root that lists them.
  *
- * A dentry of a task holds its struct pid and is checked at each use: when the pid has no task any more, it is dropped
- * and the look-up finds nothing (ENOENT); open files of it answer ESRCH.
+ * A dentry of a task holds its struct pid and is checked at each use: when the pid has no task any
+ * more, it is dropped and the look-up finds nothing (ENOENT); open files of it answer ESRCH.
  */
 #include <fs/proc/proc_impl.h>
 
@@ -93,8 +93,8 @@ int proc_pid_inode(struct super *sb, struct task *t, const struct proc_inode *da
 	return 0;
 }
 
-int proc_pid_instantiate(struct dentry *d, struct task *t, const struct proc_inode *data, umode_t mode,
-			 const struct inode_ops *iops, const struct file_ops *fops)
+int proc_pid_instantiate(struct dentry *d, struct task *t, const struct proc_inode *data,
+			 umode_t mode, const struct inode_ops *iops, const struct file_ops *fops)
 {
 	struct inode *i;
 	int err = proc_pid_inode(d->super, t, data, mode, &i);
@@ -195,7 +195,9 @@ static int pid_lookup(struct inode *dir, struct dentry *d)
 
 	data.pid_node = n;
 	err = proc_pid_instantiate(d, t, &data, n->mode, n->iops ? n->iops : &proc_node_file_iops,
-				   n->fops ? n->fops : n->show ? &pid_file_fops : NULL);
+				   n->fops   ? n->fops
+				   : n->show ? &pid_file_fops
+					     : NULL);
 	task_put(t);
 	return err;
 }
@@ -218,12 +220,12 @@ static int pid_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-static const struct inode_ops pid_dir_iops = { .lookup = pid_lookup };
-static const struct file_ops pid_dir_fops = { .readdir = pid_readdir, .lseek = generic_lseek };
+static const struct inode_ops pid_dir_iops = {.lookup = pid_lookup};
+static const struct file_ops pid_dir_fops = {.readdir = pid_readdir, .lseek = generic_lseek};
 
 static int pid_dir_instantiate(struct dentry *d, struct task *t, bool is_thread)
 {
-	struct proc_inode data = { .pid = t->pid, .fd = -1, .is_thread = is_thread };
+	struct proc_inode data = {.pid = t->pid, .fd = -1, .is_thread = is_thread};
 
 	return proc_pid_instantiate(d, t, &data, S_IFDIR | 0555, &pid_dir_iops, &pid_dir_fops);
 }
@@ -253,7 +255,8 @@ static struct task *next_thread(struct process *p, int after)
 	struct task *t, *best = NULL;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(t, &p->threads, thread_link) {
+	list_for_each_entry_rcu(t, &p->threads, thread_link)
+	{
 		int tid = task_tid(t);
 
 		if (tid > after && (!best || tid < task_tid(best)))
@@ -295,7 +298,7 @@ static int task_dir_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-static const struct inode_ops task_dir_iops = { .lookup = task_dir_lookup };
+static const struct inode_ops task_dir_iops = {.lookup = task_dir_lookup};
 static const struct file_ops task_dir_fops = {
 	.readdir = task_dir_readdir,
 	.lseek = generic_lseek,
@@ -344,5 +347,5 @@ static int root_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-const struct inode_ops proc_root_iops = { .lookup = root_lookup };
-const struct file_ops proc_root_fops = { .readdir = root_readdir, .lseek = generic_lseek };
+const struct inode_ops proc_root_iops = {.lookup = root_lookup};
+const struct file_ops proc_root_fops = {.readdir = root_readdir, .lseek = generic_lseek};

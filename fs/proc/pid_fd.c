@@ -232,7 +232,8 @@ static int fdinfo_dir_readdir(struct file *f, struct dir_context *ctx)
 	return fd_dir_read(f, ctx, S_IFREG >> 12);
 }
 
-/* Any thread of the process may enter, whatever its owner became: /dev/stdin of a set-id program. */
+/* Any thread of the process may enter, whatever its owner became: /dev/stdin of a set-id program.
+ */
 static int fd_dir_permission(struct inode *i, int mask)
 {
 	struct task *t = proc_task(i);
@@ -250,5 +251,6 @@ const struct inode_ops proc_fdinfo_dir_iops = {
 	.lookup = fdinfo_dir_lookup,
 	.permission = fd_dir_permission,
 };
-const struct file_ops proc_fd_dir_fops = { .readdir = fd_dir_readdir, .lseek = generic_lseek };
-const struct file_ops proc_fdinfo_dir_fops = { .readdir = fdinfo_dir_readdir, .lseek = generic_lseek };
+const struct file_ops proc_fd_dir_fops = {.readdir = fd_dir_readdir, .lseek = generic_lseek};
+const struct file_ops proc_fdinfo_dir_fops = {.readdir = fdinfo_dir_readdir,
+					      .lseek = generic_lseek};

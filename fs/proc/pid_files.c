@@ -122,7 +122,7 @@ static int mem_open(struct inode *i, struct file *f)
 		mm = task_mm(t);
 	task_put(t);
 	if (mm) {
-		mm_ref(mm);	/* the space, not its contents: an open file keeps no memory alive */
+		mm_ref(mm); /* the space, not its contents: an open file keeps no memory alive */
 		mm_put(mm);
 	}
 	f->private_data = mm;
@@ -271,25 +271,27 @@ static int pid_limits(struct seq *s, struct task *t)
 	static const struct {
 		const char *name, *unit;
 	} limit[RLIM_NLIMITS] = {
-		[RLIMIT_CPU] = { "Max cpu time", "seconds" },
-		[RLIMIT_FSIZE] = { "Max file size", "bytes" },
-		[RLIMIT_DATA] = { "Max data size", "bytes" },
-		[RLIMIT_STACK] = { "Max stack size", "bytes" },
-		[RLIMIT_CORE] = { "Max core file size", "bytes" },
-		[RLIMIT_RSS] = { "Max resident set", "bytes" },
-		[RLIMIT_NPROC] = { "Max processes", "processes" },
-		[RLIMIT_NOFILE] = { "Max open files", "files" },
-		[RLIMIT_MEMLOCK] = { "Max locked memory", "bytes" },
-		[RLIMIT_AS] = { "Max address space", "bytes" },
-		[RLIMIT_LOCKS] = { "Max file locks", "locks" },
-		[RLIMIT_SIGPENDING] = { "Max pending signals", "signals" },
-		[RLIMIT_MSGQUEUE] = { "Max msgqueue size", "bytes" },
-		[RLIMIT_NICE] = { "Max nice priority", "" },
-		[RLIMIT_RTPRIO] = { "Max realtime priority", "" },
-		[RLIMIT_RTTIME] = { "Max realtime timeout", "us" },
+		[RLIMIT_CPU] = {"Max cpu time", "seconds"},
+		[RLIMIT_FSIZE] = {"Max file size", "bytes"},
+		[RLIMIT_DATA] = {"Max data size", "bytes"},
+		[RLIMIT_STACK] = {"Max stack size", "bytes"},
+		[RLIMIT_CORE] = {"Max core file size", "bytes"},
+		[RLIMIT_RSS] = {"Max resident set", "bytes"},
+		[RLIMIT_NPROC] = {"Max processes", "processes"},
+		[RLIMIT_NOFILE] = {"Max open files", "files"},
+		[RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},
+		[RLIMIT_AS] = {"Max address space", "bytes"},
+		[RLIMIT_LOCKS] = {"Max file locks", "locks"},
+		[RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
+		[RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"},
+		[RLIMIT_NICE] = {"Max nice priority", ""},
+		[RLIMIT_RTPRIO] = {"Max realtime priority", ""},
+		[RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
 	};
 
-	seq_puts(s, "Limit                     Soft Limit           Hard Limit           Units     \n");
+	seq_puts(
+		s,
+		"Limit                     Soft Limit           Hard Limit           Units     \n");
 	for (unsigned int i = 0; i < RLIM_NLIMITS; i++) {
 		struct rlimit64 r = t->process->rlim[i];
 		char soft[24] = "unlimited", hard[24] = "unlimited";
@@ -298,22 +300,24 @@ static int pid_limits(struct seq *s, struct task *t)
 			snprintf(soft, sizeof(soft), "%llu", (unsigned long long)r.rlim_cur);
 		if (r.rlim_max != RLIM64_INFINITY)
 			snprintf(hard, sizeof(hard), "%llu", (unsigned long long)r.rlim_max);
-		seq_printf(s, "%-25s %-20s %-20s %-10s\n", limit[i].name, soft, hard, limit[i].unit);
+		seq_printf(s, "%-25s %-20s %-20s %-10s\n", limit[i].name, soft, hard,
+			   limit[i].unit);
 	}
 	return 0;
 }
 
 static int pid_io(struct seq *s, struct task *t)
 {
-	seq_printf(s, "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\n", t->io_rchar, t->io_wchar,
-		   t->io_syscr, t->io_syscw);
+	seq_printf(s, "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\n", t->io_rchar,
+		   t->io_wchar, t->io_syscr, t->io_syscw);
 	seq_puts(s, "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
 	return 0;
 }
 
 static int pid_schedstat(struct seq *s, struct task *t)
 {
-	seq_printf(s, "%llu %llu %llu\n", t->se.sum_exec_ns, t->se.wait_sum_ns, t->se.nvcsw + t->se.nivcsw);
+	seq_printf(s, "%llu %llu %llu\n", t->se.sum_exec_ns, t->se.wait_sum_ns,
+		   t->se.nvcsw + t->se.nivcsw);
 	return 0;
 }
 
@@ -352,7 +356,7 @@ static int pid_oom_score(struct seq *s, struct task *t)
 {
 	struct mm *mm = task_mm(t);
 	struct frame_stats st;
-	struct mm_usage u = { 0 };
+	struct mm_usage u = {0};
 	s64 points;
 
 	frame_stats(&st);
@@ -372,8 +376,7 @@ static int pid_children(struct seq *s, struct task *t)
 	if (t->process->leader != t)
 		return 0;
 	rcu_read_lock();
-	list_for_each_entry_rcu(p, &t->process->children, sibling)
-		seq_printf(s, "%d ", p->pid->nr);
+	list_for_each_entry_rcu(p, &t->process->children, sibling) seq_printf(s, "%d ", p->pid->nr);
 	rcu_read_unlock();
 	return 0;
 }
@@ -526,9 +529,9 @@ static ssize_t link_text(struct inode *i, struct dentry *d, char *buf, size_t si
 	return n;
 }
 
-static const struct inode_ops exe_iops = { .readlink = link_text, .get_path = exe_path };
-static const struct inode_ops cwd_iops = { .readlink = link_text, .get_path = cwd_path };
-static const struct inode_ops root_iops = { .readlink = link_text, .get_path = root_path };
+static const struct inode_ops exe_iops = {.readlink = link_text, .get_path = exe_path};
+static const struct inode_ops cwd_iops = {.readlink = link_text, .get_path = cwd_path};
+static const struct inode_ops root_iops = {.readlink = link_text, .get_path = root_path};
 
 /* task/ has its own operations, which pid.c keeps. */
 static int task_dir_lookup(struct inode *dir, struct dentry *d)
@@ -541,33 +544,46 @@ static int task_dir_readdir(struct file *f, struct dir_context *ctx)
 	return proc_task_dir_fops->readdir(f, ctx);
 }
 
-static const struct inode_ops task_iops = { .lookup = task_dir_lookup };
-static const struct file_ops task_fops = { .readdir = task_dir_readdir, .lseek = generic_lseek };
+static const struct inode_ops task_iops = {.lookup = task_dir_lookup};
+static const struct file_ops task_fops = {.readdir = task_dir_readdir, .lseek = generic_lseek};
 
-#define PID_SHOW(n, fn) { .name = (n), .mode = S_IFREG | 0444, .show = (fn) }
-#define PID_SECRET(n, m, fn) \
-	{ .name = (n), .mode = S_IFREG | (m), .show = (fn), .private_file = true }
+#define PID_SHOW(n, fn)                                           \
+	{                                                         \
+		.name = (n), .mode = S_IFREG | 0444, .show = (fn) \
+	}
+#define PID_SECRET(n, m, fn)                                                           \
+	{                                                                              \
+		.name = (n), .mode = S_IFREG | (m), .show = (fn), .private_file = true \
+	}
 
 const struct proc_pid_node proc_pid_nodes[] = {
-	{ .name = "task", .mode = S_IFDIR | 0555, .iops = &task_iops, .fops = &task_fops,
-	  .process_only = true },
-	{ .name = "fd", .mode = S_IFDIR | 0500, .iops = &proc_fd_dir_iops, .fops = &proc_fd_dir_fops },
-	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .iops = &proc_fdinfo_dir_iops,
-	  .fops = &proc_fdinfo_dir_fops },
+	{.name = "task",
+	 .mode = S_IFDIR | 0555,
+	 .iops = &task_iops,
+	 .fops = &task_fops,
+	 .process_only = true},
+	{.name = "fd",
+	 .mode = S_IFDIR | 0500,
+	 .iops = &proc_fd_dir_iops,
+	 .fops = &proc_fd_dir_fops},
+	{.name = "fdinfo",
+	 .mode = S_IFDIR | 0555,
+	 .iops = &proc_fdinfo_dir_iops,
+	 .fops = &proc_fdinfo_dir_fops},
 	PID_SECRET("environ", 0400, pid_environ),
 	PID_SECRET("auxv", 0400, pid_auxv),
 	PID_SHOW("status", proc_pid_status),
 	PID_SECRET("personality", 0400, pid_personality),
 	PID_SHOW("limits", pid_limits),
-	{ .name = "comm", .mode = S_IFREG | 0644, .fops = &comm_fops },
+	{.name = "comm", .mode = S_IFREG | 0644, .fops = &comm_fops},
 	PID_SHOW("cmdline", pid_cmdline),
 	PID_SHOW("stat", proc_pid_stat),
 	PID_SHOW("statm", proc_pid_statm),
 	PID_SECRET("maps", 0444, pid_maps),
-	{ .name = "mem", .mode = S_IFREG | 0600, .fops = &mem_fops },
-	{ .name = "cwd", .mode = S_IFLNK | 0777, .iops = &cwd_iops },
-	{ .name = "root", .mode = S_IFLNK | 0777, .iops = &root_iops },
-	{ .name = "exe", .mode = S_IFLNK | 0777, .iops = &exe_iops },
+	{.name = "mem", .mode = S_IFREG | 0600, .fops = &mem_fops},
+	{.name = "cwd", .mode = S_IFLNK | 0777, .iops = &cwd_iops},
+	{.name = "root", .mode = S_IFLNK | 0777, .iops = &root_iops},
+	{.name = "exe", .mode = S_IFLNK | 0777, .iops = &exe_iops},
 	PID_SHOW("mounts", pid_mounts),
 	PID_SHOW("mountinfo", pid_mountinfo),
 	PID_SECRET("smaps", 0444, pid_smaps),
@@ -576,10 +592,10 @@ const struct proc_pid_node proc_pid_nodes[] = {
 	PID_SHOW("schedstat", pid_schedstat),
 	PID_SHOW("cgroup", pid_cgroup),
 	PID_SHOW("oom_score", pid_oom_score),
-	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .fops = &oom_adj_fops },
+	{.name = "oom_score_adj", .mode = S_IFREG | 0644, .fops = &oom_adj_fops},
 	PID_SECRET("io", 0400, pid_io),
 	PID_SHOW("children", pid_children),
 	PID_SHOW("uid_map", pid_id_map),
 	PID_SHOW("gid_map", pid_id_map),
-	{ .name = NULL },
+	{.name = NULL},
 };

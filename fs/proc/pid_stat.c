@@ -48,7 +48,7 @@ static u32 pid_flags(const struct task *t)
 		flags |= 0x40;
 	if (t->flags & TF_EXITING)
 		flags |= 0x4;
-	return flags | 0x00400000;	/* PF_RANDOMIZE */
+	return flags | 0x00400000; /* PF_RANDOMIZE */
 }
 
 static s64 pid_priority(const struct task *t)
@@ -79,7 +79,8 @@ static void process_totals(struct task *t, struct pid_totals *out, struct proces
 	out->min_flt = p->min_flt;
 	out->maj_flt = p->maj_flt;
 	rcu_read_lock();
-	list_for_each_entry_rcu(i, &p->threads, thread_link) {
+	list_for_each_entry_rcu(i, &p->threads, thread_link)
+	{
 		out->min_flt += i->min_flt;
 		out->maj_flt += i->maj_flt;
 	}
@@ -101,7 +102,7 @@ int proc_pid_stat(struct seq *s, struct task *t)
 	struct process_times times;
 	struct pid_totals sum;
 	struct pid_signals sig;
-	struct mm_usage use = { 0 };
+	struct mm_usage use = {0};
 	char comm[TASK_COMM_LEN];
 	u32 tty = 0;
 	int tty_pgrp = -1;
@@ -119,7 +120,8 @@ int proc_pid_stat(struct seq *s, struct task *t)
 	if (mm)
 		mm_usage(mm, &use);
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u", task_tid(t), comm, task_state_char(t),
-		   process_ppid(p), task_pgrp_nr(t), task_session_nr(t), tty, tty_pgrp, pid_flags(t));
+		   process_ppid(p), task_pgrp_nr(t), task_session_nr(t), tty, tty_pgrp,
+		   pid_flags(t));
 	seq_put_u64(s, " ", sum.min_flt);
 	seq_put_u64(s, " ", p->cmin_flt);
 	seq_put_u64(s, " ", sum.maj_flt);
@@ -137,10 +139,11 @@ int proc_pid_stat(struct seq *s, struct task *t)
 	seq_put_u64(s, " ", use.resident);
 	seq_put_u64(s, " ", p->rlim[RLIMIT_RSS].rlim_cur);
 	stat_memory(s, mm, look);
-	seq_printf(s, " 0 0 %llu %llu %llu %llu", sig.pending & 0x7fffffff, sig.blocked & 0x7fffffff,
-		   sig.ignored & 0x7fffffff, sig.caught & 0x7fffffff);
-	seq_printf(s, " %d 0 0 %d %u %u %u 0 0 0", t->wchan ? 1 : 0, t->exit_signal < 0 ? 0 : t->exit_signal,
-		   t->se.cpu, t->se.rt_priority, t->se.policy);
+	seq_printf(s, " 0 0 %llu %llu %llu %llu", sig.pending & 0x7fffffff,
+		   sig.blocked & 0x7fffffff, sig.ignored & 0x7fffffff, sig.caught & 0x7fffffff);
+	seq_printf(s, " %d 0 0 %d %u %u %u 0 0 0", t->wchan ? 1 : 0,
+		   t->exit_signal < 0 ? 0 : t->exit_signal, t->se.cpu, t->se.rt_priority,
+		   t->se.policy);
 	if (mm && look)
 		seq_printf(s, " %llu %llu %llu %llu %llu %llu %llu", mm->start_data, mm->end_data,
 			   mm->start_brk, mm->arg_start, mm->arg_end, mm->env_start, mm->env_end);
@@ -154,12 +157,13 @@ int proc_pid_stat(struct seq *s, struct task *t)
 int proc_pid_statm(struct seq *s, struct task *t)
 {
 	struct mm *mm = task_mm(t);
-	struct mm_usage u = { 0 };
+	struct mm_usage u = {0};
 
 	if (mm)
 		mm_usage(mm, &u);
 	mm_put(mm);
-	seq_printf(s, "%llu %llu %llu %llu 0 %llu 0\n", u.size, u.resident, u.shared, u.text, u.data);
+	seq_printf(s, "%llu %llu %llu %llu 0 %llu 0\n", u.size, u.resident, u.shared, u.text,
+		   u.data);
 	return 0;
 }
 
@@ -201,8 +205,8 @@ static void status_ids(struct seq *s, struct task *t)
 	seq_printf(s, "\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
 		   state_name(task_state_char(t)), task_tgid(t), task_tid(t),
 		   process_ppid(t->process), t->tracer ? task_tid(t->tracer) : 0);
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid,
-		   c->gid, c->egid, c->sgid, c->fsgid);
+	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
+		   c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 	struct files *files = task_files(t);
 
 	if (files) {
@@ -212,8 +216,8 @@ static void status_ids(struct seq *s, struct task *t)
 	seq_printf(s, "FDSize:\t%u\nGroups:\t", fds);
 	for (u32 i = 0; i < c->groups->count; i++)
 		seq_printf(s, "%u ", c->groups->gid[i]);
-	seq_printf(s, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", task_tgid(t), task_tid(t),
-		   task_pgrp_nr(t), task_session_nr(t));
+	seq_printf(s, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", task_tgid(t),
+		   task_tid(t), task_pgrp_nr(t), task_session_nr(t));
 	cred_put(c);
 }
 
@@ -226,7 +230,8 @@ static void status_memory(struct seq *s, struct mm *mm)
 {
 	struct mm_usage u;
 	u64 rss, anon = (u64)max_t(s64, mm->rss_anon, 0) << 2;
-	u64 file = (u64)max_t(s64, mm->rss_file, 0) << 2, shmem = (u64)max_t(s64, mm->rss_shmem, 0) << 2;
+	u64 file = (u64)max_t(s64, mm->rss_file, 0) << 2, shmem = (u64)max_t(s64, mm->rss_shmem, 0)
+								  << 2;
 
 	mm_usage(mm, &u);
 	rss = anon + file + shmem;
@@ -242,9 +247,10 @@ static void status_memory(struct seq *s, struct mm *mm)
 	status_kb(s, "VmData", mm->data_vm << 2);
 	status_kb(s, "VmStk", mm->stack_vm << 2);
 	status_kb(s, "VmExe", (mm->end_code - mm->start_code) >> 10);
-	status_kb(s, "VmLib", mm->exec_vm << 2 > (mm->end_code - mm->start_code) >> 10
-				      ? (mm->exec_vm << 2) - ((mm->end_code - mm->start_code) >> 10)
-				      : 0);
+	status_kb(s, "VmLib",
+		  mm->exec_vm << 2 > (mm->end_code - mm->start_code) >> 10
+			  ? (mm->exec_vm << 2) - ((mm->end_code - mm->start_code) >> 10)
+			  : 0);
 	status_kb(s, "VmPTE", mm->pgtable_bytes >> 10);
 	status_kb(s, "VmSwap", 0);
 	status_kb(s, "HugetlbPages", 0);
@@ -260,7 +266,9 @@ static void status_signals(struct seq *s, struct task *t)
 	signals_of(t, &g);
 	seq_printf(s, "Threads:\t%u\nSigQ:\t%u/%llu\n", thread_count(t), signal_count,
 		   (unsigned long long)t->process->rlim[RLIMIT_SIGPENDING].rlim_cur);
-	seq_printf(s, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:\t%016llx\n",
+	seq_printf(s,
+		   "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\nSigCgt:"
+		   "\t%016llx\n",
 		   g.pending, g.shared, g.blocked, g.ignored, g.caught);
 }
 
@@ -268,8 +276,11 @@ static void status_caps(struct seq *s, struct task *t)
 {
 	const struct cred *c = cred_of(t);
 
-	seq_printf(s, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:\t%016llx\n",
-		   c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bset, c->cap_ambient);
+	seq_printf(s,
+		   "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\nCapAmb:"
+		   "\t%016llx\n",
+		   c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bset,
+		   c->cap_ambient);
 	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
 	cred_put(c);
 }
@@ -289,8 +300,9 @@ int proc_pid_status(struct seq *s, struct task *t)
 	status_caps(s, t);
 	seq_printf(s, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t", mask);
 	proc_cpu_list(s, mask);
-	seq_printf(s, "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%llu\n"
-		      "nonvoluntary_ctxt_switches:\t%llu\n",
+	seq_printf(s,
+		   "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%llu\n"
+		   "nonvoluntary_ctxt_switches:\t%llu\n",
 		   t->se.nvcsw, t->se.nivcsw);
 	return 0;
 }

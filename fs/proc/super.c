@@ -1,7 +1,8 @@
 /*
  * procfs: the file-system type and its inodes.
  *
- * Each mount has its own super.  Entries become dentries when they are looked up and may be forgotten at any time.
+ * Each mount has its own super.  Entries become dentries when they are looked up and may be
+ * forgotten at any time.
  */
 #include <fs/proc/proc_impl.h>
 
@@ -88,7 +89,7 @@ static int proc_mount(const struct fs_type *t, u32 ms_flags, const char *source,
 	int err;
 
 	(void)source;
-	if (options && *options)	/* hidepid=, gid=, subset= */
+	if (options && *options) /* hidepid=, gid=, subset= */
 		return -EINVAL;
 	err = super_alloc(t, ms_flags, &sb);
 	if (err)

@@ -18,10 +18,10 @@
 #define CTL_TEXT_MAX 128
 
 struct proc_ctl {
-	int *value;			/* a number between min and max */
+	int *value; /* a number between min and max */
 	int min, max;
-	int (*show)(char *buf, size_t size);	/* or a text: its length without newline */
-	int (*store)(const char *text);	/* sets from text without newline; 0 or -errno */
+	int (*show)(char *buf, size_t size); /* or a text: its length without newline */
+	int (*store)(const char *text);	     /* sets from text without newline; 0 or -errno */
 };
 
 /* Decimal with optional sign and blanks around; nothing else. */
@@ -110,13 +110,13 @@ const struct file_ops proc_ctl_fops = {
 
 /* ---- kernel ---- */
 
-#define UTS_FIELD(field)                                                                         \
-	static int show_##field(char *buf, size_t size)                                          \
-	{                                                                                        \
-		struct new_utsname u;                                                            \
-                                                                                                 \
-		uts_get(&u);                                                                     \
-		return snprintf(buf, size, "%s", u.field);                                       \
+#define UTS_FIELD(field)                                   \
+	static int show_##field(char *buf, size_t size)    \
+	{                                                  \
+		struct new_utsname u;                      \
+                                                           \
+		uts_get(&u);                               \
+		return snprintf(buf, size, "%s", u.field); \
 	}
 UTS_FIELD(sysname)
 UTS_FIELD(release)
@@ -177,15 +177,15 @@ static int show_tainted(char *buf, size_t size)
 static int format_uuid(const u8 id[16], char *buf, size_t size)
 {
 	return snprintf(buf, size,
-			"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", id[0],
-			id[1], id[2], id[3], id[4], id[5], id[6], id[7], id[8], id[9], id[10], id[11],
-			id[12], id[13], id[14], id[15]);
+			"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+			id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7], id[8], id[9],
+			id[10], id[11], id[12], id[13], id[14], id[15]);
 }
 
 static void make_uuid(u8 id[16])
 {
 	rng_bytes(id, 16);
-	id[6] = (u8)((id[6] & 0x0f) | 0x40);	/* version 4, RFC 9562 */
+	id[6] = (u8)((id[6] & 0x0f) | 0x40); /* version 4, RFC 9562 */
 	id[8] = (u8)((id[8] & 0x3f) | 0x80);
 }
 
@@ -200,7 +200,7 @@ static int show_uuid(char *buf, size_t size)
 static int show_boot_id(char *buf, size_t size)
 {
 	static struct spinlock lock = SPINLOCK_INIT(LK_SPIN_LEAF);
-	static u8 boot_id[16];		/* lock */
+	static u8 boot_id[16]; /* lock */
 	u8 fresh[16], id[16];
 
 	make_uuid(fresh);
@@ -229,7 +229,8 @@ static int show_file_nr(char *buf, size_t size)
 	u64 open, max;
 
 	files_usage(&open, &max);
-	return snprintf(buf, size, "%llu\t0\t%llu", (unsigned long long)open, (unsigned long long)max);
+	return snprintf(buf, size, "%llu\t0\t%llu", (unsigned long long)open,
+			(unsigned long long)max);
 }
 
 static int show_file_max(char *buf, size_t size)
@@ -265,21 +266,34 @@ static int store_max_map_count(const char *text)
 	return 0;
 }
 
-#define CTL_INT(n, var, lo, hi)                                                                  \
-	{ .name = (n), .mode = S_IFREG | 0644,                                                   \
-	  .ctl = &(const struct proc_ctl){ .value = (var), .min = (lo), .max = (hi) } }
-#define CTL_TEXT(n, fn) \
-	{ .name = (n), .mode = S_IFREG | 0444, .ctl = &(const struct proc_ctl){ .show = (fn) } }
-#define CTL_TEXT_RW(n, fn, set)                                                                  \
-	{ .name = (n), .mode = S_IFREG | 0644,                                                   \
-	  .ctl = &(const struct proc_ctl){ .show = (fn), .store = (set) } }
+#define CTL_INT(n, var, lo, hi)                                                      \
+	{                                                                            \
+		.name = (n), .mode = S_IFREG | 0644, .ctl = &(const struct proc_ctl) \
+		{                                                                    \
+			.value = (var), .min = (lo), .max = (hi)                     \
+		}                                                                    \
+	}
+#define CTL_TEXT(n, fn)                                                              \
+	{                                                                            \
+		.name = (n), .mode = S_IFREG | 0444, .ctl = &(const struct proc_ctl) \
+		{                                                                    \
+			.show = (fn)                                                 \
+		}                                                                    \
+	}
+#define CTL_TEXT_RW(n, fn, set)                                                      \
+	{                                                                            \
+		.name = (n), .mode = S_IFREG | 0644, .ctl = &(const struct proc_ctl) \
+		{                                                                    \
+			.show = (fn), .store = (set)                                 \
+		}                                                                    \
+	}
 
 static const struct proc_node random_nodes[] = {
 	CTL_TEXT("boot_id", show_boot_id),
 	CTL_TEXT("entropy_avail", show_entropy),
 	CTL_TEXT("poolsize", show_poolsize),
 	CTL_TEXT("uuid", show_uuid),
-	{ .name = NULL },
+	{.name = NULL},
 };
 
 static const struct proc_node kernel_nodes[] = {
@@ -299,7 +313,7 @@ static const struct proc_node kernel_nodes[] = {
 	CTL_TEXT("tainted", show_tainted),
 	CTL_INT("threads-max", &task_threads_max, 1, 0x3fffffff),
 	CTL_TEXT("version", show_version),
-	{ .name = NULL },
+	{.name = NULL},
 };
 
 static const struct proc_node fs_nodes[] = {
@@ -307,19 +321,19 @@ static const struct proc_node fs_nodes[] = {
 	CTL_TEXT("file-nr", show_file_nr),
 	CTL_TEXT("nr_open", show_nr_open),
 	CTL_TEXT("pipe-max-size", show_pipe_max),
-	{ .name = NULL },
+	{.name = NULL},
 };
 
 static const struct proc_node vm_nodes[] = {
 	CTL_TEXT_RW("max_map_count", show_max_map_count, store_max_map_count),
 	CTL_INT("overcommit_memory", &mm_overcommit_mode, 0, 2),
 	CTL_INT("overcommit_ratio", &mm_overcommit_ratio, 0, 0x7fffffff),
-	{ .name = NULL },
+	{.name = NULL},
 };
 
 const struct proc_node proc_sys_nodes[] = {
 	PROC_DIR("fs", fs_nodes),
 	PROC_DIR("kernel", kernel_nodes),
 	PROC_DIR("vm", vm_nodes),
-	{ .name = NULL },
+	{.name = NULL},
 };

@@ -33,7 +33,8 @@ static void centiseconds(struct seq *s, u64 ns, const char *end)
 {
 	u64 cs = ns / 10000000u;
 
-	seq_printf(s, "%llu.%02llu%s", (unsigned long long)(cs / 100), (unsigned long long)(cs % 100), end);
+	seq_printf(s, "%llu.%02llu%s", (unsigned long long)(cs / 100),
+		   (unsigned long long)(cs % 100), end);
 }
 
 static int proc_uptime(struct seq *s, void *v)
@@ -43,7 +44,8 @@ static int proc_uptime(struct seq *s, void *v)
 	u64 idle = 0;
 
 	(void)v;
-	for_each_online_cpu(cpu) {
+	for_each_online_cpu(cpu)
+	{
 		sched_cpu_times(cpu, &t);
 		idle += t.idle_ns;
 	}
@@ -113,8 +115,8 @@ static int proc_partitions(struct seq *s, void *v)
 
 static int proc_iomem(struct seq *s, void *v)
 {
-	static const char *const type[] = { "System RAM", "Reserved", "ACPI Tables",
-					    "ACPI Non-volatile Storage", "Unusable memory" };
+	static const char *const type[] = {"System RAM", "Reserved", "ACPI Tables",
+					   "ACPI Non-volatile Storage", "Unusable memory"};
 	bool show = capable(CAP_SYS_ADMIN);
 
 	(void)v;
@@ -156,7 +158,8 @@ static int kallsyms_show(struct seq *s, void *v)
 	return 0;
 }
 
-static const struct seq_ops kallsyms_ops = { kallsyms_at, kallsyms_next, kallsyms_stop, kallsyms_show };
+static const struct seq_ops kallsyms_ops = {kallsyms_at, kallsyms_next, kallsyms_stop,
+					    kallsyms_show};
 
 /* ---- links ---- */
 
@@ -170,11 +173,10 @@ static int thread_self_link(char *buf, size_t size)
 	return snprintf(buf, size, "%d/task/%d", task_tgid(current), task_tid(current));
 }
 
-
 const struct proc_node proc_root_nodes[] = {
-	{ .name = "self", .mode = S_IFLNK | 0777, .make_link = self_link },
-	{ .name = "thread-self", .mode = S_IFLNK | 0777, .make_link = thread_self_link },
-	{ .name = "mounts", .mode = S_IFLNK | 0777, .link = "self/mounts" },
+	{.name = "self", .mode = S_IFLNK | 0777, .make_link = self_link},
+	{.name = "thread-self", .mode = S_IFLNK | 0777, .make_link = thread_self_link},
+	{.name = "mounts", .mode = S_IFLNK | 0777, .link = "self/mounts"},
 	PROC_SHOW("cmdline", proc_cmdline),
 	PROC_SHOW("cpuinfo", proc_cpuinfo),
 	PROC_SHOW("devices", proc_devices),
@@ -182,18 +184,18 @@ const struct proc_node proc_root_nodes[] = {
 	PROC_SHOW("filesystems", proc_filesystems),
 	PROC_SHOW("interrupts", proc_interrupts),
 	PROC_SHOW("iomem", proc_iomem),
-	{ .name = "kallsyms", .mode = S_IFREG | 0444, .list = &kallsyms_ops },
+	{.name = "kallsyms", .mode = S_IFREG | 0444, .list = &kallsyms_ops},
 	PROC_SHOW("loadavg", proc_loadavg),
 	PROC_SHOW("locks", proc_locks),
 	PROC_SHOW("meminfo", proc_meminfo),
 	PROC_SHOW("modules", proc_empty),
 	PROC_SHOW("partitions", proc_partitions),
-	{ .name = "slabinfo", .mode = S_IFREG | 0400, .show = proc_slabinfo },
+	{.name = "slabinfo", .mode = S_IFREG | 0400, .show = proc_slabinfo},
 	PROC_SHOW("stat", proc_stat),
 	PROC_SHOW("swaps", proc_swaps),
 	PROC_DIR("sys", proc_sys_nodes),
 	PROC_SHOW("uptime", proc_uptime),
 	PROC_SHOW("version", proc_version),
 	PROC_SHOW("vmstat", proc_vmstat),
-	{ .name = NULL },
+	{.name = NULL},
 };

@@ -1,8 +1,8 @@
 /*
  * signalfd(2): pending signals of the reader as records.
  *
- * A poll hooks the reader's process queue, so that queue must outlive the hook: the file keeps a reference on each
- * process that has polled it (nearly always one).
+ * A poll hooks the reader's process queue, so that queue must outlive the hook: the file keeps a
+ * reference on each process that has polled it (nearly always one).
  */
 #include <kern/errno.h>
 #include <kern/string.h>
@@ -20,13 +20,13 @@
 
 struct signalfd_poller {
 	struct signalfd_poller *next;
-	struct process *process;	/* +1 */
+	struct process *process; /* +1 */
 };
 
 struct signalfd {
-	struct spinlock lock;		/* LK_SPIN_LEAF */
-	sigmask mask;			/* lock for change */
-	struct signalfd_poller *pollers;	/* lock */
+	struct spinlock lock;		 /* LK_SPIN_LEAF */
+	sigmask mask;			 /* lock for change */
+	struct signalfd_poller *pollers; /* lock */
 };
 
 /* The layout of signalfd(2) from what a signal carries. */

@@ -93,23 +93,20 @@ static int show_all_mask(struct seq *s, void *ctx)
 }
 
 static const struct sysfs_attr cpu_attrs[] = {
-	{ "online", 0444, show_online, NULL },
-	{ "possible", 0444, show_possible, NULL },
-	{ "present", 0444, show_possible, NULL },
-	{ "offline", 0444, show_offline, NULL },
-	{ "kernel_max", 0444, show_kernel_max, NULL },
-	{ NULL, 0, NULL, NULL },
+	{"online", 0444, show_online, NULL},	     {"possible", 0444, show_possible, NULL},
+	{"present", 0444, show_possible, NULL},	     {"offline", 0444, show_offline, NULL},
+	{"kernel_max", 0444, show_kernel_max, NULL}, {NULL, 0, NULL, NULL},
 };
 
 static const struct sysfs_attr topology_attrs[] = {
-	{ "physical_package_id", 0444, show_zero, NULL },
-	{ "die_id", 0444, show_zero, NULL },
-	{ "core_id", 0444, show_cpu_number, NULL },
-	{ "thread_siblings", 0444, show_cpu_self_mask, NULL },
-	{ "thread_siblings_list", 0444, show_cpu_self, NULL },
-	{ "core_siblings", 0444, show_all_mask, NULL },
-	{ "core_siblings_list", 0444, show_online, NULL },
-	{ NULL, 0, NULL, NULL },
+	{"physical_package_id", 0444, show_zero, NULL},
+	{"die_id", 0444, show_zero, NULL},
+	{"core_id", 0444, show_cpu_number, NULL},
+	{"thread_siblings", 0444, show_cpu_self_mask, NULL},
+	{"thread_siblings_list", 0444, show_cpu_self, NULL},
+	{"core_siblings", 0444, show_all_mask, NULL},
+	{"core_siblings_list", 0444, show_online, NULL},
+	{NULL, 0, NULL, NULL},
 };
 
 static int add_files(struct dentry *dir, const struct sysfs_attr *a, void *ctx)
@@ -142,7 +139,8 @@ static int add_cpus(struct dentry *system)
 
 	if (!err)
 		err = add_files(dir, cpu_attrs, NULL);
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		if (err)
 			break;
 		err = add_cpu(dir, cpu);
@@ -175,16 +173,16 @@ static int show_uevent(struct seq *s, void *ctx)
 }
 
 static const struct sysfs_attr device_attrs[] = {
-	{ "dev", 0444, show_dev, NULL },
-	{ "uevent", 0444, show_uevent, NULL },
-	{ NULL, 0, NULL, NULL },
+	{"dev", 0444, show_dev, NULL},
+	{"uevent", 0444, show_uevent, NULL},
+	{NULL, 0, NULL, NULL},
 };
 
 /* The child directory @name, made if it is missing. */
 static int find_dir(struct dentry *parent, const char *name, struct dentry **out)
 {
 	u32 len = (u32)strlen(name);
-	struct qstr q = { name, len, qstr_hash(parent, name, len) };
+	struct qstr q = {name, len, qstr_hash(parent, name, len)};
 	struct dentry *d = dentry_find(parent, &q);
 
 	if (!d)
@@ -254,7 +252,8 @@ static int add_devices(struct dentry *root, struct dentry *devices)
 
 int sysfs_populate(struct dentry *root)
 {
-	static const char *const empty[] = { "block", "bus", "firmware", "fs", "kernel", "module", "power" };
+	static const char *const empty[] = {"block",  "bus",	"firmware", "fs",
+					    "kernel", "module", "power"};
 	struct dentry *devices, *system, *unused;
 	int err = 0;
 

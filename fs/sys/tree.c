@@ -1,8 +1,8 @@
 /*
  * sysfs: the file-system type and its tree.
  *
- * The tree is built whole when the type is mounted first and is shared by all mounts; its dentries are the directories
- * themselves, as in tmpfs, but nothing can be created or removed from outside.
+ * The tree is built whole when the type is mounted first and is shared by all mounts; its dentries
+ * are the directories themselves, as in tmpfs, but nothing can be created or removed from outside.
  */
 #include <fs/sys/sys_impl.h>
 
@@ -25,7 +25,7 @@ struct sysfs_file_data {
 };
 
 static struct super *sysfs_super;
-static struct mutex sysfs_lock;		/* LK_SYSFS: building, once */
+static struct mutex sysfs_lock; /* LK_SYSFS: building, once */
 
 /* ---- files ---- */
 
@@ -80,17 +80,17 @@ static int sysfs_getattr(const struct path *p, struct kstat *st, u32 mask)
 	return 0;
 }
 
-static const struct inode_ops sysfs_file_iops = { .getattr = sysfs_getattr };
-static const struct inode_ops sysfs_dir_iops = { .lookup = simple_lookup };
-static const struct inode_ops sysfs_link_iops = { .lookup = NULL };
+static const struct inode_ops sysfs_file_iops = {.getattr = sysfs_getattr};
+static const struct inode_ops sysfs_dir_iops = {.lookup = simple_lookup};
+static const struct inode_ops sysfs_link_iops = {.lookup = NULL};
 
 /* ---- making entries ---- */
 
 static int sysfs_entry(struct dentry *parent, const char *name, umode_t mode, struct inode **inode,
-		     struct dentry **out)
+		       struct dentry **out)
 {
 	u32 len = (u32)strlen(name);
-	struct qstr q = { name, len, qstr_hash(parent, name, len) };
+	struct qstr q = {name, len, qstr_hash(parent, name, len)};
 	int err = inode_alloc(parent->super, inode);
 
 	if (err)
@@ -117,7 +117,7 @@ int sysfs_dir(struct dentry *parent, const char *name, struct dentry **out)
 	parent->inode->nlink++;
 	dentry_set_inode_pinned(d, i);
 	*out = d;
-	dentry_put(d);		/* pinned: the tree keeps it */
+	dentry_put(d); /* pinned: the tree keeps it */
 	return 0;
 }
 
@@ -135,7 +135,7 @@ int sysfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx)
 		kfree(data);
 		return err;
 	}
-	*data = (struct sysfs_file_data){ attr, ctx };
+	*data = (struct sysfs_file_data){attr, ctx};
 	i->ops = &sysfs_file_iops;
 	i->fops = &sysfs_file_fops;
 	i->fs_data = data;
@@ -183,7 +183,7 @@ static int sysfs_statfs(struct dentry *d, struct kstatfs *st)
 	return 0;
 }
 
-static const struct super_ops sysfs_super_ops = { .evict = sysfs_evict, .statfs = sysfs_statfs };
+static const struct super_ops sysfs_super_ops = {.evict = sysfs_evict, .statfs = sysfs_statfs};
 
 static int sysfs_build(const struct fs_type *t, u32 ms_flags, struct super **out)
 {
@@ -213,8 +213,8 @@ static int sysfs_build(const struct fs_type *t, u32 ms_flags, struct super **out
 	return err;
 }
 
-static int sysfs_mount(const struct fs_type *t, u32 ms_flags, const char *source, const char *options,
-		     struct super **out)
+static int sysfs_mount(const struct fs_type *t, u32 ms_flags, const char *source,
+		       const char *options, struct super **out)
 {
 	int err = 0;
 

@@ -1,9 +1,10 @@
 /*
  * timerfd_create(2).
  *
- * Expirations are counted when somebody looks, from the time that has passed since the armed instant; the kernel timer only
- * wakes sleepers and re-arms itself while someone may be polling.  A step of the wall clock re-arms the
- * absolute CLOCK_REALTIME timers and cancels those made with TFD_TIMER_CANCEL_ON_SET.
+ * Expirations are counted when somebody looks, from the time that has passed since the armed
+ * instant; the kernel timer only wakes sleepers and re-arms itself while someone may be polling.  A
+ * step of the wall clock re-arms the absolute CLOCK_REALTIME timers and cancels those made with
+ * TFD_TIMER_CANCEL_ON_SET.
  */
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
@@ -22,16 +23,16 @@
 #define TIMERFD_IOC_SET_TICKS _IOW('T', 0, u64)
 
 struct timerfd {
-	struct spinlock lock;		/* LK_IRQ_LEAF: all below */
+	struct spinlock lock; /* LK_IRQ_LEAF: all below */
 	struct timer timer;
-	int clock;			/* [I] */
-	u32 settime_flags;		/* of the last timerfd_settime */
+	int clock;	   /* [I] */
+	u32 settime_flags; /* of the last timerfd_settime */
 	u64 interval_ns;
-	u64 next_ns;			/* next expiry on `clock`; 0: disarmed */
-	u64 ticks;			/* not yet read */
-	bool canceled;			/* the clock was stepped under CANCEL_ON_SET */
+	u64 next_ns;   /* next expiry on `clock`; 0: disarmed */
+	u64 ticks;     /* not yet read */
+	bool canceled; /* the clock was stepped under CANCEL_ON_SET */
 	struct wait_queue wait;
-	struct list_head link;		/* timerfd_real: wall clock timers; timerfd_list_lock */
+	struct list_head link; /* timerfd_real: wall clock timers; timerfd_list_lock */
 };
 
 static struct spinlock timerfd_list_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
@@ -107,7 +108,7 @@ static void timerfd_clock_stepped(struct clock_notifier *n)
 
 	(void)n;
 	spin_lock(&timerfd_list_lock);
-	list_for_each_entry(t, &timerfd_real, link) {
+	list_for_each_entry (t, &timerfd_real, link) {
 		unsigned long flags = spin_lock_irqsave(&t->lock);
 		bool cancel = t->next_ns && (t->settime_flags & TFD_TIMER_CANCEL_ON_SET);
 
@@ -231,7 +232,8 @@ static void timerfd_fdinfo(struct file *f, struct seq *s)
 	seq_printf(s, "clockid: %d\nticks: %llu\nsettime flags: 0%o\n", t->clock,
 		   (unsigned long long)ticks, settime_flags);
 	seq_printf(s, "it_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
-		   (unsigned long long)(left / NSEC_PER_SEC), (unsigned long long)(left % NSEC_PER_SEC),
+		   (unsigned long long)(left / NSEC_PER_SEC),
+		   (unsigned long long)(left % NSEC_PER_SEC),
 		   (unsigned long long)(interval / NSEC_PER_SEC),
 		   (unsigned long long)(interval % NSEC_PER_SEC));
 }
@@ -255,7 +257,7 @@ static bool timerfd_clock_ok(int clock)
 
 static int timerfd_new(int clock, struct timerfd **out)
 {
-	static struct clock_notifier notifier = { .fn = timerfd_clock_stepped };
+	static struct clock_notifier notifier = {.fn = timerfd_clock_stepped};
 	static bool registered;
 	struct timerfd *t = kzalloc(sizeof(*t));
 	bool first;
@@ -294,7 +296,7 @@ long sys_timerfd_create(int clock, int flags)
 		return err;
 	err = file_create_anon("[timerfd]", &timerfd_ops, t, O_RDWR | (flags & TFD_NONBLOCK), &f);
 	if (err) {
-		struct file unopened = { .private_data = t };
+		struct file unopened = {.private_data = t};
 
 		timerfd_release(&unopened);
 		return err;

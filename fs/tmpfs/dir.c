@@ -1,4 +1,5 @@
-/* Directories of tmpfs: an entry is a pinned dentry, so that each operation is little more than counting. */
+/* Directories of tmpfs: an entry is a pinned dentry, so that each operation is little more than
+ * counting. */
 #include "tmpfs_impl.h"
 
 #include <kern/errno.h>
@@ -114,8 +115,8 @@ static void moved(struct inode *from, struct inode *to, const struct inode *what
 	}
 }
 
-static int rename(struct inode *olddir, struct dentry *old, struct inode *newdir, struct dentry *new,
-		  u32 flags)
+static int rename(struct inode *olddir, struct dentry *old, struct inode *newdir,
+		  struct dentry *new, u32 flags)
 {
 	struct inode *victim = new->inode;
 

@@ -23,7 +23,8 @@ static int fill(struct inode *i, loff_t off, loff_t end)
 
 	for (u64 n = first; n <= last; n++) {
 		struct folio *f;
-		int err = signal_fatal_pending(current) ? -EINTR : pagecache_get(i->cache, n, true, &f);
+		int err = signal_fatal_pending(current) ? -EINTR
+							: pagecache_get(i->cache, n, true, &f);
 
 		if (err) {
 			/* What this call put behind the end of the file goes again. */

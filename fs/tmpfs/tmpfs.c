@@ -1,8 +1,9 @@
 /*
- * tmpfs: files whose contents live in the page cache and nowhere else, directories that live in the dentry cache.
+ * tmpfs: files whose contents live in the page cache and nowhere else, directories that live in the
+ * dentry cache.
  *
- * Limits: pages are charged when they enter a file's cache, inodes when they are made; both given back when they go.
- * Inode numbers count up per mount, from 1 for the root.
+ * Limits: pages are charged when they enter a file's cache, inodes when they are made; both given
+ * back when they go. Inode numbers count up per mount, from 1 for the root.
  */
 #include <fs/tmpfs/tmpfs.h>
 #include "tmpfs_impl.h"
@@ -51,7 +52,7 @@ static void uncharge(struct pagecache *pc, u64 pages)
 	spin_unlock(&t->lock);
 }
 
-static const struct pagecache_ops cache_ops = { .charge = charge, .uncharge = uncharge };
+static const struct pagecache_ops cache_ops = {.charge = charge, .uncharge = uncharge};
 
 static int charge_inode(struct tmpfs *t)
 {
@@ -135,7 +136,8 @@ int tmpfs_setattr(struct dentry *d, struct iattr *a)
 		if (!S_ISREG(i->mode))
 			return -EINVAL;
 		seals = tmpfs_seals(i);
-		if ((a->size < old && (seals & F_SEAL_SHRINK)) || (a->size > old && (seals & F_SEAL_GROW)))
+		if ((a->size < old && (seals & F_SEAL_SHRINK)) ||
+		    (a->size > old && (seals & F_SEAL_GROW)))
 			return -EPERM;
 		if (a->size < old) {
 			inode_set_size(i, a->size);
@@ -167,13 +169,13 @@ int tmpfs_setxattr(struct dentry *d, const char *name, const void *v, size_t siz
 	return err;
 }
 
-#define XATTR_OPS                                                                                \
-	.setattr = tmpfs_setattr, .listxattr = tmpfs_listxattr, .getxattr = tmpfs_getxattr,      \
+#define XATTR_OPS                                                                           \
+	.setattr = tmpfs_setattr, .listxattr = tmpfs_listxattr, .getxattr = tmpfs_getxattr, \
 	.setxattr = tmpfs_setxattr
 
-const struct inode_ops tmpfs_file_inode_ops = { XATTR_OPS };
-const struct inode_ops tmpfs_link_inode_ops = { XATTR_OPS };
-const struct inode_ops tmpfs_special_inode_ops = { XATTR_OPS };
+const struct inode_ops tmpfs_file_inode_ops = {XATTR_OPS};
+const struct inode_ops tmpfs_link_inode_ops = {XATTR_OPS};
+const struct inode_ops tmpfs_special_inode_ops = {XATTR_OPS};
 
 /* ---- files ---- */
 
@@ -353,7 +355,8 @@ static void show_options(struct super *sb, struct seq *s)
 	struct tmpfs *t = tmpfs_of(sb);
 
 	if (t->size_given)
-		seq_printf(s, ",size=%lluk", (unsigned long long)(t->max_pages << (PAGE_SHIFT - 10)));
+		seq_printf(s, ",size=%lluk",
+			   (unsigned long long)(t->max_pages << (PAGE_SHIFT - 10)));
 	if (t->inodes_given)
 		seq_printf(s, ",nr_inodes=%llu", (unsigned long long)t->max_inodes);
 	if (t->mode != 01777)
@@ -443,14 +446,14 @@ int tmpfs_create_super(const struct fs_type *type, u32 ms_flags, const char *opt
 /* Mounted nowhere: for memfd_create(2). */
 int tmpfs_make_internal(struct super **out)
 {
-	static const struct fs_type type = { .name = "tmpfs", .flags = FS_NODEV };
+	static const struct fs_type type = {.name = "tmpfs", .flags = FS_NODEV};
 
 	return make_super(&type, 0, NULL, false, out);
 }
 
-static const struct fs_type tmpfs_type = { .name = "tmpfs", .flags = FS_NODEV | FS_USERNS,
-					   .mount = tmpfs_mount };
+static const struct fs_type tmpfs_type = {
+	.name = "tmpfs", .flags = FS_NODEV | FS_USERNS, .mount = tmpfs_mount};
 FS_TYPE(tmpfs_type);
-static const struct fs_type rootfs_type = { .name = "rootfs", .flags = FS_NODEV,
-					    .mount = rootfs_mount };
+static const struct fs_type rootfs_type = {
+	.name = "rootfs", .flags = FS_NODEV, .mount = rootfs_mount};
 FS_TYPE(rootfs_type);

@@ -7,6 +7,7 @@
 struct fs_type;
 struct super;
 
-/* A new tmpfs under another type's name (devtmpfs, the root). @options as for mount(2), NULL for none. */
+/* A new tmpfs under another type's name (devtmpfs, the root). @options as for mount(2), NULL for
+ * none. */
 int tmpfs_create_super(const struct fs_type *type, u32 ms_flags, const char *options,
 		       struct super **out) __must_check;

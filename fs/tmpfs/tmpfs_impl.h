@@ -6,13 +6,13 @@
 #include <kernel/vfs/vfs.h>
 
 struct tmpfs {
-	struct spinlock lock;		/* LK_SPIN_LEAF: counts, limits */
-	u64 max_pages, used_pages;	/* max 0: no limit */
+	struct spinlock lock;	   /* LK_SPIN_LEAF: counts, limits */
+	u64 max_pages, used_pages; /* max 0: no limit */
 	u64 max_inodes, used_inodes;
-	u64 next_ino;			/* atomic */
+	u64 next_ino; /* atomic */
 	umode_t mode;
 	u32 uid, gid;
-	bool size_given, inodes_given;	/* shown in /proc/mounts */
+	bool size_given, inodes_given; /* shown in /proc/mounts */
 };
 
 static inline struct tmpfs *tmpfs_of(const struct super *sb)
@@ -37,4 +37,4 @@ ssize_t tmpfs_listxattr(struct dentry *d, char *buf, size_t size);
 ssize_t tmpfs_getxattr(struct dentry *d, const char *name, void *buf, size_t size);
 int tmpfs_setxattr(struct dentry *d, const char *name, const void *v, size_t size, int flags);
 int tmpfs_fallocate(struct file *f, int mode, loff_t off, loff_t len);
-#define TMPFS_DIRENT_SIZE 20		/* what a directory entry adds to st_size */
+#define TMPFS_DIRENT_SIZE 20 /* what a directory entry adds to st_size */

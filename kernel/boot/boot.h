@@ -10,13 +10,13 @@
 enum boot_mem_type {
 	BOOT_MEM_RAM,
 	BOOT_MEM_RESERVED,
-	BOOT_MEM_ACPI,		/* reclaimable tables: mapped, never freed */
+	BOOT_MEM_ACPI, /* reclaimable tables: mapped, never freed */
 	BOOT_MEM_NVS,
 	BOOT_MEM_BAD,
 };
 
 struct boot_mem {
-	u64 start, end;		/* [start, end), page aligned by arch (RAM shrunk, others grown) */
+	u64 start, end; /* [start, end), page aligned by arch (RAM shrunk, others grown) */
 	enum boot_mem_type type;
 };
 
@@ -25,16 +25,16 @@ struct boot_mem {
 #define BOOT_CMDLINE_MAX 4096
 
 struct boot_info {
-	struct boot_mem mem[BOOT_MEM_MAX];	/* sorted, not overlapping */
+	struct boot_mem mem[BOOT_MEM_MAX]; /* sorted, not overlapping */
 	unsigned int mem_count;
 	struct {
-		u64 start, end;			/* any alignment */
+		u64 start, end; /* any alignment */
 	} initrd[BOOT_INITRD_MAX];
 	unsigned int initrd_count;
-	u64 kernel_start, kernel_end;		/* image including .bss and early page tables */
-	u64 rsdp;				/* 0: unknown */
-	const char *protocol;			/* "pvh", "linux64", ... */
-	u8 seed[64];				/* entropy from the boot loader */
+	u64 kernel_start, kernel_end; /* image including .bss and early page tables */
+	u64 rsdp;		      /* 0: unknown */
+	const char *protocol;	      /* "pvh", "linux64", ... */
+	u8 seed[64];		      /* entropy from the boot loader */
 	unsigned int seed_len;
 	char cmdline[BOOT_CMDLINE_MAX];
 };
@@ -46,9 +46,9 @@ void kernel_main(void) __attribute__((noreturn));
 
 /*
  * Leaf rooms (drivers, file systems) that need one call at boot: after devices and the root of the
- * file system work, in the first user process's context to be, interrupts on; may sleep.  No order among
- * them.
+ * file system work, in the first user process's context to be, interrupts on; may sleep.  No order
+ * among them.
  */
-#define INITCALL(fn)                                                                             \
-	static void (*const initcall_##fn)(void)                                                 \
-		__attribute__((section(".tab.initcall"), used)) = fn
+#define INITCALL(fn)                                                                               \
+	static void (*const initcall_##fn)(void) __attribute__((section(".tab.initcall"), used)) = \
+		fn

@@ -89,9 +89,10 @@ static bool cmdline_parse_u64(const char *s, u64 *out, const char **end)
 		base = 8;
 	}
 	for (begin = s;; s++) {
-		unsigned int d = *s >= '0' && *s <= '9' ? (unsigned int)(*s - '0') :
-				 *s >= 'a' && *s <= 'f' ? (unsigned int)(*s - 'a') + 10 :
-				 *s >= 'A' && *s <= 'F' ? (unsigned int)(*s - 'A') + 10 : 99;
+		unsigned int d = *s >= '0' && *s <= '9'	  ? (unsigned int)(*s - '0')
+				 : *s >= 'a' && *s <= 'f' ? (unsigned int)(*s - 'a') + 10
+				 : *s >= 'A' && *s <= 'F' ? (unsigned int)(*s - 'A') + 10
+							  : 99;
 
 		if (d >= base)
 			break;
@@ -103,7 +104,8 @@ static bool cmdline_parse_u64(const char *s, u64 *out, const char **end)
 	return s != begin;
 }
 
-static __maybe_unused bool cmdline_number(const char *text, const char *name, bool suffixes, u64 *out)
+static __maybe_unused bool cmdline_number(const char *text, const char *name, bool suffixes,
+					  u64 *out)
 {
 	static const char units[] = "KMGT";
 	const char *end, *unit;

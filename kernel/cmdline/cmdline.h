@@ -16,8 +16,8 @@ bool cmdline_u64(const char *name, u64 *out);
 /* The same with a suffix K, M, G or T. */
 bool cmdline_size(const char *name, u64 *out);
 /*
- * Walks the words in order: @pos starts at 0; returns false at the end. Quotes are removed; a word that
- * does not fit is cut. After "--" every word is init's (*for_init).
+ * Walks the words in order: @pos starts at 0; returns false at the end. Quotes are removed; a word
+ * that does not fit is cut. After "--" every word is init's (*for_init).
  */
 bool cmdline_next(size_t *pos, char *word, size_t size, bool *for_init);
 /* The same functions on another text, for tests and init. */

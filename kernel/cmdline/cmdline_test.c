@@ -3,8 +3,9 @@
 
 KTEST(cmdline, words_and_values)
 {
-	static const char text[] = "quiet root=/dev/vda  init=\"/bin/my init\" log-buf_len=1M a=1 a=2 "
-				   "-- a=3 x";
+	static const char text[] =
+		"quiet root=/dev/vda  init=\"/bin/my init\" log-buf_len=1M a=1 a=2 "
+		"-- a=3 x";
 	char buf[32];
 
 	EXPECT_TRUE(cmdline_value_of(text, "root", buf, sizeof(buf)));

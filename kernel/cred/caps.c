@@ -13,9 +13,9 @@
 #include <linux/securebits.h>
 #include <linux/stat.h>
 
-#define CAP_FS_SET                                                                               \
-	(1ull << CAP_CHOWN | 1ull << CAP_MKNOD | 1ull << CAP_DAC_OVERRIDE |                      \
-	 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | 1ull << CAP_FSETID |                 \
+#define CAP_FS_SET                                                               \
+	(1ull << CAP_CHOWN | 1ull << CAP_MKNOD | 1ull << CAP_DAC_OVERRIDE |      \
+	 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | 1ull << CAP_FSETID | \
 	 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MAC_OVERRIDE)
 
 static bool any_root(const struct cred *c)
@@ -145,7 +145,7 @@ static int capset_judge(const struct cred *old, u64 e, u64 p, u64 i)
 long sys_capset(struct __user_cap_header_struct __user *hdr,
 		const struct __user_cap_data_struct __user *data)
 {
-	struct __user_cap_data_struct d[2] = { { 0 }, { 0 } };
+	struct __user_cap_data_struct d[2] = {{0}, {0}};
 	unsigned int words;
 	struct cred *c;
 	int pid;

@@ -16,9 +16,9 @@
 
 #define USER_BUCKETS 64
 
-static struct cred_groups groups_none = { .refs = 1 };
-static struct cred_user user_root = { .uid = 0, .refs = 2 };
-static struct cred_user *users[USER_BUCKETS] = { &user_root };	/* users_lock */
+static struct cred_groups groups_none = {.refs = 1};
+static struct cred_user user_root = {.uid = 0, .refs = 2};
+static struct cred_user *users[USER_BUCKETS] = {&user_root}; /* users_lock */
 static struct spinlock users_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
 static struct slab_cache *cred_cache;
 

@@ -15,33 +15,33 @@ struct task;
 struct cred_groups {
 	u32 refs;
 	u32 count;
-	u32 gid[];		/* sorted */
+	u32 gid[]; /* sorted */
 };
 
 /* What the tasks of one real user id use together: RLIMIT_NPROC, RLIMIT_SIGPENDING. */
 struct cred_user {
 	struct cred_user *next;
 	u32 uid;
-	u32 refs;		/* atomic; 0 -> freed under the table's lock */
-	s32 processes;		/* atomic: tasks */
-	s32 sigpending;		/* atomic: queued signals */
+	u32 refs;	/* atomic; 0 -> freed under the table's lock */
+	s32 processes;	/* atomic: tasks */
+	s32 sigpending; /* atomic: queued signals */
 };
 struct cred_user *cred_user_get(struct cred_user *u);
 void cred_user_put(struct cred_user *u);
 
 struct cred {
-	u32 refs;		/* atomic */
+	u32 refs; /* atomic */
 	u32 uid, euid, suid, fsuid;
 	u32 gid, egid, sgid, fsgid;
 	u32 securebits;
 	u64 cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
-	struct cred_groups *groups;	/* +1 */
-	struct cred_user *user;		/* +1; of uid */
+	struct cred_groups *groups; /* +1 */
+	struct cred_user *user;	    /* +1; of uid */
 	bool no_new_privs;
 	struct rcu_head rcu;
 };
 
-extern struct cred cred_init;		/* root with all capabilities */
+extern struct cred cred_init; /* root with all capabilities */
 #define current_cred() (current->cred)
 const struct cred *cred_get(const struct cred *c);
 void cred_put(const struct cred *c);
@@ -52,13 +52,15 @@ int cred_prepare(struct cred **out) __must_check;
 void cred_commit(struct cred *new_cred);
 void cred_abort(struct cred *new_cred);
 bool cred_capable(const struct cred *c, int cap);
-bool capable(int cap);			/* current */
-bool cred_in_group(const struct cred *c, u32 gid);	/* fsgid and supplementary */
+bool capable(int cap);				   /* current */
+bool cred_in_group(const struct cred *c, u32 gid); /* fsgid and supplementary */
 void cred_system_init(void);
 struct inode;
 /*
- * exec: gives @c (a private copy) what the program file's mode bits and the rules of capabilities(7) say.
+ * exec: gives @c (a private copy) what the program file's mode bits and the rules of
+ * capabilities(7) say.
  * @suid_ok: the mount and the task allow set-id bits.  Returns in *secure what AT_SECURE shall be.
  */
-void cred_exec(struct cred *c, u32 file_mode, u32 file_uid, u32 file_gid, bool suid_ok, bool *secure);
+void cred_exec(struct cred *c, u32 file_mode, u32 file_uid, u32 file_gid, bool suid_ok,
+	       bool *secure);
 #define CAP_FULL_SET ((1ull << (CAP_LAST_CAP + 1)) - 1)

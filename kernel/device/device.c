@@ -1,6 +1,7 @@
 /*
- * The registry of devices: a list, changed under a spinlock, and never freed (drivers own their entries and keep
- * them), so that a found device stays valid.  Lookups happen at open(2) of a device node.
+ * The registry of devices: a list, changed under a spinlock, and never freed (drivers own their
+ * entries and keep them), so that a found device stays valid.  Lookups happen at open(2) of a
+ * device node.
  */
 #include <kernel/device/device.h>
 
@@ -14,7 +15,7 @@
 extern struct device *const __start_device[], *const __stop_device[];
 
 static struct spinlock devices_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
-static struct device *devices;		/* in order of registration */
+static struct device *devices; /* in order of registration */
 static const struct device_listener *listener;
 
 static bool overlaps(const struct device *a, const struct device *b)
@@ -71,7 +72,8 @@ struct device *device_find(enum device_kind kind, u32 dev)
 	for (struct device *d = smp_load_acquire(&devices); d; d = smp_load_acquire(&d->next)) {
 		u32 count = d->count ? d->count : 1;
 
-		if (d->kind == kind && d->major == major && minor >= d->minor && minor - d->minor < count)
+		if (d->kind == kind && d->major == major && minor >= d->minor &&
+		    minor - d->minor < count)
 			return d;
 	}
 	return NULL;
@@ -94,8 +96,10 @@ static void show_kind(struct seq *s, enum device_kind kind)
 	for (u32 major = 0; major < 512; major++) {
 		const char *last = "";
 
-		for (struct device *d = smp_load_acquire(&devices); d; d = smp_load_acquire(&d->next)) {
-			if (d->kind != kind || d->major != major || !d->driver || !strcmp(last, d->driver))
+		for (struct device *d = smp_load_acquire(&devices); d;
+		     d = smp_load_acquire(&d->next)) {
+			if (d->kind != kind || d->major != major || !d->driver ||
+			    !strcmp(last, d->driver))
 				continue;
 			seq_printf(s, "%3u %s\n", major, d->driver);
 			last = d->driver;

@@ -1,9 +1,9 @@
 /*
  * Arguments and environment, written straight into the pages of the new stack.
  *
- * Strings go from the top downwards: file name, environment, arguments, each vector from its last to its
- * first string, so that they lie in order.  The address of each is noted as it is written, in
- * x->strings: spare slots for what #! scripts put in front, then argv, then envp.
+ * Strings go from the top downwards: file name, environment, arguments, each vector from its last
+ * to its first string, so that they lie in order.  The address of each is noted as it is written,
+ * in x->strings: spare slots for what #! scripts put in front, then argv, then envp.
  */
 #include <kernel/exec/exec_impl.h>
 
@@ -16,13 +16,13 @@
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
 
-#define ARGS_MIN 131072u			/* always allowed, whatever the stack limit */
+#define ARGS_MIN 131072u /* always allowed, whatever the stack limit */
 #define ARGS_MAX ((u64)(8u << 20) / 4 * 3)
 #define ARGS_COUNT_MAX 0x7fffffffu
 
 struct exec_page {
-	u64 addr;			/* user address of the page; 0: none */
-	struct frame *frame;		/* +1 */
+	u64 addr;	     /* user address of the page; 0: none */
+	struct frame *frame; /* +1 */
 	u8 *mem;
 };
 
@@ -182,7 +182,7 @@ static int set_limit(struct exec *x, u64 argc, u64 envc)
 
 int args_setup(struct exec *x, struct exec_vector *argv, struct exec_vector *envp)
 {
-	static const char *const no_argv[] = { "", NULL };
+	static const char *const no_argv[] = {"", NULL};
 	u64 name_at;
 	int err = set_limit(x, argv->count, envp->count);
 
@@ -190,7 +190,7 @@ int args_setup(struct exec *x, struct exec_vector *argv, struct exec_vector *env
 		return err;
 	/* A program finds at least an argv[0], be it empty. */
 	if (!argv->count)
-		*argv = (struct exec_vector){ .kernel = no_argv, .count = 1 };
+		*argv = (struct exec_vector){.kernel = no_argv, .count = 1};
 	x->argc = (int)argv->count;
 	x->envc = (int)envp->count;
 	x->first = EXEC_SPARE_ARGS;

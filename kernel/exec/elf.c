@@ -1,8 +1,9 @@
 /*
  * ELF64 programs: static, position-independent, and with an interpreter.  elf(5), getauxval(3).
  *
- * Both files are checked and their interpreter opened before the point of no return; then segments are
- * mapped, the rest of each last data page is cleared, and the initial stack is written in one piece.
+ * Both files are checked and their interpreter opened before the point of no return; then segments
+ * are mapped, the rest of each last data page is cleared, and the initial stack is written in one
+ * piece.
  */
 #include <kernel/exec/exec_impl.h>
 
@@ -139,7 +140,8 @@ static int map_segments(struct mm *mm, struct file *f, const struct elf_plan *pl
 	return 0;
 }
 
-/* A place for something that may lie anywhere, as mmap would give it: reserved, then mapped over. */
+/* A place for something that may lie anywhere, as mmap would give it: reserved, then mapped over.
+ */
 static int find_place(struct mm *mm, const struct elf_plan *plan, u64 *bias)
 {
 	u64 len = plan->high - plan->low, at, slack = plan->align - PAGE_SIZE;
@@ -276,7 +278,7 @@ static int write_stack(struct exec *x, const struct elf_load *l, u64 vdso, u64 *
 {
 	static const char platform[] = ELF_ARCH_PLATFORM;
 	struct mm *mm = current->mm;
-	u64 sp = x->stack_top, extra[4] = { 0 };
+	u64 sp = x->stack_top, extra[4] = {0};
 
 	mm->arg_start = x->argc ? x->strings[x->first] : x->stack_top;
 	mm->env_start = x->envc ? x->strings[x->first + (u32)x->argc] : x->filename_at;
@@ -309,8 +311,8 @@ static int make_stack_exec(struct exec *x)
 	u64 start = vma ? vma->start : 0;
 
 	rwsem_read_unlock(&mm->lock);
-	return start ? mm_protect(mm, start, x->stack - start, PROT_READ | PROT_WRITE | PROT_EXEC) :
-		       -ENOMEM;
+	return start ? mm_protect(mm, start, x->stack - start, PROT_READ | PROT_WRITE | PROT_EXEC)
+		     : -ENOMEM;
 }
 
 static int run(struct exec *x, struct elf_load *l)

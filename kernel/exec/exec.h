@@ -14,31 +14,31 @@ struct file;
 struct mm;
 struct regs;
 
-#define EXEC_HEAD 256			/* first bytes of the file, as BINPRM_BUF_SIZE */
+#define EXEC_HEAD 256 /* first bytes of the file, as BINPRM_BUF_SIZE */
 
-struct exec {				/* one exec in progress */
-	struct file *file;		/* image being looked at; +1 */
-	struct file *interp;		/* #! or PT_INTERP */
-	struct mm *mm;			/* being built; its only user */
-	struct cred *cred;		/* to be committed */
-	char *filename;			/* what the user named (AT_EXECFN) */
+struct exec {		     /* one exec in progress */
+	struct file *file;   /* image being looked at; +1 */
+	struct file *interp; /* #! or PT_INTERP */
+	struct mm *mm;	     /* being built; its only user */
+	struct cred *cred;   /* to be committed */
+	char *filename;	     /* what the user named (AT_EXECFN) */
 	char *interp_name;
 	int argc, envc;
-	u64 stack_top;			/* where strings were put so far */
+	u64 stack_top; /* where strings were put so far */
 	u64 entry, stack, brk;
-	bool secure;			/* AT_SECURE */
+	bool secure; /* AT_SECURE */
 	bool exec_stack;
-	unsigned int depth;		/* of #! */
-	bool again;			/* the format put another file in place */
-	bool committed;			/* past the point of no return */
-	bool from_fd;			/* a name that vanishes with a close-on-exec descriptor */
-	char *fd_name;			/* storage of filename for execveat of a descriptor */
+	unsigned int depth; /* of #! */
+	bool again;	    /* the format put another file in place */
+	bool committed;	    /* past the point of no return */
+	bool from_fd;	    /* a name that vanishes with a close-on-exec descriptor */
+	char *fd_name;	    /* storage of filename for execveat of a descriptor */
 	/* Addresses of the argument strings, argv then envp; see args.c. */
 	u64 *strings;
 	unsigned int first, slots;
-	u64 filename_at;		/* user address of its copy */
-	u64 stack_low_limit;		/* strings may not go below */
-	struct exec_page *page;		/* of the new stack, being written */
+	u64 filename_at;	/* user address of its copy */
+	u64 stack_low_limit;	/* strings may not go below */
+	struct exec_page *page; /* of the new stack, being written */
 	u8 head[EXEC_HEAD];
 };
 
@@ -48,16 +48,16 @@ struct exec_format {
 	/* -ENOEXEC: not mine, untouched. */
 	int (*load)(struct exec *x);
 };
-#define EXEC_FORMAT(sym)                                                                         \
-	static const struct exec_format *const exec_format_##sym                                 \
+#define EXEC_FORMAT(sym)                                         \
+	static const struct exec_format *const exec_format_##sym \
 		__attribute__((section(".tab.exec_format"), used)) = &sym
 
 /* Kernel string in front of the arguments (args.c); replaces argv[0] after exec_drop_argv0(). */
 int exec_push_arg(struct exec *x, const char *s) __must_check;
 void exec_drop_argv0(struct exec *x);
 /*
- * The point of no return: other threads die, the new memory becomes current's, what does not survive an
- * exec is gone.  An error after it kills the process.
+ * The point of no return: other threads die, the new memory becomes current's, what does not
+ * survive an exec is gone.  An error after it kills the process.
  */
 int exec_commit(struct exec *x) __must_check;
 /* Reads the program or script that replaces x->file. */

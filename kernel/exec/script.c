@@ -1,4 +1,5 @@
-/* #! scripts: the interpreter of the first line runs with the script's name as argument. execve(2). */
+/* #! scripts: the interpreter of the first line runs with the script's name as argument. execve(2).
+ */
 #include <kernel/exec/exec_impl.h>
 
 #include <kern/errno.h>
@@ -34,8 +35,8 @@ static char *find_end(char *p, char *end)
 }
 
 /*
- * Splits the first line of @line (EXEC_HEAD + 1 bytes, terminated) into the interpreter and at most one
- * argument (may be NULL).  -ENOEXEC: not a usable line, or the interpreter's name is cut off.
+ * Splits the first line of @line (EXEC_HEAD + 1 bytes, terminated) into the interpreter and at most
+ * one argument (may be NULL).  -ENOEXEC: not a usable line, or the interpreter's name is cut off.
  */
 static int parse_line(char *line, char **name, char **arg)
 {

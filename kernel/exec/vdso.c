@@ -29,8 +29,8 @@ static const char *vdso_name(struct vma *vma)
 	return "[vdso]";
 }
 
-static const struct vma_ops vvar_ops = { .fault = vdso_fault, .name = vvar_name };
-static const struct vma_ops vdso_ops = { .fault = vdso_fault, .name = vdso_name };
+static const struct vma_ops vvar_ops = {.fault = vdso_fault, .name = vvar_name};
+static const struct vma_ops vdso_ops = {.fault = vdso_fault, .name = vdso_name};
 
 int vdso_map(struct mm *mm, u64 above, u64 *out)
 {

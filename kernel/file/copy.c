@@ -1,8 +1,8 @@
 /*
  * sendfile(2) and copy_file_range(2): data from one file to another inside the kernel.
  *
- * From a file with a page cache, the cache's frames are the source of the write: one copy in all.  From others a
- * buffer of a few pages is between.
+ * From a file with a page cache, the cache's frames are the source of the write: one copy in all.
+ * From others a buffer of a few pages is between.
  */
 #include <kern/errno.h>
 #include <kern/limits.h>
@@ -20,7 +20,8 @@
 #define BUFFER (4 * PAGE_SIZE)
 
 /* Up to BATCH pages of @in from *ipos on, written to @out. */
-static ssize_t copy_cached(struct file *in, loff_t *ipos, struct file *out, loff_t *opos, size_t len)
+static ssize_t copy_cached(struct file *in, loff_t *ipos, struct file *out, loff_t *opos,
+			   size_t len)
 {
 	struct uio_bvec v[BATCH];
 	struct folio *folios[BATCH];
@@ -33,12 +34,13 @@ static ssize_t copy_cached(struct file *in, loff_t *ipos, struct file *out, loff
 	while (n < BATCH && total < len && at < size) {
 		u64 index = (u64)at >> PAGE_SHIFT;
 		u32 offset = (u32)at & (PAGE_SIZE - 1);
-		size_t part = min_t(size_t, PAGE_SIZE - offset, min_t(u64, len - total, (u64)(size - at)));
+		size_t part = min_t(size_t, PAGE_SIZE - offset,
+				    min_t(u64, len - total, (u64)(size - at)));
 
 		ret = pagecache_get(in->cache, index, false, &folios[n]);
 		if (ret)
 			break;
-		v[n] = (struct uio_bvec){ folio_frame(folios[n], index), offset, (u32)part };
+		v[n] = (struct uio_bvec){folio_frame(folios[n], index), offset, (u32)part};
 		n++;
 		total += part;
 		at += (loff_t)part;
@@ -54,8 +56,8 @@ static ssize_t copy_cached(struct file *in, loff_t *ipos, struct file *out, loff
 	return ret;
 }
 
-static ssize_t copy_buffered(struct file *in, loff_t *ipos, struct file *out, loff_t *opos, size_t len,
-			     void *buf)
+static ssize_t copy_buffered(struct file *in, loff_t *ipos, struct file *out, loff_t *opos,
+			     size_t len, void *buf)
 {
 	loff_t pos = ipos ? *ipos : 0;
 	ssize_t got, put;
@@ -81,8 +83,8 @@ static ssize_t copy_loop(struct file *in, loff_t *ipos, struct file *out, loff_t
 	if (!cached && !buf)
 		return -ENOMEM;
 	while (len) {
-		n = cached ? copy_cached(in, ipos, out, opos, len) :
-			     copy_buffered(in, ipos, out, opos, len, buf);
+		n = cached ? copy_cached(in, ipos, out, opos, len)
+			   : copy_buffered(in, ipos, out, opos, len, buf);
 		if (n <= 0)
 			break;
 		done += n;
@@ -124,7 +126,7 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 	in = uoff ? fd_get((unsigned int)in_fd) : fd_get_pos((unsigned int)in_fd);
 	if (!in.file)
 		return -EBADF;
-	out = (struct fd_ref){ NULL, false, false };
+	out = (struct fd_ref){NULL, false, false};
 	ret = -EBADF;
 	if (!(in.file->mode & FMODE_READ))
 		goto put_in;
@@ -172,7 +174,8 @@ static ssize_t check_range(struct file *in, struct file *out, loff_t ipos, loff_
 		return -EINVAL;
 	if (ipos < 0 || opos < 0 || ipos + (loff_t)*len < 0 || opos + (loff_t)*len < 0)
 		return ipos < 0 || opos < 0 ? -EINVAL : -EOVERFLOW;
-	if (in->inode->super != out->inode->super && in->inode->super->type != out->inode->super->type)
+	if (in->inode->super != out->inode->super &&
+	    in->inode->super->type != out->inode->super->type)
 		return -EXDEV;
 	size = inode_size(in->inode);
 	*len = ipos >= size ? 0 : min_t(size_t, *len, (size_t)(size - ipos));

@@ -168,9 +168,9 @@ static long do_fcntl(struct file *f, unsigned int fd, unsigned int cmd, unsigned
 		return pipe_of_file(f) ? pipe_fcntl(pipe_of_file(f), cmd, arg) : -EBADF;
 	case F_ADD_SEALS:
 	case F_GET_SEALS:
-		return f->inode && f->inode->super->ops && f->inode->super->ops->seals ?
-			       f->inode->super->ops->seals(f, cmd, (u32)arg) :
-			       -EINVAL;
+		return f->inode && f->inode->super->ops && f->inode->super->ops->seals
+			       ? f->inode->super->ops->seals(f, cmd, (u32)arg)
+			       : -EINVAL;
 	default:
 		/* F_NOTIFY, leases and write hints are not supported. */
 		return -EINVAL;

@@ -1,9 +1,10 @@
 /*
  * Descriptor tables.
  *
- * Lookups take no lock.  While nobody shares the table (files->refs is 1) only current can close a descriptor, and it
- * is busy with this call: the file is borrowed without a reference.  In a shared table a reference is taken and the
- * slot looked at again.  Changes take files->lock; a table that grows is replaced and the old one freed by RCU.
+ * Lookups take no lock.  While nobody shares the table (files->refs is 1) only current can close a
+ * descriptor, and it is busy with this call: the file is borrowed without a reference.  In a shared
+ * table a reference is taken and the slot looked at again.  Changes take files->lock; a table that
+ * grows is replaced and the old one freed by RCU.
  */
 #include <kern/bit.h>
 #include <kern/bug.h>
@@ -17,7 +18,7 @@
 #include <linux/close_range.h>
 #include <linux/sched.h>
 
-#define FD_MAX (1u << 20)		/* fs.nr_open */
+#define FD_MAX (1u << 20) /* fs.nr_open */
 
 static struct slab_cache *files_cache;
 
@@ -31,7 +32,7 @@ void fdtable_init(void)
 
 static noinline struct fd_ref get_shared(struct files *files, unsigned int fd, u32 not_mode)
 {
-	struct fd_ref r = { NULL, false, false };
+	struct fd_ref r = {NULL, false, false};
 
 	rcu_read_lock();
 	for (;;) {
@@ -72,7 +73,7 @@ static __always_inline struct fd_ref get(unsigned int fd, u32 not_mode)
 	f = likely(fd < t->max) ? t->fd[fd] : NULL;
 	if (unlikely(!f || (f->mode & not_mode)))
 		f = NULL;
-	return (struct fd_ref){ f, false, false };
+	return (struct fd_ref){f, false, false};
 }
 
 struct fd_ref fd_get(unsigned int fd)
@@ -411,9 +412,10 @@ static struct files *files_alloc(void)
 	memset(files, 0, sizeof(*files));
 	files->refs = 1;
 	spin_init(&files->lock, LK_FILES);
-	files->first = (struct fdtable){ .max = FD_INLINE, .fd = files->inline_fd,
-					 .open = files->inline_open,
-					 .cloexec = files->inline_cloexec };
+	files->first = (struct fdtable){.max = FD_INLINE,
+					.fd = files->inline_fd,
+					.open = files->inline_open,
+					.cloexec = files->inline_cloexec};
 	files->table = &files->first;
 	return files;
 }
@@ -612,8 +614,8 @@ static long dup_to(int oldfd, int newfd, int flags)
 
 	if (!r.file)
 		return -EBADF;
-	ret = oldfd == newfd ? newfd :
-			       fd_replace((unsigned int)newfd, r.file, (u32)flags & O_CLOEXEC);
+	ret = oldfd == newfd ? newfd
+			     : fd_replace((unsigned int)newfd, r.file, (u32)flags & O_CLOEXEC);
 	fd_put(r);
 	return ret;
 }

@@ -1,12 +1,12 @@
 /*
  * Open files: life.
  *
- * The memory is type-safe under RCU: a lock-free lookup may take a reference on a file that died and was born again
- * as another, and then sees that the table's slot has changed.  A free file has no references, so such a lookup fails
- * on it.
+ * The memory is type-safe under RCU: a lock-free lookup may take a reference on a file that died
+ * and was born again as another, and then sees that the table's slot has changed.  A free file has
+ * no references, so such a lookup fails on it.
  *
- * The last put may come under any lock: closing is left to the task's way out of the kernel, or to a worker where
- * there is no such way.
+ * The last put may come under any lock: closing is left to the task's way out of the kernel, or to
+ * a worker where there is no such way.
  */
 #include <kern/errno.h>
 #include <kern/string.h>
@@ -24,7 +24,7 @@ static struct slab_cache *file_cache;
 static u64 file_count;
 u64 file_max = 1u << 20;
 
-static struct task_callback *late;	/* atomic list */
+static struct task_callback *late; /* atomic list */
 static struct work late_work;
 
 const struct file_ops file_dead_ops;

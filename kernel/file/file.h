@@ -1,8 +1,8 @@
 /*
  * Open files and descriptor tables.
  *
- * struct file is one open file description.  A descriptor table maps small numbers to files; lookups take no
- * lock.  fd_get() takes no reference when the table is not shared.
+ * struct file is one open file description.  A descriptor table maps small numbers to files;
+ * lookups take no lock.  fd_get() takes no reference when the table is not shared.
  */
 #pragma once
 
@@ -26,7 +26,8 @@ struct uio;
 struct vma;
 
 struct file_ops {
-	/* Bytes moved, 0 at the end, -errno.  *pos moves on; pos is NULL for streams.  May sleep. */
+	/* Bytes moved, 0 at the end, -errno.  *pos moves on; pos is NULL for streams.  May sleep.
+	 */
 	ssize_t (*read)(struct file *f, struct uio *u, loff_t *pos);
 	ssize_t (*write)(struct file *f, struct uio *u, loff_t *pos);
 	int (*lseek)(struct file *f, loff_t off, int whence, loff_t *out);
@@ -38,37 +39,38 @@ struct file_ops {
 	/* Sets vma->cache and/or vma->ops. */
 	int (*mmap)(struct file *f, struct vma *vma);
 	int (*open)(struct inode *inode, struct file *f);
-	int (*flush)(struct file *f);			/* at each close(2) */
-	void (*release)(struct file *f);		/* at the last one */
+	int (*flush)(struct file *f);	 /* at each close(2) */
+	void (*release)(struct file *f); /* at the last one */
 	int (*fsync)(struct file *f, loff_t start, loff_t end, bool data_only);
 	int (*fasync)(struct file *f, int fd, bool on);
 	int (*fallocate)(struct file *f, int mode, loff_t off, loff_t len);
 	ssize_t (*splice_read)(struct file *f, loff_t *pos, struct pipe *to, size_t len, u32 flags);
-	ssize_t (*splice_write)(struct pipe *from, struct file *f, loff_t *pos, size_t len, u32 flags);
+	ssize_t (*splice_write)(struct pipe *from, struct file *f, loff_t *pos, size_t len,
+				u32 flags);
 	/* Lines after pos/flags/mnt_id/ino in /proc/PID/fdinfo. */
 	void (*fdinfo)(struct file *f, struct seq *s);
 };
 
 struct file {
-	u32 refs;			/* atomic */
-	u32 flags;			/* O_*; FMODE in mode; O_APPEND etc. change under lock */
-	u32 mode;			/* FMODE_* */
+	u32 refs;  /* atomic */
+	u32 flags; /* O_*; FMODE in mode; O_APPEND etc. change under lock */
+	u32 mode;  /* FMODE_* */
 	const struct file_ops *ops;
-	struct inode *inode;		/* [I] */
-	struct path path;		/* [I] +1 each; dentry NULL only while opening */
-	struct pagecache *cache;	/* of the inode, or NULL */
-	loff_t pos;			/* pos_lock if shared (FMODE_POS) */
-	struct mutex pos_lock;		/* LK_FILE_POS */
-	struct spinlock lock;		/* LK_SPIN_LEAF: flags, owner, epoll list */
-	const struct cred *cred;	/* of the opener; +1 */
-	void *private_data;		/* by ops */
+	struct inode *inode;	 /* [I] */
+	struct path path;	 /* [I] +1 each; dentry NULL only while opening */
+	struct pagecache *cache; /* of the inode, or NULL */
+	loff_t pos;		 /* pos_lock if shared (FMODE_POS) */
+	struct mutex pos_lock;	 /* LK_FILE_POS */
+	struct spinlock lock;	 /* LK_SPIN_LEAF: flags, owner, epoll list */
+	const struct cred *cred; /* of the opener; +1 */
+	void *private_data;	 /* by ops */
 	struct {
 		struct pid *pid;
 		u32 uid, euid;
 		int signum, type;
-	} owner;			/* F_SETOWN, F_SETSIG */
-	struct list_head epolls;	/* epoll items that watch it */
-	struct rcu_head rcu;		/* storage of the deferred last put */
+	} owner;		 /* F_SETOWN, F_SETSIG */
+	struct list_head epolls; /* epoll items that watch it */
+	struct rcu_head rcu;	 /* storage of the deferred last put */
 };
 
 #define FMODE_READ 1u
@@ -77,11 +79,11 @@ struct file {
 #define FMODE_PREAD 8u
 #define FMODE_PWRITE 16u
 #define FMODE_EXEC 32u
-#define FMODE_PATH 64u			/* O_PATH: names a place only */
-#define FMODE_POS 128u			/* regular file or directory: pos is locked when shared */
-#define FMODE_STREAM 256u		/* no position */
+#define FMODE_PATH 64u	  /* O_PATH: names a place only */
+#define FMODE_POS 128u	  /* regular file or directory: pos is locked when shared */
+#define FMODE_STREAM 256u /* no position */
 #define FMODE_NOWAIT 512u
-#define FMODE_WRITER 1024u		/* counted in the inode's writers */
+#define FMODE_WRITER 1024u /* counted in the inode's writers */
 
 void file_system_init(void);
 /* An unopened file with one reference: -ENFILE, -ENOMEM. */
@@ -102,33 +104,34 @@ void file_put_now(struct file *f);
 
 /* A borrowed or owned file from the current table. */
 struct fd_ref {
-	struct file *file;		/* NULL: bad descriptor */
+	struct file *file; /* NULL: bad descriptor */
 	bool owned, pos_locked;
 };
-struct fd_ref fd_get(unsigned int fd);		/* not O_PATH */
-struct fd_ref fd_get_path(unsigned int fd);	/* O_PATH too */
-struct fd_ref fd_get_pos(unsigned int fd);	/* with f_pos locked if it can be shared */
+struct fd_ref fd_get(unsigned int fd);	    /* not O_PATH */
+struct fd_ref fd_get_path(unsigned int fd); /* O_PATH too */
+struct fd_ref fd_get_pos(unsigned int fd);  /* with f_pos locked if it can be shared */
 void fd_put(struct fd_ref ref);
-struct file *fd_file(unsigned int fd);		/* +1 or NULL: to keep beyond the call */
+struct file *fd_file(unsigned int fd); /* +1 or NULL: to keep beyond the call */
 
 #define FD_CLOEXEC_FLAG O_CLOEXEC
 /* Reserves the lowest free number >= @from: -EMFILE, -ENOMEM. */
 int fd_reserve(unsigned int from, u32 o_cloexec, int *out) __must_check;
-void fd_install(int fd, struct file *f);	/* consumes the reference */
+void fd_install(int fd, struct file *f); /* consumes the reference */
 void fd_unreserve(int fd);
 /* reserve + install: consumes on success only. */
 int fd_install_new(struct file *f, u32 o_cloexec, int *out) __must_check;
 int fd_close(unsigned int fd) __must_check;
 int fd_close_range(unsigned int first, unsigned int last, u32 flags) __must_check;
-int fd_replace(unsigned int fd, struct file *f, u32 o_cloexec) __must_check;	/* dup2; consumes nothing */
+int fd_replace(unsigned int fd, struct file *f, u32 o_cloexec)
+	__must_check; /* dup2; consumes nothing */
 
 int files_copy(struct task *child, u64 clone_flags) __must_check;
 int files_unshare(void) __must_check;
-void files_exec(void);				/* closes FD_CLOEXEC */
+void files_exec(void); /* closes FD_CLOEXEC */
 struct files *files_get(struct files *files);
 void files_put(struct files *files);
 struct files *files_create_init(void);
 /* For /proc/PID/fd: smallest descriptor >= *fd, +1 on its file; NULL when none. */
 struct file *files_next(struct files *files, unsigned int *fd, u32 *cloexec) __must_check;
-u32 files_table_size(struct files *files);	/* FDSize in /proc/PID/status */
-void files_usage(u64 *open, u64 *max);		/* /proc/sys/fs/file-nr */
+u32 files_table_size(struct files *files); /* FDSize in /proc/PID/status */
+void files_usage(u64 *open, u64 *max);	   /* /proc/sys/fs/file-nr */

@@ -9,19 +9,19 @@ extern const struct file_ops file_dead_ops;
 
 struct fdtable {
 	u32 max;
-	struct file **fd;		/* RCU */
-	unsigned long *open, *cloexec;	/* files->lock */
+	struct file **fd;	       /* RCU */
+	unsigned long *open, *cloexec; /* files->lock */
 	struct rcu_head rcu;
 };
 
 #define FD_INLINE 64u
 
 struct files {
-	u32 refs;			/* atomic */
-	struct spinlock lock;		/* LK_FILES */
-	struct fdtable *table;		/* RCU */
-	u32 next_fd;			/* none is free below */
-	struct fdtable first;		/* over the inline arrays */
+	u32 refs;	       /* atomic */
+	struct spinlock lock;  /* LK_FILES */
+	struct fdtable *table; /* RCU */
+	u32 next_fd;	       /* none is free below */
+	struct fdtable first;  /* over the inline arrays */
 	struct file *inline_fd[FD_INLINE];
 	unsigned long inline_open[FD_INLINE / 64], inline_cloexec[FD_INLINE / 64];
 };

@@ -145,11 +145,13 @@ long sys_pwrite64(int fd, const void __user *buf, size_t count, s64 pos)
 
 	if (pos < 0 || (ssize_t)count < 0)
 		return -EINVAL;
-	uio_init_user(&u, true, (void __user *)(unsigned long)buf, min_t(size_t, count, MAX_RW_COUNT));
+	uio_init_user(&u, true, (void __user *)(unsigned long)buf,
+		      min_t(size_t, count, MAX_RW_COUNT));
 	return at_offset(fd, &u, pos, true);
 }
 
-/* RWF_*: what has no meaning here is accepted where it is a hint and refused where it is a promise. */
+/* RWF_*: what has no meaning here is accepted where it is a hint and refused where it is a promise.
+ */
 static int check_rwf(struct file *f, int flags, bool write)
 {
 	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
@@ -169,8 +171,8 @@ static ssize_t write_append(struct file *f, struct uio *u)
 	return generic_write_at_end(f, u, &pos);
 }
 
-static ssize_t vector(int fd, const struct iovec __user *uvec, unsigned long n, s64 pos, bool own_pos,
-		      int flags, bool write)
+static ssize_t vector(int fd, const struct iovec __user *uvec, unsigned long n, s64 pos,
+		      bool own_pos, int flags, bool write)
 {
 	struct iovec fast[UIO_FAST], *to_free = NULL;
 	struct fd_ref r = own_pos ? fd_get_pos((unsigned int)fd) : fd_get((unsigned int)fd);

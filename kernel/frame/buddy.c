@@ -61,7 +61,8 @@ u64 buddy_take(struct frame_zone *z, unsigned int order)
 	return pfn;
 }
 
-/* The descriptor of a buddy is in the same page as ours up to 256 frames; beyond, it may not exist. */
+/* The descriptor of a buddy is in the same page as ours up to 256 frames; beyond, it may not exist.
+ */
 static bool buddy_exists(u64 buddy, unsigned int order)
 {
 	return order < 8 || pfn_valid(buddy);

@@ -15,17 +15,17 @@
 #include <kernel/panic/panic.h>
 
 #define EARLY_MAX (BOOT_MEM_MAX + 2 * BOOT_INITRD_MAX + 4)
-#define LOW_RESERVED 0x100000ul	/* firmware tables and the trampoline of other CPUs live here */
+#define LOW_RESERVED 0x100000ul /* firmware tables and the trampoline of other CPUs live here */
 
 struct early_range {
-	u64 start, end;		/* frame numbers */
+	u64 start, end; /* frame numbers */
 };
 
 static struct early_range early[EARLY_MAX] __initdata;
 static unsigned int early_count __initdata;
-static struct early_range *early_pool __initdata;	/* descriptors are cut from its end */
+static struct early_range *early_pool __initdata; /* descriptors are cut from its end */
 
-static struct early_range ram[BOOT_MEM_MAX];		/* [I] what has descriptors */
+static struct early_range ram[BOOT_MEM_MAX]; /* [I] what has descriptors */
 static unsigned int ram_count;
 
 bool pfn_valid(u64 pfn)
@@ -51,7 +51,7 @@ static void __init early_cut(u64 start, u64 end)
 		} else {
 			if (early_count == EARLY_MAX)
 				panic("memory map: too many ranges");
-			early[early_count++] = (struct early_range){ end, r->end };
+			early[early_count++] = (struct early_range){end, r->end};
 			r->end = start;
 		}
 	}
@@ -64,7 +64,7 @@ static void __init early_collect(void)
 	for (unsigned int i = 0; i < b->mem_count; i++) {
 		if (b->mem[i].type != BOOT_MEM_RAM || b->mem[i].end <= b->mem[i].start)
 			continue;
-		struct early_range r = { b->mem[i].start >> PAGE_SHIFT, b->mem[i].end >> PAGE_SHIFT };
+		struct early_range r = {b->mem[i].start >> PAGE_SHIFT, b->mem[i].end >> PAGE_SHIFT};
 
 		early[early_count++] = r;
 		ram[ram_count++] = r;
@@ -78,7 +78,7 @@ static void __init early_collect(void)
 	for (unsigned int i = 0, n = early_count; i < n; i++) {
 		if (early[i].start >= ZONE_HIGH_PFN || early[i].end <= ZONE_HIGH_PFN)
 			continue;
-		early[early_count++] = (struct early_range){ ZONE_HIGH_PFN, early[i].end };
+		early[early_count++] = (struct early_range){ZONE_HIGH_PFN, early[i].end};
 		early[i].end = ZONE_HIGH_PFN;
 	}
 	for (unsigned int i = 0; i < early_count; i++) {

@@ -223,7 +223,8 @@ static noinline struct frame *alloc_slow(unsigned int order, enum frame_type typ
 	for (unsigned int i = 0; !f && i < RECLAIM_TRIES; i++) {
 		if (!frame_reclaim(order, gfp, i))
 			break;
-		f = order || gfp & GFP_DMA32 ? alloc_block(order, type, gfp) : alloc_single(type, gfp);
+		f = order || gfp & GFP_DMA32 ? alloc_block(order, type, gfp)
+					     : alloc_single(type, gfp);
 	}
 	if (!f && !(gfp & GFP_NOWARN))
 		pr_warn_ratelimited("page allocation failure: order:%u, mode:%#x\n", order, gfp);

@@ -1,9 +1,9 @@
 /*
  * Physical frames: a 16-byte typed descriptor for each, and the allocator.
  *
- * Buddy lists per zone (below 4 GiB, above) with per-CPU lists for single frames.  A descriptor says what
- * the frame is used for; what belongs to that use lives in a separately allocated, typed object
- * that `owner` points to.  Descriptors form one virtual array at FRAME_MAP_BASE.
+ * Buddy lists per zone (below 4 GiB, above) with per-CPU lists for single frames.  A descriptor
+ * says what the frame is used for; what belongs to that use lives in a separately allocated, typed
+ * object that `owner` points to.  Descriptors form one virtual array at FRAME_MAP_BASE.
  */
 #pragma once
 
@@ -13,45 +13,45 @@
 #include <asm/page.h>
 
 enum frame_type {
-	FRAME_RESERVED = 0,	/* never given out: firmware, holes, kernel image */
-	FRAME_FREE,		/* head of a free block of 2^order */
-	FRAME_FREE_TAIL,	/* inside a free block or in a per-CPU list */
-	FRAME_KERNEL,		/* plain kernel memory */
-	FRAME_SLAB,		/* owner: struct slab */
-	FRAME_PGTABLE,		/* owner: struct pgtable_page (lock, ...) */
-	FRAME_STACK,		/* kernel stack */
-	FRAME_VMAP,		/* backs vmalloc memory */
-	FRAME_ANON,		/* anonymous user memory; refs = mappings + pins */
-	FRAME_FOLIO,		/* page cache; owner: struct folio */
-	FRAME_TAIL,		/* not the first frame of an allocation; owner: head frame */
+	FRAME_RESERVED = 0, /* never given out: firmware, holes, kernel image */
+	FRAME_FREE,	    /* head of a free block of 2^order */
+	FRAME_FREE_TAIL,    /* inside a free block or in a per-CPU list */
+	FRAME_KERNEL,	    /* plain kernel memory */
+	FRAME_SLAB,	    /* owner: struct slab */
+	FRAME_PGTABLE,	    /* owner: struct pgtable_page (lock, ...) */
+	FRAME_STACK,	    /* kernel stack */
+	FRAME_VMAP,	    /* backs vmalloc memory */
+	FRAME_ANON,	    /* anonymous user memory; refs = mappings + pins */
+	FRAME_FOLIO,	    /* page cache; owner: struct folio */
+	FRAME_TAIL,	    /* not the first frame of an allocation; owner: head frame */
 	FRAME_TYPES
 };
 
 struct frame {
-	u32 refs;		/* atomic; 0: free */
-	u8 type;		/* enum frame_type; changed only by the holder of all references */
-	u8 order;		/* of the whole allocation, in the head frame */
-	u16 flags;		/* atomic FRAME_F_* */
+	u32 refs;  /* atomic; 0: free */
+	u8 type;   /* enum frame_type; changed only by the holder of all references */
+	u8 order;  /* of the whole allocation, in the head frame */
+	u16 flags; /* atomic FRAME_F_* */
 	union {
-		void *owner;	/* by type */
+		void *owner; /* by type */
 		struct {
-			u32 next, prev;	/* free lists, as frame numbers: LK_BUDDY */
+			u32 next, prev; /* free lists, as frame numbers: LK_BUDDY */
 		};
 	};
 };
 _Static_assert(sizeof(struct frame) == 16, "frame descriptors are 16 bytes");
 
-#define FRAME_F_PINNED 1u	/* long-term references from outside page tables exist */
-#define FRAME_F_INITRD 2u	/* memory of the boot archive, adopted in place */
-#define FRAME_ORDER_MAX 18	/* 1 GiB */
+#define FRAME_F_PINNED 1u  /* long-term references from outside page tables exist */
+#define FRAME_F_INITRD 2u  /* memory of the boot archive, adopted in place */
+#define FRAME_ORDER_MAX 18 /* 1 GiB */
 
 /* Allocation context: may it sleep and reclaim, and what it wants. */
-#define GFP_KERNEL 0u		/* may sleep, may reclaim */
-#define GFP_ATOMIC 1u		/* any context but NMI */
+#define GFP_KERNEL 0u /* may sleep, may reclaim */
+#define GFP_ATOMIC 1u /* any context but NMI */
 #define GFP_ZERO 2u
-#define GFP_DMA32 4u		/* below 4 GiB */
+#define GFP_DMA32 4u /* below 4 GiB */
 #define GFP_NOWARN 8u
-#define GFP_USER 16u		/* for a user page: may not dip into the reserve, may kill (OOM) */
+#define GFP_USER 16u /* for a user page: may not dip into the reserve, may kill (OOM) */
 
 #define frame_map ((struct frame *)FRAME_MAP_BASE)
 
@@ -75,11 +75,11 @@ static inline void *frame_to_virt(const struct frame *f)
 {
 	return phys_to_virt(frame_to_phys(f));
 }
-static inline struct frame *virt_to_frame(const void *va)	/* direct map addresses only */
+static inline struct frame *virt_to_frame(const void *va) /* direct map addresses only */
 {
 	return phys_to_frame(virt_to_phys(va));
 }
-bool pfn_valid(u64 pfn);	/* has a descriptor */
+bool pfn_valid(u64 pfn); /* has a descriptor */
 
 /* Builds the descriptor array from boot_info and gives all free RAM to the buddy. */
 void frame_init(void);
@@ -93,8 +93,9 @@ static inline struct frame *frame_get(struct frame *f)
 	__atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
 	return f;
 }
-bool frame_tryget(struct frame *f) __must_check;	/* false if it was free */
-/* Drops one reference; the last one frees by type (anon, kernel: to the buddy; folio: its owner). */
+bool frame_tryget(struct frame *f) __must_check; /* false if it was free */
+/* Drops one reference; the last one frees by type (anon, kernel: to the buddy; folio: its owner).
+ */
 void frame_put(struct frame *f);
 static inline u32 frame_refs(const struct frame *f)
 {
@@ -102,7 +103,8 @@ static inline u32 frame_refs(const struct frame *f)
 }
 struct frame *frame_head(struct frame *f);
 /*
- * Whoever owns a type says how its frames die: called without references; ends in frame_free_final().
+ * Whoever owns a type says how its frames die: called without references; ends in
+ * frame_free_final().
  * @f is the frame whose count fell to zero.
  */
 void frame_set_release(enum frame_type type, void (*release)(struct frame *f));
@@ -116,14 +118,14 @@ void *frame_alloc_virt(unsigned int order, u32 gfp) __must_check;
 void frame_free_virt(void *va);
 
 struct frame_stats {
-	u64 total, free, reserved_low;		/* frames */
-	u64 by_type[FRAME_TYPES];		/* frames in use */
-	u64 min_free;				/* reserve for GFP_ATOMIC */
-	u64 allocs, frees;			/* frames, since boot */
+	u64 total, free, reserved_low; /* frames */
+	u64 by_type[FRAME_TYPES];      /* frames in use */
+	u64 min_free;		       /* reserve for GFP_ATOMIC */
+	u64 allocs, frees;	       /* frames, since boot */
 };
 void frame_stats(struct frame_stats *out);
-/* Reclaim: rooms that hold memory they can give back.  Returns frames freed.  May not sleep on locks
- * that an allocation may be made under: use trylock. */
+/* Reclaim: rooms that hold memory they can give back.  Returns frames freed.  May not sleep on
+ * locks that an allocation may be made under: use trylock. */
 struct frame_shrinker {
 	const char *name;
 	u64 (*shrink)(u64 want);
@@ -131,5 +133,6 @@ struct frame_shrinker {
 };
 void frame_register_shrinker(struct frame_shrinker *s);
 u64 frame_shrink(u64 want);
-/* Last resort of an allocation that may sleep: true if memory may come free, so that it tries again. */
+/* Last resort of an allocation that may sleep: true if memory may come free, so that it tries
+ * again. */
 void frame_set_oom_hook(bool (*hook)(unsigned int order));

@@ -11,17 +11,17 @@
 struct frame_pcp {
 	u32 count;
 	u32 pfn[PCP_CAP];
-	u64 allocs, frees;		/* frames */
-	s64 by_type[FRAME_TYPES];	/* frames, this CPU's share */
+	u64 allocs, frees;	  /* frames */
+	s64 by_type[FRAME_TYPES]; /* frames, this CPU's share */
 };
 
 enum frame_zone_id { ZONE_LOW, ZONE_HIGH, ZONES };
 
 struct frame_zone {
-	struct spinlock lock;			/* LK_BUDDY */
-	u32 heads[FRAME_ORDER_MAX + 1];		/* first free block by order; 0: none */
-	u32 orders;				/* bit n: heads[n] is not empty */
-	u64 free;				/* frames; read without the lock */
+	struct spinlock lock;		/* LK_BUDDY */
+	u32 heads[FRAME_ORDER_MAX + 1]; /* first free block by order; 0: none */
+	u32 orders;			/* bit n: heads[n] is not empty */
+	u64 free;			/* frames; read without the lock */
 };
 
 extern struct frame_zone frame_zones[ZONES];

@@ -10,7 +10,7 @@
 
 static struct frame_shrinker *shrinkers;
 static bool (*oom_hook)(unsigned int order);
-static u32 shrinking;			/* atomic: one walk at a time */
+static u32 shrinking; /* atomic: one walk at a time */
 
 void frame_register_shrinker(struct frame_shrinker *s)
 {
@@ -31,8 +31,8 @@ u64 frame_shrink(u64 want)
 
 	if (__atomic_exchange_n(&shrinking, 1, __ATOMIC_ACQUIRE))
 		return 0;
-	for (struct frame_shrinker *s = __atomic_load_n(&shrinkers, __ATOMIC_ACQUIRE); s && got < want;
-	     s = s->next)
+	for (struct frame_shrinker *s = __atomic_load_n(&shrinkers, __ATOMIC_ACQUIRE);
+	     s && got < want; s = s->next)
 		got += s->shrink(want - got);
 	__atomic_store_n(&shrinking, 0, __ATOMIC_RELEASE);
 	return got;
@@ -46,7 +46,7 @@ bool frame_reclaim(unsigned int order, u32 gfp, unsigned int attempt)
 	if (frame_shrink((1ul << order) + 32))
 		return true;
 	if (attempt == 0)
-		return true;		/* the drained list may be enough */
+		return true; /* the drained list may be enough */
 	bool (*hook)(unsigned int order) = __atomic_load_n(&oom_hook, __ATOMIC_ACQUIRE);
 
 	/* Large blocks fail rather than cost a process its life; their callers have a fallback. */

@@ -1,14 +1,15 @@
 /*
  * futex(2): sleep while a word of user memory has a value; wake who sleeps there.
  *
- * Waiters hang in a hash table by the identity of the word.  The order that makes a wake-up certain:
+ * Waiters hang in a hash table by the identity of the word.  The order that makes a wake-up
+ *certain:
  *
  *	waiter: counts itself in the bucket, locks it, reads the word, queues, unlocks, sleeps
  *	waker:  (user) changes the word, full barrier, reads the count, locks the bucket, walks it
  *
- * so the waker sees the count, or the waiter sees the new value.  A waiter's entry is on its own stack: the
- * waker's last access to it is the release store that clears w->bucket, and the wake-up after it
- * is safe because tasks are freed by RCU and the waker is in a read section.
+ * so the waker sees the count, or the waiter sees the new value.  A waiter's entry is on its own
+ *stack: the waker's last access to it is the release store that clears w->bucket, and the wake-up
+ *after it is safe because tasks are freed by RCU and the waker is in a read section.
  */
 #include <kernel/futex/futex_impl.h>
 
@@ -25,8 +26,8 @@
 #define BUCKET_BITS 9
 
 struct futex_bucket {
-	u32 waiters;			/* atomic: counted before they look at the word */
-	struct spinlock lock;		/* LK_FUTEX; two of them by address */
+	u32 waiters;	      /* atomic: counted before they look at the word */
+	struct spinlock lock; /* LK_FUTEX; two of them by address */
 	struct list_head list;
 } __aligned(64);
 
@@ -35,7 +36,8 @@ struct futex_waiter {
 	struct task *task;
 	struct mm_key key;
 	u32 bitset;
-	struct futex_bucket *bucket;	/* where it hangs; NULL: woken.  Changed under that bucket's lock */
+	struct futex_bucket
+		*bucket; /* where it hangs; NULL: woken.  Changed under that bucket's lock */
 };
 
 static struct futex_bucket buckets[1 << BUCKET_BITS];
@@ -108,7 +110,7 @@ static bool waiter_remove(struct futex_waiter *w)
 		if (!b)
 			return false;
 		spin_lock(&b->lock);
-		if (b == w->bucket) {	/* not requeued meanwhile */
+		if (b == w->bucket) { /* not requeued meanwhile */
 			list_del(&w->link);
 			w->bucket = NULL;
 			__atomic_fetch_sub(&b->waiters, 1, __ATOMIC_RELAXED);
@@ -151,7 +153,7 @@ static int wait_setup(struct futex_waiter *w, u32 __user *uaddr, bool shared, u3
 
 static int wait_until(u32 __user *uaddr, bool shared, u32 val, u64 deadline, u32 bitset)
 {
-	struct futex_waiter w = { .task = current, .bitset = bitset };
+	struct futex_waiter w = {.task = current, .bitset = bitset};
 
 	for (;;) {
 		int err = wait_setup(&w, uaddr, shared, val);
@@ -213,7 +215,7 @@ static int wake_in(struct futex_bucket *b, const struct mm_key *key, int count, 
 	struct futex_waiter *w, *n;
 	int woken = 0;
 
-	list_for_each_entry_safe(w, n, &b->list, link) {
+	list_for_each_entry_safe (w, n, &b->list, link) {
 		if (!(w->bitset & bitset) || !futex_key_equal(&w->key, key))
 			continue;
 		waiter_woken(w);
@@ -299,7 +301,7 @@ again:;
 		if (err)
 			goto out;
 	}
-	list_for_each_entry_safe(w, n, &b1->list, link) {
+	list_for_each_entry_safe (w, n, &b1->list, link) {
 		if (!futex_key_equal(&w->key, &k1))
 			continue;
 		if (done >= wake + requeue)
@@ -432,7 +434,8 @@ static int get_deadline(int cmd, bool realtime, const struct __kernel_timespec _
 }
 
 long sys_futex(u32 __user *uaddr, int op, unsigned int val,
-	       const struct __kernel_timespec __user *timeout, u32 __user *uaddr2, unsigned int val3)
+	       const struct __kernel_timespec __user *timeout, u32 __user *uaddr2,
+	       unsigned int val3)
 {
 	int cmd = op & FUTEX_CMD_MASK;
 	bool shared = !(op & FUTEX_PRIVATE_FLAG), realtime = op & FUTEX_CLOCK_REALTIME;

@@ -2,9 +2,9 @@
  * Locks whose word says who owns them (FUTEX_LOCK_PI): the owner's thread id, FUTEX_WAITERS if the
  * kernel has to be asked to unlock, FUTEX_OWNER_DIED.
  *
- * Waiters hang in a bucket in the order of their priority, and on the list of the owner they wait for, so
- * that an owner that ends can wake them: the first to look then takes the word over in its own
- * context.  An unlock writes the next owner into the word before it wakes it.
+ * Waiters hang in a bucket in the order of their priority, and on the list of the owner they wait
+ * for, so that an owner that ends can wake them: the first to look then takes the word over in its
+ * own context.  An unlock writes the next owner into the word before it wakes it.
  */
 #include <kernel/futex/futex_impl.h>
 
@@ -20,17 +20,17 @@
 #define PI_BUCKET_BITS 6
 
 struct pi_bucket {
-	struct spinlock lock;		/* LK_FUTEX */
+	struct spinlock lock; /* LK_FUTEX */
 	struct list_head list;
 } __aligned(64);
 
 struct pi_waiter {
-	struct list_head link;		/* bucket's lock */
-	struct list_head owner_link;	/* owner->pi_owned; owner_lock */
+	struct list_head link;	     /* bucket's lock */
+	struct list_head owner_link; /* owner->pi_owned; owner_lock */
 	struct task *task;
 	struct mm_key key;
-	u32 dead_owner;			/* its thread id, once it has ended; owner_lock */
-	bool granted;			/* bucket's lock */
+	u32 dead_owner; /* its thread id, once it has ended; owner_lock */
+	bool granted;	/* bucket's lock */
 };
 
 static struct pi_bucket buckets[1 << PI_BUCKET_BITS];
@@ -74,7 +74,7 @@ static struct pi_waiter *first_waiter(struct pi_bucket *b, const struct mm_key *
 {
 	struct pi_waiter *w;
 
-	list_for_each_entry(w, &b->list, link) {
+	list_for_each_entry (w, &b->list, link) {
 		if (futex_key_equal(&w->key, key))
 			return w;
 	}
@@ -85,7 +85,7 @@ static void enqueue(struct pi_bucket *b, struct pi_waiter *w)
 {
 	struct pi_waiter *at;
 
-	list_for_each_entry(at, &b->list, link) {
+	list_for_each_entry (at, &b->list, link) {
 		if (futex_key_equal(&at->key, &w->key) &&
 		    at->task->se.rt_priority < w->task->se.rt_priority)
 			break;
@@ -175,7 +175,7 @@ static int after_sleep(struct pi_bucket *b, struct pi_waiter *w, int err)
 
 int futex_lock_pi(u32 __user *uaddr, bool shared, u64 deadline, bool try_only)
 {
-	struct pi_waiter w = { .task = current };
+	struct pi_waiter w = {.task = current};
 
 	list_init(&w.owner_link);
 	for (;;) {
@@ -220,7 +220,7 @@ static int hand_over(struct pi_bucket *b, u32 __user *uaddr, u32 word, const str
 	/* The others of this lock wait for its new owner now. */
 	spin_lock(&owner_lock);
 	list_del_init(&w->owner_link);
-	list_for_each_entry_safe(o, n, &me->pi_owned, owner_link) {
+	list_for_each_entry_safe (o, n, &me->pi_owned, owner_link) {
 		if (futex_key_equal(&o->key, key))
 			list_move_tail(&o->owner_link, &t->pi_owned);
 	}

@@ -1,6 +1,7 @@
 /*
- * Robust locks: get_robust_list(2).  A thread that ends marks the locks of its list as ownerless and
- * wakes one waiter of each.  The list is user memory: walked with a bound and believed in nothing.
+ * Robust locks: get_robust_list(2).  A thread that ends marks the locks of its list as ownerless
+ * and wakes one waiter of each.  The list is user memory: walked with a bound and believed in
+ * nothing.
  */
 #include <kernel/futex/futex_impl.h>
 
@@ -110,8 +111,8 @@ static void exit_list(struct task *t)
 		pi = next_pi;
 	}
 	if (pending)
-		(void)lock_owner_died(t, (u32 __user *)(pending + (unsigned long)offset), pending_pi,
-				      true);
+		(void)lock_owner_died(t, (u32 __user *)(pending + (unsigned long)offset),
+				      pending_pi, true);
 }
 
 void futex_exit_robust(struct task *t)

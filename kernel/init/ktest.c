@@ -49,7 +49,7 @@ static bool wanted(const struct ktest *k, const char *filter)
 
 static bool run_one(const struct ktest *k, unsigned int n)
 {
-	struct ktest_ctx t = { 0 };
+	struct ktest_ctx t = {0};
 
 	k->fn(&t);
 	pr_notice("%s %u - %s.%s%s%s\n", t.failures ? "not ok" : "ok", n, k->suite, k->name,

@@ -26,7 +26,7 @@ static void report_panic(struct panic_notifier *n, const char *message)
 	report_line(first);
 }
 
-static struct panic_notifier panic_notifier = { .fn = report_panic };
+static struct panic_notifier panic_notifier = {.fn = report_panic};
 
 void report_init(void)
 {

@@ -8,8 +8,8 @@
  * of the stack itself.
  *
  * Until kasan_init() the direct map has one shared, read-only zero page as shadow: nothing can be
- * poisoned, and the checks look at nothing (the first code runs before there are page tables for the
- * shadow). This file must not be instrumented.
+ * poisoned, and the checks look at nothing (the first code runs before there are page tables for
+ * the shadow). This file must not be instrumented.
  */
 #include <kernel/kasan/kasan.h>
 
@@ -30,10 +30,10 @@
 #define SHOWN_ROWS 2 /* rows of shadow before and behind the bad address in a report */
 #define ROW_BYTES 16ul
 
-static bool ready; /* set once, at boot */
+static bool ready;     /* set once, at boot */
 static bool reporting; /* atomic: one report at a time; what happens in it is not checked */
 static bool expecting; /* a test plants a fault */
-static u32 expected; /* atomic */
+static u32 expected;   /* atomic */
 static u32 populating; /* atomic: serialises kasan_arch_populate() */
 
 /* Own loop: memset is instrumented, and would ask for the shadow of the shadow. */
@@ -238,16 +238,16 @@ static __always_inline void check(unsigned long addr, size_t len, bool write, un
 
 #define CALLER ((unsigned long)__builtin_return_address(0))
 
-#define DEFINE_ACCESS(size)                                                                        \
-	void __asan_load##size##_noabort(unsigned long addr);                                      \
-	void __asan_load##size##_noabort(unsigned long addr)                                       \
-	{                                                                                          \
-		check(addr, size, false, CALLER);                                                  \
-	}                                                                                          \
-	void __asan_store##size##_noabort(unsigned long addr);                                     \
-	void __asan_store##size##_noabort(unsigned long addr)                                      \
-	{                                                                                          \
-		check(addr, size, true, CALLER);                                                   \
+#define DEFINE_ACCESS(size)                                    \
+	void __asan_load##size##_noabort(unsigned long addr);  \
+	void __asan_load##size##_noabort(unsigned long addr)   \
+	{                                                      \
+		check(addr, size, false, CALLER);              \
+	}                                                      \
+	void __asan_store##size##_noabort(unsigned long addr); \
+	void __asan_store##size##_noabort(unsigned long addr)  \
+	{                                                      \
+		check(addr, size, true, CALLER);               \
 	}
 
 DEFINE_ACCESS(1)

@@ -12,9 +12,9 @@ struct frame;
 
 #define KASAN_GRANULE 8u
 #define KASAN_FREE_PAGE 0xffu
-#define KASAN_REDZONE 0xfcu	/* around and behind slab objects */
-#define KASAN_FREED 0xfbu	/* freed slab object */
-#define KASAN_VMALLOC 0xf8u	/* hole in the vmalloc area */
+#define KASAN_REDZONE 0xfcu /* around and behind slab objects */
+#define KASAN_FREED 0xfbu   /* freed slab object */
+#define KASAN_VMALLOC 0xf8u /* hole in the vmalloc area */
 
 #ifdef CONFIG_KASAN
 #define KASAN_REDZONE_SIZE 16u

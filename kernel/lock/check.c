@@ -1,8 +1,8 @@
 /*
  * The lock checker of debug kernels.
  *
- * Each task carries the stack of locks it holds; an interrupt pushes on the stack of the task that it
- * interrupted, so an order that only exists across an interrupt is checked as well.  An acquire
+ * Each task carries the stack of locks it holds; an interrupt pushes on the stack of the task that
+ * it interrupted, so an order that only exists across an interrupt is checked as well.  An acquire
  * is judged when it is made, before it can deadlock, and needs no history: a wrong order is
  * reported the first time a single thread executes it.
  */
@@ -22,7 +22,7 @@ struct lock_class_info {
 };
 
 static const struct lock_class_info lock_classes[] = {
-#define LOCK_CLASS(name, kind, what) { #name, kind },
+#define LOCK_CLASS(name, kind, what) {#name, kind},
 #include <kernel/lock/order.def>
 #undef LOCK_CLASS
 };
@@ -40,12 +40,13 @@ void lock_debug_scheduler_up(void)
 
 void lock_debug_init(struct lock_debug *d, enum lock_class class)
 {
-	d->class = (u8)class;
+	d->class = (u8) class;
 	d->owner = NULL;
 	d->ip = 0;
 }
 
-static void lock_print_site(const char *what, unsigned int class, const void *lock, unsigned long ip)
+static void lock_print_site(const char *what, unsigned int class, const void *lock,
+			    unsigned long ip)
 {
 	char sym[SYMBOL_NAME_MAX + 32];
 

@@ -28,10 +28,10 @@ struct task;
 #ifdef CONFIG_DEBUG_LOCKS
 struct lock_debug {
 	u8 class;
-	void *owner;		/* task that holds it exclusively */
-	unsigned long ip;	/* where it was taken */
+	void *owner;	  /* task that holds it exclusively */
+	unsigned long ip; /* where it was taken */
 };
-extern bool lock_debug_on;	/* cleared by the first report, so that it is readable */
+extern bool lock_debug_on; /* cleared by the first report, so that it is readable */
 void lock_debug_init(struct lock_debug *d, enum lock_class class);
 void lock_debug_acquire(struct lock_debug *d, void *lock, unsigned int sub, bool shared,
 			bool try_only);
@@ -74,14 +74,20 @@ static inline void lock_debug_exit_check(void)
 
 /* Spinlock.  Holding it disables preemption. */
 struct spinlock {
-	u32 locked;		/* atomic: 0 or 1 */
+	u32 locked; /* atomic: 0 or 1 */
 	struct lock_debug debug;
 };
 
 #ifdef CONFIG_DEBUG_LOCKS
-#define SPINLOCK_INIT(class_) { .debug = { .class = (class_) } }
+#define SPINLOCK_INIT(class_)                 \
+	{                                     \
+		.debug = {.class = (class_) } \
+	}
 #else
-#define SPINLOCK_INIT(class_) { 0 }
+#define SPINLOCK_INIT(class_) \
+	{                     \
+		0             \
+	}
 #endif
 
 /*
@@ -94,7 +100,7 @@ struct spinlock {
 
 /* Sleeping mutual exclusion with optimistic spinning; only the owner unlocks. */
 struct mutex {
-	unsigned long owner;	/* atomic: struct task *, low bits MUTEX_* of mutex.c */
+	unsigned long owner; /* atomic: struct task *, low bits MUTEX_* of mutex.c */
 	struct spinlock wait_lock;
 	struct list_head waiters;
 	struct lock_debug debug;
@@ -103,8 +109,8 @@ struct mutex {
 void mutex_init(struct mutex *m, enum lock_class class);
 void mutex_lock(struct mutex *m);
 void mutex_lock_nested(struct mutex *m, unsigned int sub);
-int mutex_lock_interruptible(struct mutex *m) __must_check;	/* -EINTR */
-int mutex_lock_killable(struct mutex *m) __must_check;		/* -EINTR */
+int mutex_lock_interruptible(struct mutex *m) __must_check; /* -EINTR */
+int mutex_lock_killable(struct mutex *m) __must_check;	    /* -EINTR */
 bool mutex_trylock(struct mutex *m) __must_check;
 void mutex_unlock(struct mutex *m);
 bool mutex_is_locked(const struct mutex *m);
@@ -112,7 +118,7 @@ void mutex_assert_held(const struct mutex *m);
 
 /* Sleeping readers/writer lock; writers are not starved. */
 struct rwsem {
-	u64 count;		/* atomic: bit 0 writer, bit 1 waiters, readers from bit 2 */
+	u64 count; /* atomic: bit 0 writer, bit 1 waiters, readers from bit 2 */
 	struct spinlock wait_lock;
 	struct list_head waiters;
 	struct lock_debug debug;

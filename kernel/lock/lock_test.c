@@ -15,8 +15,8 @@ struct contest {
 	struct mutex mutex;
 	struct rwsem rwsem;
 	u64 spin_count, mutex_count, write_count;
-	u32 readers_inside, errors;	/* atomic */
-	u32 running;			/* atomic */
+	u32 readers_inside, errors; /* atomic */
+	u32 running;		    /* atomic */
 	struct completion done;
 };
 
@@ -124,14 +124,13 @@ KTEST(lock, guards_release)
 		EXPECT_TRUE(mutex_is_locked(&m));
 	}
 	EXPECT_FALSE(mutex_is_locked(&m));
-	scoped_guard (mutex, &m)
-		EXPECT_TRUE(mutex_is_locked(&m));
+	scoped_guard(mutex, &m) EXPECT_TRUE(mutex_is_locked(&m));
 	EXPECT_FALSE(mutex_is_locked(&m));
 }
 
 KTEST(lock, seqcount_reader_retries)
 {
-	struct seqcount s = { 0 };
+	struct seqcount s = {0};
 	u32 start = seq_read_begin(&s);
 
 	EXPECT_FALSE(seq_read_retry(&s, start));

@@ -16,8 +16,8 @@
 #include <kernel/task/task.h>
 #include <asm/cpu.h>
 
-#define MUTEX_WAITERS 1ul	/* the list is not empty: unlock takes the slow path */
-#define MUTEX_HANDOFF 2ul	/* unlock must give the lock to the first waiter */
+#define MUTEX_WAITERS 1ul /* the list is not empty: unlock takes the slow path */
+#define MUTEX_HANDOFF 2ul /* unlock must give the lock to the first waiter */
 #define MUTEX_FLAGS 3ul
 #define MUTEX_SPIN_MAX 4000
 
@@ -100,7 +100,7 @@ static void mutex_leave_queue(struct mutex *m, struct mutex_waiter *w)
 
 static int mutex_wait(struct mutex *m, unsigned int state)
 {
-	struct mutex_waiter w = { .task = current };
+	struct mutex_waiter w = {.task = current};
 	int err = 0;
 
 	spin_lock(&m->wait_lock);

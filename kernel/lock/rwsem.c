@@ -23,7 +23,7 @@ struct rwsem_waiter {
 	struct list_head link;
 	struct task *task;
 	bool write;
-	bool granted;		/* wait_lock */
+	bool granted; /* wait_lock */
 };
 
 void rwsem_init(struct rwsem *s, enum lock_class class)
@@ -97,7 +97,7 @@ static bool rwsem_spin(struct rwsem *s, bool write)
 	u64 cpus = cpumask_read(&cpu_online_mask).bits;
 
 	if (!(cpus & (cpus - 1)))
-		return false;	/* nobody else runs */
+		return false; /* nobody else runs */
 	for (unsigned int i = 0; i < RWSEM_SPIN_MAX && !need_resched(); i++) {
 		if (write ? rwsem_take_write(s) : rwsem_take_read(s))
 			return true;
@@ -110,7 +110,7 @@ static bool rwsem_spin(struct rwsem *s, bool write)
 
 static int noinline rwsem_wait(struct rwsem *s, bool write, unsigned int state)
 {
-	struct rwsem_waiter w = { .task = current, .write = write };
+	struct rwsem_waiter w = {.task = current, .write = write};
 	int err = 0;
 
 	if (rwsem_spin(s, write))

@@ -1,10 +1,10 @@
 /*
  * Spinlock slow path, and the out-of-line forms of the checked build.
  *
- * A first version gave out tickets.  With more virtual CPUs than the host runs at a time it stood still
- * for milliseconds at each hand-over, until the host ran the one CPU whose turn it was.  Here
- * whoever runs takes a free lock.  Waiters only read until it looks free, and pause longer the more often
- * another one was faster.
+ * A first version gave out tickets.  With more virtual CPUs than the host runs at a time it stood
+ * still for milliseconds at each hand-over, until the host ran the one CPU whose turn it was.  Here
+ * whoever runs takes a free lock.  Waiters only read until it looks free, and pause longer the more
+ * often another one was faster.
  */
 #include <kernel/lock/lock.h>
 #include <asm/cpu.h>

@@ -1,7 +1,7 @@
 /*
- * Test-and-set spinlock: one exchange to take, one store to release, expanded in line unless locks are
- * checked.  Unfair on purpose: the CPUs are a hypervisor's threads, and a queue of any kind stalls
- * whenever the next in line is not being run (see spin.c).  Part of lock.h; include that.
+ * Test-and-set spinlock: one exchange to take, one store to release, expanded in line unless locks
+ * are checked.  Unfair on purpose: the CPUs are a hypervisor's threads, and a queue of any kind
+ * stalls whenever the next in line is not being run (see spin.c).  Part of lock.h; include that.
  */
 #pragma once
 

@@ -19,7 +19,7 @@
 static struct frame *present(struct mm *mm, u64 addr, u32 flags)
 {
 	pte_t *at = pt_entry(mm, addr);
-	pte_t e = at ? pte_read(at) : (pte_t){ 0 };
+	pte_t e = at ? pte_read(at) : (pte_t){0};
 
 	if (!pte_present(e) || (pte_special(e) && pte_pfn(e) != frame_to_pfn(zero_frame)))
 		return NULL;
@@ -101,7 +101,7 @@ static int special_page(struct mm *mm, u64 addr, void *buf, size_t len)
 	rwsem_read_lock(&mm->lock);
 	struct vma *v = vma_at(mm, addr);
 	pte_t *at = v && v->flags & VM_PFNMAP && !(v->flags & VM_IO) ? pt_entry(mm, addr) : NULL;
-	pte_t e = at ? pte_read(at) : (pte_t){ 0 };
+	pte_t e = at ? pte_read(at) : (pte_t){0};
 
 	if (pte_present(e)) {
 		memcpy(buf, (char *)phys_to_virt(pte_phys(e)) + (addr & ~PAGE_MASK), len);
@@ -142,9 +142,9 @@ size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write, boo
 
 int mm_futex_key(struct mm *mm, u64 uaddr, bool shared, bool write, struct mm_key *out)
 {
-	*out = (struct mm_key){ .object = (u64)(unsigned long)mm,
-				.index = uaddr >> PAGE_SHIFT,
-				.offset = (u32)(uaddr & ~PAGE_MASK) };
+	*out = (struct mm_key){.object = (u64)(unsigned long)mm,
+			       .index = uaddr >> PAGE_SHIFT,
+			       .offset = (u32)(uaddr & ~PAGE_MASK)};
 	if (!shared)
 		return 0;
 	/* Present once, so that what is wrong with the address is said now. */
@@ -181,8 +181,8 @@ static int may_access(struct task *t)
 	return -EPERM;
 }
 
-static ssize_t transfer(struct mm *mm, struct uio *local, const struct iovec *remote, unsigned long n,
-			bool write, char *page)
+static ssize_t transfer(struct mm *mm, struct uio *local, const struct iovec *remote,
+			unsigned long n, bool write, char *page)
 {
 	ssize_t total = 0;
 
@@ -191,7 +191,8 @@ static ssize_t transfer(struct mm *mm, struct uio *local, const struct iovec *re
 		size_t left = remote[i].iov_len;
 
 		while (left && local->left) {
-			size_t want = min(min(left, local->left), PAGE_SIZE - (addr & ~PAGE_MASK)), got;
+			size_t want = min(min(left, local->left), PAGE_SIZE - (addr & ~PAGE_MASK)),
+			       got;
 
 			if (write) {
 				want = uio_copy_from(local, page, want);
@@ -211,7 +212,8 @@ static ssize_t transfer(struct mm *mm, struct uio *local, const struct iovec *re
 }
 
 static long process_vm(int pid, const struct iovec __user *lvec, unsigned long lcnt,
-		       const struct iovec __user *rvec, unsigned long rcnt, unsigned long flags, bool write)
+		       const struct iovec __user *rvec, unsigned long rcnt, unsigned long flags,
+		       bool write)
 {
 	struct iovec lfast[UIO_FAST], rfast[UIO_FAST], *lfree, *rfree = NULL;
 	struct uio local, remote;
@@ -238,7 +240,8 @@ static long process_vm(int pid, const struct iovec __user *lvec, unsigned long l
 	if (!ret) {
 		char *page = frame_alloc_virt(0, GFP_KERNEL);
 
-		ret = page ? transfer(mm, &local, rfree ? rfree : rfast, rcnt, write, page) : -ENOMEM;
+		ret = page ? transfer(mm, &local, rfree ? rfree : rfast, rcnt, write, page)
+			   : -ENOMEM;
 		frame_free_virt(page);
 	}
 	mm_put(mm);
@@ -250,13 +253,15 @@ out:
 }
 
 long sys_process_vm_readv(int pid, const struct iovec __user *lvec, unsigned long liovcnt,
-			  const struct iovec __user *rvec, unsigned long riovcnt, unsigned long flags)
+			  const struct iovec __user *rvec, unsigned long riovcnt,
+			  unsigned long flags)
 {
 	return process_vm(pid, lvec, liovcnt, rvec, riovcnt, flags, false);
 }
 
 long sys_process_vm_writev(int pid, const struct iovec __user *lvec, unsigned long liovcnt,
-			   const struct iovec __user *rvec, unsigned long riovcnt, unsigned long flags)
+			   const struct iovec __user *rvec, unsigned long riovcnt,
+			   unsigned long flags)
 {
 	return process_vm(pid, lvec, liovcnt, rvec, riovcnt, flags, true);
 }

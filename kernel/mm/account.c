@@ -9,7 +9,7 @@
 
 int mm_overcommit_mode, mm_overcommit_ratio = 50;
 unsigned int mm_max_map_count = 65530;
-static s64 committed;		/* atomic, pages */
+static s64 committed; /* atomic, pages */
 
 u64 mm_committed_pages(void)
 {
@@ -20,7 +20,7 @@ u64 mm_committed_pages(void)
 
 static u64 total_pages(void)
 {
-	static u64 total;		/* only grows, when boot memory is given back */
+	static u64 total; /* only grows, when boot memory is given back */
 
 	if (unlikely(!total)) {
 		struct frame_stats s;

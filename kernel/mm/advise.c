@@ -1,8 +1,9 @@
 /*
  * madvise(2), msync(2), mincore(2), mlock(2) and their relatives.
  *
- * There is no swap and there are no huge pages: advice about them is checked and accepted without effect, as a
- * Linux without swap and with transparent_hugepage=madvise does on memory that is too fragmented.
+ * There is no swap and there are no huge pages: advice about them is checked and accepted without
+ * effect, as a Linux without swap and with transparent_hugepage=madvise does on memory that is too
+ * fragmented.
  */
 #include "mm_impl.h"
 
@@ -35,7 +36,8 @@ void mm_populate(struct mm *mm, u64 start, u64 end)
 			for (; from < to; from += PAGE_SIZE) {
 				pte_t *at = pt_entry(mm, from);
 
-				if (at && pte_present(pte_read(at)) && (!how || pte_writable(pte_read(at))))
+				if (at && pte_present(pte_read(at)) &&
+				    (!how || pte_writable(pte_read(at))))
 					continue;
 				if (signal_fatal_pending(current) || mm_fault_in(mm, from, how))
 					return;
@@ -170,7 +172,7 @@ static int advise_vma(struct vma **vp, u64 from, u64 to, int advice)
 	case MADV_REMOVE:
 		return advise_remove(v, from, to);
 	case MADV_WILLNEED:
-		return 0;		/* what there is, is in memory */
+		return 0; /* what there is, is in memory */
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return v->flags & (VM_LOCKED | VM_PFNMAP) ? -EINVAL : 0;
@@ -189,11 +191,11 @@ static int populate(struct mm *mm, u64 start, u64 end, bool write)
 	for (; start < end; start += PAGE_SIZE) {
 		rwsem_read_lock(&mm->lock);
 		struct vma *v = vma_at(mm, start);
-		int err = !v ? -ENOMEM :
-			  v->flags & (VM_PFNMAP | VM_IO) ||
-					  !(v->flags & (write ? VM_WRITE : VM_READ)) ?
-			       -EINVAL :
-			       0;
+		int err = !v ? -ENOMEM
+			  : v->flags & (VM_PFNMAP | VM_IO) ||
+					  !(v->flags & (write ? VM_WRITE : VM_READ))
+				  ? -EINVAL
+				  : 0;
 
 		rwsem_read_unlock(&mm->lock);
 		if (!err)
@@ -231,7 +233,7 @@ static int advise(struct mm *mm, u64 start, u64 len, int advice)
 			break;
 		}
 		if (v->start > start)
-			missing = -ENOMEM;	/* goes on with the rest, as Linux does */
+			missing = -ENOMEM; /* goes on with the rest, as Linux does */
 		u64 from = max(start, v->start), to = min(end, v->end);
 
 		err = advise_vma(&v, from, to, advice);
@@ -371,8 +373,8 @@ static int lock_range(struct mm *mm, u64 start, u64 end, u64 bits)
 				return err;
 			s64 pages = (s64)((to - start) >> PAGE_SHIFT);
 
-			mm->locked_vm += (u64)(new & VM_LOCKED ? (old & VM_LOCKED ? 0 : pages) :
-								 (old & VM_LOCKED ? -pages : 0));
+			mm->locked_vm += (u64)(new &VM_LOCKED ? (old & VM_LOCKED ? 0 : pages)
+							      : (old & VM_LOCKED ? -pages : 0));
 		}
 		start = to;
 		if (start < end)

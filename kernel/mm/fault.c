@@ -1,10 +1,12 @@
 /*
  * Page faults.
  *
- * The short way: find the VMA without mm->lock, take its read lock, install an entry with one compare-and-exchange.
- * What does not fit (no VMA, a writer at work, a stack to grow) goes the long way with mm->lock.
+ * The short way: find the VMA without mm->lock, take its read lock, install an entry with one
+ * compare-and-exchange. What does not fit (no VMA, a writer at work, a stack to grow) goes the long
+ * way with mm->lock.
  *
- * Losing a race for an entry is never an error: the instruction is repeated and finds what the winner put there.
+ * Losing a race for an entry is never an error: the instruction is repeated and finds what the
+ * winner put there.
  */
 #include "mm_impl.h"
 
@@ -26,7 +28,7 @@ DEFINE_PERCPU(struct mm_events, mm_event);
 /* Puts @e into the empty entry; the reference it stands for stays the caller's on failure. */
 static __always_inline bool install(pte_t *at, pte_t e)
 {
-	pte_t none = { 0 };
+	pte_t none = {0};
 
 	return pte_cmpxchg(at, &none, e);
 }
@@ -90,7 +92,7 @@ static void undo(struct vma *vma, u64 addr, pte_t *at, pte_t e)
 {
 	struct frame *f = pfn_to_frame(pte_pfn(e));
 
-	if (pte_cmpxchg(at, &e, (pte_t){ 0 })) {
+	if (pte_cmpxchg(at, &e, (pte_t){0})) {
 		mm_rss_add(vma->mm, f, -1);
 		tlb_flush_mm_range(&vma->mm->arch, addr, addr + PAGE_SIZE, false);
 		frame_put(f);
@@ -130,7 +132,8 @@ static void fault_around(struct vma *vma, u64 addr, pte_t *at)
 			folio_put(folio);
 			continue;
 		}
-		pte_t e = pte_make(frame_to_phys(folio_frame(folio, index + i)), PGPROT(vma->pte_bits));
+		pte_t e = pte_make(frame_to_phys(folio_frame(folio, index + i)),
+				   PGPROT(vma->pte_bits));
 
 		if (!(vma->flags & VM_SHARED))
 			e = pte_wrprotect(e);
@@ -143,8 +146,8 @@ static void fault_around(struct vma *vma, u64 addr, pte_t *at)
 			undo(vma, first + (u64)i * PAGE_SIZE, at, e);
 	}
 	if (pages)
-		__atomic_fetch_add(pc->flags & PAGECACHE_MEMORY ? &vma->mm->rss_shmem :
-								  &vma->mm->rss_file,
+		__atomic_fetch_add(pc->flags & PAGECACHE_MEMORY ? &vma->mm->rss_shmem
+								: &vma->mm->rss_file,
 				   (s64)pages, __ATOMIC_RELAXED);
 }
 
@@ -210,12 +213,14 @@ static int map_frame(struct vma *vma, u64 addr, pte_t *at, struct frame *f, u32 
 
 static int fault_backed(struct vma *vma, u64 addr, pte_t *at, u32 flags)
 {
-	struct vma_fault vf = { .vma = vma, .addr = addr, .index = vma_index(vma, addr), .flags = flags };
+	struct vma_fault vf = {
+		.vma = vma, .addr = addr, .index = vma_index(vma, addr), .flags = flags};
 	bool write = flags & FAULT_WRITE, cow = write && !(vma->flags & VM_SHARED);
 	int err;
 
 	/* Reads of cached files: the page itself is in the window. */
-	if (likely(vma->cache && !write && !(vma->ops && (vma->ops->fault || vma->ops->page_mkwrite)))) {
+	if (likely(vma->cache && !write &&
+		   !(vma->ops && (vma->ops->fault || vma->ops->page_mkwrite)))) {
 		fault_around(vma, addr, at);
 		if (likely(!pte_none(pte_read(at))))
 			return 0;
@@ -251,8 +256,11 @@ static int fault_backed(struct vma *vma, u64 addr, pte_t *at, u32 flags)
 
 static int write_shared(struct vma *vma, u64 addr, pte_t *at, pte_t e, u32 flags)
 {
-	struct vma_fault vf = { .vma = vma, .addr = addr, .index = vma_index(vma, addr), .flags = flags,
-				.frame = pte_special(e) ? NULL : pfn_to_frame(pte_pfn(e)) };
+	struct vma_fault vf = {.vma = vma,
+			       .addr = addr,
+			       .index = vma_index(vma, addr),
+			       .flags = flags,
+			       .frame = pte_special(e) ? NULL : pfn_to_frame(pte_pfn(e))};
 
 	if (vma->ops && vma->ops->page_mkwrite) {
 		int err = vma->ops->page_mkwrite(&vf);
@@ -299,7 +307,7 @@ static int write_copy(struct vma *vma, u64 addr, pte_t *at, pte_t e, struct fram
 		if (!zero) {
 			if (old->type != FRAME_ANON)
 				mm_rss_add(vma->mm, old, -1);
-			frame_put(old);	/* the entry's */
+			frame_put(old); /* the entry's */
 		}
 	} else {
 		frame_put(f);
@@ -314,7 +322,7 @@ static int fault_write(struct vma *vma, u64 addr, pte_t *at, pte_t e, u32 flags)
 	if (vma->flags & VM_SHARED)
 		return vma->flags & VM_WRITE ? write_shared(vma, addr, at, e, flags) : -EFAULT;
 	if (pte_special(e) && pte_pfn(e) != frame_to_pfn(zero_frame))
-		return -EFAULT;		/* device or vDSO page */
+		return -EFAULT; /* device or vDSO page */
 
 	struct frame *f = frame_head(pfn_to_frame(pte_pfn(e)));
 
@@ -338,8 +346,8 @@ int mm_fault_vma(struct vma *vma, u64 addr, u32 flags)
 	pte_t e = pte_read(at);
 
 	if (likely(pte_none(e)))
-		return vma_is_anon(vma) ? fault_anon(vma, addr, at, flags) :
-					  fault_backed(vma, addr, at, flags);
+		return vma_is_anon(vma) ? fault_anon(vma, addr, at, flags)
+					: fault_backed(vma, addr, at, flags);
 	if (!pte_present(e))
 		return -EFAULT;
 	if (flags & FAULT_WRITE && !pte_writable(e))
@@ -405,7 +413,8 @@ static int fault_slow(struct mm *mm, u64 addr, u32 flags)
 		int err = -EFAULT;
 
 		if (v && v->start <= addr)
-			err = permitted(v, flags) ? mm_fault_vma(v, page_down(addr), flags) : -EACCES;
+			err = permitted(v, flags) ? mm_fault_vma(v, page_down(addr), flags)
+						  : -EACCES;
 		bool grow = v && v->start > addr && v->flags & VM_GROWSDOWN;
 
 		rwsem_read_unlock(&mm->lock);
@@ -421,7 +430,8 @@ static noinline int fault_failed(int err, int *sig, int *code)
 {
 	switch (err) {
 	case -ENOMEM:
-		/* The allocator has chosen a victim; when it is us, the signal is found on the way out. */
+		/* The allocator has chosen a victim; when it is us, the signal is found on the way
+		 * out. */
 		if (!signal_fatal_pending(current)) {
 			sched_yield();
 			return 0;
@@ -456,10 +466,10 @@ int mm_fault(struct mm *mm, u64 addr, u32 flags, int *sig, int *code)
 
 	rcu_read_unlock();
 	if (likely(locked)) {
-		if (likely(__atomic_load_n(&v->attached, __ATOMIC_ACQUIRE) == mm && addr >= v->start &&
-			   addr < v->end)) {
-			err = likely(permitted(v, flags)) ? mm_fault_vma(v, page_down(addr), flags) :
-							    -EACCES;
+		if (likely(__atomic_load_n(&v->attached, __ATOMIC_ACQUIRE) == mm &&
+			   addr >= v->start && addr < v->end)) {
+			err = likely(permitted(v, flags)) ? mm_fault_vma(v, page_down(addr), flags)
+							  : -EACCES;
 			vma_read_unlock(v);
 			if (likely(!err))
 				return 0;

@@ -13,10 +13,10 @@
 #include <generated/syscalls.h>
 
 #define MMAP_MIN_ADDR 65536ull
-#define LEGACY_FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE |        \
-		      MAP_EXECUTABLE | MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED |             \
-		      MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |       \
-		      MAP_32BIT)
+#define LEGACY_FLAGS                                                                             \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
+	 MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |         \
+	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT)
 
 /* --- places --- */
 
@@ -43,7 +43,8 @@ static int search(struct mm *mm, struct btree_gap *g, bool down, u64 *out)
 {
 	for (;;) {
 		u64 at;
-		int err = down ? btree_gap_down(&mm->vmas, g, &at) : btree_gap_up(&mm->vmas, g, &at);
+		int err =
+			down ? btree_gap_down(&mm->vmas, g, &at) : btree_gap_up(&mm->vmas, g, &at);
 
 		if (err)
 			return -ENOMEM;
@@ -55,7 +56,8 @@ static int search(struct mm *mm, struct btree_gap *g, bool down, u64 *out)
 		struct vma *stack = vma_find(mm, at);
 
 		if (down)
-			g->high = stack->start > STACK_GUARD_GAP ? stack->start - STACK_GUARD_GAP : 0;
+			g->high =
+				stack->start > STACK_GUARD_GAP ? stack->start - STACK_GUARD_GAP : 0;
 		else
 			g->low = stack->end;
 		if (g->high < g->low + g->size)
@@ -65,11 +67,12 @@ static int search(struct mm *mm, struct btree_gap *g, bool down, u64 *out)
 
 int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out)
 {
-	struct btree_gap g = { .size = len, .low = MMAP_MIN_ADDR, .high = mm->mmap_base };
+	struct btree_gap g = {.size = len, .low = MMAP_MIN_ADDR, .high = mm->mmap_base};
 
 	if (len > mm->task_size)
 		return -ENOMEM;
-	if (hint && hint <= mm->task_size - len && hint >= MMAP_MIN_ADDR && place_ok(mm, hint, len)) {
+	if (hint && hint <= mm->task_size - len && hint >= MMAP_MIN_ADDR &&
+	    place_ok(mm, hint, len)) {
 		*out = hint;
 		return 0;
 	}
@@ -190,7 +193,8 @@ static int attach_backing(struct vma *v, struct file *file)
 		err = mm_shared_create(vma_pages(v), &v->cache);
 	}
 	/* Sealed against writing: memfd_create(2). */
-	if (!err && v->cache && (v->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE) &&
+	if (!err && v->cache &&
+	    (v->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE) &&
 	    __atomic_load_n(&v->cache->writable_maps, __ATOMIC_RELAXED) < 0)
 		err = -EPERM;
 	return err;
@@ -199,7 +203,7 @@ static int attach_backing(struct vma *v, struct file *file)
 /* The common short case: private memory next to its like only makes a neighbour longer. */
 static bool grow_neighbour(struct mm *mm, u64 addr, u64 len, u64 vm)
 {
-	struct vma probe = { .start = addr, .end = addr + len, .flags = vm };
+	struct vma probe = {.start = addr, .end = addr + len, .flags = vm};
 	struct vma *next = vma_find(mm, addr);
 	struct vma *prev = btree_before(&mm->vmas, addr, NULL);
 
@@ -317,7 +321,8 @@ int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 	if (rwsem_write_lock_killable(&mm->lock))
 		return -EINTR;
 	int err = map_locked(mm, addr, len, prot, flags, file, pgoff, out);
-	bool populate = !err && (mm->def_flags & VM_LOCKED || flags & (MAP_LOCKED | MAP_POPULATE)) &&
+	bool populate = !err &&
+			(mm->def_flags & VM_LOCKED || flags & (MAP_LOCKED | MAP_POPULATE)) &&
 			!(flags & MAP_NONBLOCK && !(flags & MAP_LOCKED));
 
 	rwsem_write_unlock(&mm->lock);
@@ -401,8 +406,8 @@ static int edit_away(struct btree_edit *e, struct vma *v, u64 start, u64 end)
 	if (v->start >= start && v->end <= end)
 		return btree_edit_erase(e, v->start, NULL);
 	if (v->start < start)
-		return btree_edit_update(e, v->start, (struct btree_range){ v->start, start }, v);
-	return btree_edit_update(e, v->start, (struct btree_range){ end, v->end }, v);
+		return btree_edit_update(e, v->start, (struct btree_range){v->start, start}, v);
+	return btree_edit_update(e, v->start, (struct btree_range){end, v->end}, v);
 }
 
 /* Chains the VMAs in [start, end) in order. */
@@ -501,8 +506,9 @@ int mm_unmap(struct mm *mm, u64 addr, u64 len)
 	if (rwsem_write_lock_killable(&mm->lock))
 		return -EINTR;
 	if (mm->vma_count >= mm_max_map_count)
-		err = vma_at(mm, addr) && vma_at(mm, addr) == vma_at(mm, addr + page_up(len)) ? -ENOMEM :
-												0;
+		err = vma_at(mm, addr) && vma_at(mm, addr) == vma_at(mm, addr + page_up(len))
+			      ? -ENOMEM
+			      : 0;
 	if (!err)
 		err = mm_unmap_locked(mm, addr, addr + page_up(len));
 	rwsem_write_unlock(&mm->lock);
@@ -511,7 +517,8 @@ int mm_unmap(struct mm *mm, u64 addr, u64 len)
 
 /* --- mprotect --- */
 
-static int protect_vma(struct mm *mm, struct vma *v, u64 start, u64 end, u64 access, struct vma **out)
+static int protect_vma(struct mm *mm, struct vma *v, u64 start, u64 end, u64 access,
+		       struct vma **out)
 {
 	u64 flags = (v->flags & ~VM_ACCESS) | access;
 	u64 pages = (end - start) >> PAGE_SHIFT;
@@ -602,8 +609,8 @@ static int grow_brk(struct mm *mm, u64 from, u64 to)
 
 	if (!mm_range_free(mm, from, to + PAGE_SIZE) || !place_ok(mm, from, to - from))
 		return -ENOMEM;
-	return map_locked(mm, from, to - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-			  NULL, 0, &out);
+	return map_locked(mm, from, to - from, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, &out);
 }
 
 int mm_set_brk(struct mm *mm, u64 start, u64 brk)
@@ -634,7 +641,8 @@ long sys_brk(unsigned long brk)
 	new = page_up(brk);
 	if (brk < mm->start_brk || brk > mm->task_size)
 		goto out;
-	if (limit != RLIM64_INFINITY && brk - mm->start_brk + (mm->end_data - mm->start_data) > limit)
+	if (limit != RLIM64_INFINITY &&
+	    brk - mm->start_brk + (mm->end_data - mm->start_data) > limit)
 		goto out;
 	if (new < old) {
 		if (mm_unmap_locked(mm, new, old))
@@ -672,7 +680,7 @@ long sys_mmap(unsigned long addr, size_t length, unsigned long prot, unsigned lo
 			return -EINVAL;
 		}
 	} else if (flags & MAP_HUGETLB) {
-		return -ENOMEM;		/* there are no huge pages in the pool */
+		return -ENOMEM; /* there are no huge pages in the pool */
 	}
 	int err = mm_map(current->mm, addr, length, (u32)prot, (u32)flags, file,
 			 (u64)offset >> PAGE_SHIFT, &out);

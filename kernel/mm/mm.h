@@ -1,8 +1,8 @@
 /*
  * Address spaces: VMAs, page tables, faults, and the calls that change them.
  *
- * VMAs live in a B-tree that fault handling walks without the mm lock; each VMA has its own read lock for
- * faults.  mm->lock (LK_MM) is taken for writing by every change of the tree.
+ * VMAs live in a B-tree that fault handling walks without the mm lock; each VMA has its own read
+ * lock for faults.  mm->lock (LK_MM) is taken for writing by every change of the tree.
  */
 #pragma once
 
@@ -41,7 +41,7 @@ struct vma;
 #define VM_LOCKONFAULT 0x80000ul
 #define VM_ACCOUNT 0x100000ul
 #define VM_NORESERVE 0x200000ul
-#define VM_PFNMAP 0x400000ul	/* frames without references: vDSO data, devices */
+#define VM_PFNMAP 0x400000ul /* frames without references: vDSO data, devices */
 #define VM_WIPEONFORK 0x2000000ul
 #define VM_DONTDUMP 0x4000000ul
 #define VM_HUGEPAGE 0x20000000ul
@@ -52,70 +52,70 @@ struct vma;
 /* What a fault wants from the owner of a mapping. */
 struct vma_fault {
 	struct vma *vma;
-	u64 addr;		/* page aligned */
-	u64 index;		/* page of the file */
-	u32 flags;		/* FAULT_* */
-	struct frame *frame;	/* out: +1 reference */
-	u64 pfn;		/* out, for VM_PFNMAP */
+	u64 addr;	     /* page aligned */
+	u64 index;	     /* page of the file */
+	u32 flags;	     /* FAULT_* */
+	struct frame *frame; /* out: +1 reference */
+	u64 pfn;	     /* out, for VM_PFNMAP */
 };
 #define FAULT_WRITE 1u
 #define FAULT_USER 2u
 #define FAULT_EXEC 4u
 #define FAULT_REMOTE 8u
 #define FAULT_NOWAIT 16u
-#define FAULT_FORCE 32u			/* break sharing although the mapping is read-only (ptrace) */
+#define FAULT_FORCE 32u /* break sharing although the mapping is read-only (ptrace) */
 
 struct vma_ops {
 	/* Returns 0, or -errno: -EFAULT SIGSEGV, -EIO/-ENXIO SIGBUS, -ENOMEM OOM. May sleep. */
 	int (*fault)(struct vma_fault *vf);
 	/* A shared page becomes writable. */
 	int (*page_mkwrite)(struct vma_fault *vf);
-	void (*open)(struct vma *vma);		/* a copy was made: fork, split */
+	void (*open)(struct vma *vma); /* a copy was made: fork, split */
 	void (*close)(struct vma *vma);
 	int (*mremap)(struct vma *vma);
-	const char *(*name)(struct vma *vma);	/* for /proc/PID/maps: "[vdso]" */
+	const char *(*name)(struct vma *vma); /* for /proc/PID/maps: "[vdso]" */
 };
 
 struct vma {
-	u64 start, end;			/* LK_MM write + vma write lock */
+	u64 start, end; /* LK_MM write + vma write lock */
 	struct mm *mm;
-	u64 flags;			/* VM_* */
-	u64 pgoff;			/* in pages; anonymous: start >> PAGE_SHIFT at creation */
-	struct file *file;		/* +1 or NULL */
-	struct pagecache *cache;	/* set for file and shared anonymous mappings */
+	u64 flags;		 /* VM_* */
+	u64 pgoff;		 /* in pages; anonymous: start >> PAGE_SHIFT at creation */
+	struct file *file;	 /* +1 or NULL */
+	struct pagecache *cache; /* set for file and shared anonymous mappings */
 	const struct vma_ops *ops;
 	void *private_data;
-	struct list_head rmap_link;	/* pagecache->vmas */
-	/* mm while the VMA is in the tree; a reader that looked it up under RCU checks this, as the memory of
-	 * a VMA may become another one at any time (but stays a VMA). */
+	struct list_head rmap_link; /* pagecache->vmas */
+	/* mm while the VMA is in the tree; a reader that looked it up under RCU checks this, as the
+	 * memory of a VMA may become another one at any time (but stays a VMA). */
 	struct mm *attached;
-	struct vma *chain;		/* VMAs being unmapped together; LK_MM */
-	u64 pte_bits;			/* of a fully permitted entry, from flags */
-	s32 readers;			/* atomic: per-VMA lock; negative: writer.  Survives reuse. */
-	bool has_anon;			/* private pages may exist: fork copies entries */
+	struct vma *chain; /* VMAs being unmapped together; LK_MM */
+	u64 pte_bits;	   /* of a fully permitted entry, from flags */
+	s32 readers;	   /* atomic: per-VMA lock; negative: writer.  Survives reuse. */
+	bool has_anon;	   /* private pages may exist: fork copies entries */
 };
 
 struct mm {
-	struct btree vmas;		/* LK_MM for change, RCU for lookup */
-	struct rwsem lock;		/* LK_MM */
-	struct arch_mm arch;		/* page-table root, CPUs that have it loaded, vdso */
-	u32 users;			/* atomic: tasks */
-	u32 refs;			/* atomic: the struct itself (lazy TLB, /proc) */
-	u64 seq;			/* bumped by each change of the tree: per-thread caches */
+	struct btree vmas;   /* LK_MM for change, RCU for lookup */
+	struct rwsem lock;   /* LK_MM */
+	struct arch_mm arch; /* page-table root, CPUs that have it loaded, vdso */
+	u32 users;	     /* atomic: tasks */
+	u32 refs;	     /* atomic: the struct itself (lazy TLB, /proc) */
+	u64 seq;	     /* bumped by each change of the tree: per-thread caches */
 	u64 mmap_base, task_size;
 	u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
 	u64 arg_start, arg_end, env_start, env_end;
 	u64 saved_auxv[2 * 28];
-	unsigned int auxv_len;		/* u64s used */
-	u64 total_vm, locked_vm, data_vm, exec_vm, stack_vm;	/* pages; LK_MM */
-	s64 rss_anon, rss_file, rss_shmem;	/* pages; atomic */
+	unsigned int auxv_len;				     /* u64s used */
+	u64 total_vm, locked_vm, data_vm, exec_vm, stack_vm; /* pages; LK_MM */
+	s64 rss_anon, rss_file, rss_shmem;		     /* pages; atomic */
 	u64 hiwater_rss, hiwater_vm;
-	u64 pgtable_bytes;			/* atomic */
+	u64 pgtable_bytes; /* atomic */
 	u32 vma_count;
 	u32 def_flags;
-	struct file *exe_file;		/* +1; LK_MM */
+	struct file *exe_file; /* +1; LK_MM */
 	bool dumpable;
-	bool oom_victim;		/* being killed: its memory will come back */
+	bool oom_victim; /* being killed: its memory will come back */
 };
 
 /* Four slots in front of the tree, in struct task; valid while seq equals mm->seq. */
@@ -128,18 +128,20 @@ struct vma_cache {
 void mm_system_init(void);
 /* An empty address space with one user. -ENOMEM. */
 int mm_create(struct mm **out) __must_check;
-int mm_fork(struct mm *from, struct mm **out) __must_check;	/* copy-on-write copy; may sleep */
-struct mm *mm_get(struct mm *mm);		/* a user: keeps the mappings */
+int mm_fork(struct mm *from, struct mm **out) __must_check; /* copy-on-write copy; may sleep */
+struct mm *mm_get(struct mm *mm);			    /* a user: keeps the mappings */
 bool mm_tryget(struct mm *mm) __must_check;
-void mm_put(struct mm *mm);			/* the last one unmaps everything; may sleep */
-void mm_ref(struct mm *mm);			/* keeps the struct only */
+void mm_put(struct mm *mm); /* the last one unmaps everything; may sleep */
+void mm_ref(struct mm *mm); /* keeps the struct only */
 void mm_unref(struct mm *mm);
-/* Makes @mm current's (exec, kthread use); arch switch included. Consumes the caller's user reference. */
+/* Makes @mm current's (exec, kthread use); arch switch included. Consumes the caller's user
+ * reference. */
 void mm_replace_current(struct mm *mm);
 /* kernel/sched: switch address spaces between tasks (lazy for kernel threads). Interrupts off. */
 void mm_switch(struct mm *prev, struct mm *next, struct task *next_task);
 
-/* mmap(2) inside the kernel: same rules and errors.  @addr is a hint unless MAP_FIXED.  Takes mm->lock. */
+/* mmap(2) inside the kernel: same rules and errors.  @addr is a hint unless MAP_FIXED.  Takes
+ * mm->lock. */
 int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *file, u64 pgoff,
 	   u64 *out) __must_check;
 int mm_unmap(struct mm *mm, u64 addr, u64 len) __must_check;
@@ -149,13 +151,13 @@ int mm_map_zero(struct vma *v) __must_check;
 /* A mapping whose pages come from @ops only (vDSO, devices). */
 int mm_map_special(struct mm *mm, u64 addr, u64 len, u64 vm_flags, const struct vma_ops *ops,
 		   void *private_data, u64 *out) __must_check;
-int mm_set_brk(struct mm *mm, u64 start, u64 brk) __must_check;	/* exec */
+int mm_set_brk(struct mm *mm, u64 start, u64 brk) __must_check; /* exec */
 /* The initial stack VMA below @top; grows down to RLIMIT_STACK. */
 int mm_map_stack(struct mm *mm, u64 top, bool exec, u64 *out_start) __must_check;
 
 /* Caller holds mm->lock or RCU (peek). find: first VMA with end > addr. */
 struct vma *vma_find(struct mm *mm, u64 addr);
-struct vma *vma_at(struct mm *mm, u64 addr);		/* contains addr, or NULL */
+struct vma *vma_at(struct mm *mm, u64 addr); /* contains addr, or NULL */
 struct vma *vma_next(struct mm *mm, const struct vma *vma);
 struct vma *vma_prev(struct mm *mm, const struct vma *vma);
 
@@ -166,18 +168,20 @@ size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write, boo
 /* Pins the frames behind user memory of current: +1 each.  Returns pages or -EFAULT. */
 ssize_t mm_pin(struct mm *mm, u64 addr, size_t pages, bool write, struct frame **out) __must_check;
 /*
- * For futexes: identity of the memory at @uaddr.  Private memory: (mm, addr); shared: (inode seq, page index).
+ * For futexes: identity of the memory at @uaddr.  Private memory: (mm, addr); shared: (inode seq,
+ * page index).
  */
 struct mm_key {
 	u64 object, index;
 	u32 offset;
 	bool shared;
 };
-int mm_futex_key(struct mm *mm, u64 uaddr, bool shared, bool write, struct mm_key *out) __must_check;
+int mm_futex_key(struct mm *mm, u64 uaddr, bool shared, bool write, struct mm_key *out)
+	__must_check;
 
 /* Sets rlimit-aware totals, may_expand checks live inside; figures for /proc: */
 struct mm_usage {
-	u64 size, resident, shared, text, data;	/* pages, as statm */
+	u64 size, resident, shared, text, data; /* pages, as statm */
 };
 void mm_usage(struct mm *mm, struct mm_usage *out);
 /* One line per VMA as /proc/PID/maps; smaps form with figures. */
@@ -192,4 +196,4 @@ u64 mm_commit_limit_pages(void);
 struct mm_events {
 	u64 pgfault, pgmajfault, pgalloc, pgfree, vmacache_calls, vmacache_hits, oom_kill;
 };
-void mm_events(struct mm_events *out);	/* /proc/vmstat */
+void mm_events(struct mm_events *out); /* /proc/vmstat */

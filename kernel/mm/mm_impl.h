@@ -41,7 +41,8 @@ pte_t *pt_new_root(void);
 /* Leaf entry of @addr; the tables above it are made.  NULL: no memory. */
 pte_t *pt_make(struct mm *mm, u64 addr);
 /*
- * Leaf table that covers @addr, or NULL; *next is where the next table (or the hole's end) begins, at most
+ * Leaf table that covers @addr, or NULL; *next is where the next table (or the hole's end) begins,
+ * at most
  * @end.
  */
 pte_t *pt_leaf(struct mm *mm, u64 addr, u64 end, u64 *next);
@@ -49,8 +50,8 @@ pte_t *pt_leaf(struct mm *mm, u64 addr, u64 end, u64 *next);
 pte_t *pt_entry(struct mm *mm, u64 addr);
 
 /*
- * At the start of a cache line of eight entries that are all empty?  Sparse tables are walked a line at a
- * time by this.
+ * At the start of a cache line of eight entries that are all empty?  Sparse tables are walked a
+ * line at a time by this.
  */
 #define PT_LINE 8u
 static inline bool pt_line_empty(const pte_t *at)
@@ -67,34 +68,35 @@ static inline bool pt_line_empty(const pte_t *at)
 /* Frames and tables that may be freed only after translations are flushed. */
 struct gather {
 	struct mm *mm;
-	u64 start, end;			/* range to flush */
-	bool full;			/* the address space is dying: nobody has it loaded */
+	u64 start, end; /* range to flush */
+	bool full;	/* the address space is dying: nobody has it loaded */
 	bool freed_tables;
 	unsigned int count, max;
 	struct frame **list;
-	struct frame *tables;		/* linked by owner */
-	s64 anon, file, shmem;		/* rss taken away */
+	struct frame *tables;  /* linked by owner */
+	s64 anon, file, shmem; /* rss taken away */
 	struct frame *inline_list[GATHER_INLINE];
 };
 void gather_begin(struct gather *g, struct mm *mm, bool full);
 void gather_end(struct gather *g);
-/* Clears the entries of [start, end) in @vma.  @cow_only: private copies stay (truncation without them). */
+/* Clears the entries of [start, end) in @vma.  @cow_only: private copies stay (truncation without
+ * them). */
 void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow);
 /* Frees tables under [start, end) that lie wholly in [floor, ceiling), where no VMA is left. */
 void pt_free(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling);
 void pt_free_root(struct mm *mm);
-u64 pt_stock_shrink(u64 want);	/* this CPU's stock of empty tables */
+u64 pt_stock_shrink(u64 want); /* this CPU's stock of empty tables */
 /* New protection for the present entries; COW pages stay read-only.  Flushes. */
 void pt_protect(struct vma *vma, u64 start, u64 end);
 /* Which counter a frame belongs to. */
 s64 *mm_rss(struct mm *mm, const struct frame *f);
 void mm_rss_add(struct mm *mm, const struct frame *f, s64 n);
-extern struct frame *zero_frame;	/* mapped by read faults, PTE_SPECIAL */
+extern struct frame *zero_frame; /* mapped by read faults, PTE_SPECIAL */
 
 /* --- vma.c --- */
 struct vma *vma_alloc(void);
-void vma_free(struct vma *v);		/* the memory only */
-void vma_set_flags(struct vma *v, u64 flags);	/* and what derives from them */
+void vma_free(struct vma *v);		      /* the memory only */
+void vma_set_flags(struct vma *v, u64 flags); /* and what derives from them */
 bool vma_read_trylock(struct vma *v);
 void vma_read_unlock(struct vma *v);
 /* mm->lock held for writing.  Waits for faults in it. */
@@ -106,26 +108,27 @@ void vma_release(struct vma *v);
 /* Into and out of pagecache->vmas. */
 void vma_rmap_add(struct vma *v);
 void vma_rmap_del(struct vma *v);
-struct vma *vma_lookup(struct mm *mm, u64 addr);	/* RCU; cached */
-bool vma_can_merge(const struct vma *a, const struct vma *b);	/* a ends where b starts */
+struct vma *vma_lookup(struct mm *mm, u64 addr);	      /* RCU; cached */
+bool vma_can_merge(const struct vma *a, const struct vma *b); /* a ends where b starts */
 extern const struct btree_ops vma_tree_ops;
 
 /*
- * Changes [start, end) of @v, which it contains, to @flags and (if @move_index) nothing else; splits and merges.
- * mm->lock held for writing.  On success *out is the VMA that now contains the range.
+ * Changes [start, end) of @v, which it contains, to @flags and (if @move_index) nothing else;
+ * splits and merges. mm->lock held for writing.  On success *out is the VMA that now contains the
+ * range.
  */
 int vma_change(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out) __must_check;
 /* Cuts at @addr if a VMA spans it. */
 int vma_split_at(struct mm *mm, u64 addr) __must_check;
-/* Publishes @v (fields complete) in the tree; merges with neighbours if it can, then @v is released and
- * *out the survivor. */
+/* Publishes @v (fields complete) in the tree; merges with neighbours if it can, then @v is released
+ * and *out the survivor. */
 int vma_insert(struct mm *mm, struct vma *v, struct vma **out) __must_check;
 /* Moves one end of @v.  The range in between is free (growth). */
 int vma_extend(struct vma *v, u64 start, u64 end) __must_check;
-void mm_changed(struct mm *mm);		/* after a commit: caches in front of the tree are stale */
+void mm_changed(struct mm *mm); /* after a commit: caches in front of the tree are stale */
 
 void vma_detach(struct vma *v);
-void vma_set_extent(struct vma *v, u64 start, u64 end);	/* write-locked */
+void vma_set_extent(struct vma *v, u64 start, u64 end); /* write-locked */
 void vma_system_init(void);
 
 /* --- shared.c: the pages of a shared anonymous mapping --- */
@@ -138,19 +141,20 @@ int mm_unmap_locked(struct mm *mm, u64 start, u64 end) __must_check;
 bool mm_range_free(struct mm *mm, u64 start, u64 end);
 int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out) __must_check;
 u64 mm_prot_flags(u32 prot);
-void mm_populate(struct mm *mm, u64 start, u64 end);	/* best effort, mm->lock not held */
+void mm_populate(struct mm *mm, u64 start, u64 end); /* best effort, mm->lock not held */
 void mm_stat_account(struct mm *mm, u64 flags, s64 pages);
 bool mm_may_expand(struct mm *mm, u64 flags, u64 pages);
-int mm_may_lock(struct mm *mm, u64 pages) __must_check;	/* -EPERM, -EAGAIN */
+int mm_may_lock(struct mm *mm, u64 pages) __must_check; /* -EPERM, -EAGAIN */
 
 /* --- account.c --- */
-int mm_commit(u64 pages) __must_check;	/* -ENOMEM */
+int mm_commit(u64 pages) __must_check; /* -ENOMEM */
 void mm_uncommit(u64 pages);
 bool vma_accountable(u64 flags, bool is_file);
 
 /* --- fault.c --- */
-bool mm_truncated(struct pagecache *pc, u64 index);	/* beyond the end of the file */
-/* One fault in @vma, locked for reading in one of the two ways.  0 or -errno; -EAGAIN: try again. */
+bool mm_truncated(struct pagecache *pc, u64 index); /* beyond the end of the file */
+/* One fault in @vma, locked for reading in one of the two ways.  0 or -errno; -EAGAIN: try again.
+ */
 int mm_fault_vma(struct vma *vma, u64 addr, u32 flags) __must_check;
 int mm_grow_stack(struct mm *mm, u64 addr);
 /* Makes @addr present as @flags say, by mm->lock.  -EFAULT, -ENOMEM, -EIO. */

@@ -42,7 +42,8 @@ static u64 peek(u64 addr)
 static u64 map_at(u64 addr, u64 pages, u32 prot, u32 flags)
 {
 	u64 out = 0;
-	int err = mm_map(current->mm, addr, pages * P, prot, ANON | MAP_FIXED | flags, NULL, 0, &out);
+	int err =
+		mm_map(current->mm, addr, pages * P, prot, ANON | MAP_FIXED | flags, NULL, 0, &out);
 
 	return err ? (u64)err : out;
 }
@@ -137,7 +138,8 @@ KTEST(mm, shared_memory_is_shared_by_fork)
 	struct mm *mm = enter(t), *child;
 	u64 out, v;
 
-	EXPECT_EQ(mm_map(mm, AT, 4 * P, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, &out), 0);
+	EXPECT_EQ(mm_map(mm, AT, 4 * P, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, &out),
+		  0);
 	poke(AT, 1);
 	KTEST_REQUIRE(!mm_fork(mm, &child));
 	poke(AT, 2);

@@ -1,8 +1,10 @@
 /*
- * Out of memory: the process with the most to give dies, as on Linux, and the allocation tries again.
+ * Out of memory: the process with the most to give dies, as on Linux, and the allocation tries
+ * again.
  *
- * Badness is resident pages plus page tables, moved by oom_score_adj.  One victim at a time: until it has left its
- * address space, allocations wait for it a little and then go on failing; nobody waits for ever.
+ * Badness is resident pages plus page tables, moved by oom_score_adj.  One victim at a time: until
+ * it has left its address space, allocations wait for it a little and then go on failing; nobody
+ * waits for ever.
  */
 #include "mm_impl.h"
 
@@ -17,7 +19,7 @@
 
 #define VICTIM_WAIT_NS (20 * NSEC_PER_MSEC)
 
-static u32 killing;			/* atomic: one choice at a time */
+static u32 killing; /* atomic: one choice at a time */
 
 static s64 badness(struct process *p, struct mm *mm, u64 total)
 {
@@ -26,7 +28,8 @@ static s64 badness(struct process *p, struct mm *mm, u64 total)
 	if (p->oom_score_adj == -1000 || p->group_flags & PROC_UNKILLABLE)
 		return -1;
 	mm_usage(mm, &u);
-	return (s64)(u.resident + (mm->pgtable_bytes >> PAGE_SHIFT)) + p->oom_score_adj * (s64)(total / 1000);
+	return (s64)(u.resident + (mm->pgtable_bytes >> PAGE_SHIFT)) +
+	       p->oom_score_adj * (s64)(total / 1000);
 }
 
 /* +1 on the worst process, NULL if there is none; *dying: one is on its way out. */
@@ -67,7 +70,8 @@ static void kill(struct process *p)
 		return;
 	mm->oom_victim = true;
 	this_cpu_inc(mm_event.oom_kill);
-	pr_err("Out of memory: Killed process %d (%s) total-vm:%llukB, anon-rss:%lldkB, file-rss:%lldkB, "
+	pr_err("Out of memory: Killed process %d (%s) total-vm:%llukB, anon-rss:%lldkB, "
+	       "file-rss:%lldkB, "
 	       "shmem-rss:%lldkB, UID:%u pgtables:%llukB oom_score_adj:%d\n",
 	       p->pid->nr, t->comm, mm->total_vm << 2, mm->rss_anon << 2, mm->rss_file << 2,
 	       mm->rss_shmem << 2, t->cred->uid, mm->pgtable_bytes >> 10, p->oom_score_adj);
@@ -81,13 +85,14 @@ bool oom_kill(unsigned int order)
 	bool dying;
 
 	if (signal_fatal_pending(current))
-		return false;		/* is leaving already: what it wants must fail */
+		return false; /* is leaving already: what it wants must fail */
 	if (!__atomic_exchange_n(&killing, 1, __ATOMIC_ACQUIRE)) {
 		frame_stats(&s);
 		struct process *p = choose(s.total, &dying);
 
 		if (!dying && p) {
-			pr_warn("%s invoked oom-killer: order=%u, oom_score_adj=%d\n", current->comm, order,
+			pr_warn("%s invoked oom-killer: order=%u, oom_score_adj=%d\n",
+				current->comm, order,
 				current->process ? current->process->oom_score_adj : 0);
 			kill(p);
 		} else if (!dying && !p) {

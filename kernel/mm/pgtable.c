@@ -1,13 +1,13 @@
 /*
  * Page tables of user address spaces.
  *
- * No lock guards an entry: every change is one exchange or compare-and-exchange, and who replaced an entry
- * owns what the old one held.  What keeps a table from being freed is the VMA above it: tables go only when
- * no VMA is left in their range, and whoever walks holds mm->lock, a VMA's read lock or, through
- * pagecache->rmap_lock, a VMA's place on the list.
+ * No lock guards an entry: every change is one exchange or compare-and-exchange, and who replaced
+ * an entry owns what the old one held.  What keeps a table from being freed is the VMA above it:
+ * tables go only when no VMA is left in their range, and whoever walks holds mm->lock, a VMA's read
+ * lock or, through pagecache->rmap_lock, a VMA's place on the list.
  *
- * Tables that fall free have been emptied entry by entry and are kept, zero as they are, in a small per-CPU
- * stock; a root also keeps its kernel half.
+ * Tables that fall free have been emptied entry by entry and are kept, zero as they are, in a small
+ * per-CPU stock; a root also keeps its kernel half.
  */
 #include "mm_impl.h"
 
@@ -105,7 +105,7 @@ u64 pt_stock_shrink(u64 want)
 static noinline pte_t *table_make(struct mm *mm, pte_t *at)
 {
 	struct frame *f = table_alloc();
-	pte_t old = { 0 };
+	pte_t old = {0};
 
 	if (!f)
 		return NULL;
@@ -244,9 +244,9 @@ static __always_inline void zap_one(struct gather *g, pte_t *at, u64 addr, pte_t
 {
 	/* Alone with the tables, nobody can change the entry meanwhile. */
 	if (g->full)
-		pte_write(at, (pte_t){ 0 });
+		pte_write(at, (pte_t){0});
 	else
-		e = pte_xchg(at, (pte_t){ 0 });
+		e = pte_xchg(at, (pte_t){0});
 	if (unlikely(!pte_present(e)))
 		return;
 	g->start = min(g->start, addr);
@@ -326,7 +326,7 @@ static void free_level(struct gather *g, pte_t *table, unsigned int level, u64 s
 			free_level(g, pte_table(e), level - 1, addr, next, floor, ceiling);
 		if (base < floor || base + PT_SIZE(level) > ceiling)
 			continue;
-		pte_write(at, (pte_t){ 0 });
+		pte_write(at, (pte_t){0});
 		struct frame *f = virt_to_frame(pte_table(e));
 
 		f->owner = g->tables;
@@ -343,7 +343,8 @@ void pt_free(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling)
 	/* The last table of user space may be freed although USER_END is not aligned. */
 	if (ceiling >= USER_END)
 		ceiling = PT_SIZE(PT_ROOT_LEVEL) * PT_ROOT_USER_ENTRIES;
-	free_level(g, phys_to_virt(g->mm->arch.root_phys), PT_ROOT_LEVEL, start, end, floor, ceiling);
+	free_level(g, phys_to_virt(g->mm->arch.root_phys), PT_ROOT_LEVEL, start, end, floor,
+		   ceiling);
 }
 
 /* --- protection --- */
@@ -354,7 +355,8 @@ static pte_t protect_value(const struct vma *vma, pte_t e)
 	bool was_writable = pte_writable(e);
 
 	e = pte_modify(e, prot);
-	/* Write permission comes back by a fault, which knows whether the page is shared; it stays where it was. */
+	/* Write permission comes back by a fault, which knows whether the page is shared; it stays
+	 * where it was. */
 	if (!was_writable)
 		e = pte_wrprotect(e);
 	return e;

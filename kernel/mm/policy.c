@@ -1,6 +1,6 @@
 /*
- * NUMA calls on a machine with one node: get_mempolicy(2), set_mempolicy(2), mbind(2) as Linux answers there.
- * Also remap_file_pages(2), which Linux emulates by mmap.
+ * NUMA calls on a machine with one node: get_mempolicy(2), set_mempolicy(2), mbind(2) as Linux
+ * answers there. Also remap_file_pages(2), which Linux emulates by mmap.
  */
 #include "mm_impl.h"
 
@@ -41,7 +41,8 @@ static int check_policy(int mode, bool any)
 	int flags = mode & MPOL_MODE_FLAGS;
 
 	mode &= ~MPOL_MODE_FLAGS;
-	if (mode < 0 || mode >= MPOL_MAX || (flags & MPOL_F_STATIC_NODES && flags & MPOL_F_RELATIVE_NODES))
+	if (mode < 0 || mode >= MPOL_MAX ||
+	    (flags & MPOL_F_STATIC_NODES && flags & MPOL_F_RELATIVE_NODES))
 		return -EINVAL;
 	if (mode == MPOL_DEFAULT || mode == MPOL_LOCAL)
 		return any || flags ? -EINVAL : 0;
@@ -112,8 +113,8 @@ long sys_mbind(unsigned long addr, unsigned long len, unsigned long mode,
 	return err;
 }
 
-long sys_remap_file_pages(unsigned long addr, unsigned long size, unsigned long prot, unsigned long pgoff,
-			  unsigned long flags)
+long sys_remap_file_pages(unsigned long addr, unsigned long size, unsigned long prot,
+			  unsigned long pgoff, unsigned long flags)
 {
 	struct mm *mm = current->mm;
 	struct file *file = NULL;
@@ -134,8 +135,9 @@ long sys_remap_file_pages(unsigned long addr, unsigned long size, unsigned long 
 	rwsem_read_unlock(&mm->lock);
 	if (!file)
 		return -EINVAL;
-	int err = mm_map(mm, addr, size, have, MAP_SHARED | MAP_FIXED | MAP_POPULATE | ((u32)flags & MAP_NONBLOCK),
-			 file, pgoff, &out);
+	int err = mm_map(mm, addr, size, have,
+			 MAP_SHARED | MAP_FIXED | MAP_POPULATE | ((u32)flags & MAP_NONBLOCK), file,
+			 pgoff, &out);
 
 	file_put(file);
 	return err;

@@ -14,7 +14,8 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
-/* Entries of [from, from + len) go to @to; both VMAs are write-locked or not in the tree.  -ENOMEM: some moved. */
+/* Entries of [from, from + len) go to @to; both VMAs are write-locked or not in the tree.  -ENOMEM:
+ * some moved. */
 static int move_entries(struct mm *mm, u64 from, u64 to, u64 len, u64 *moved)
 {
 	u64 next, end = from + len;
@@ -35,7 +36,7 @@ static int move_entries(struct mm *mm, u64 from, u64 to, u64 len, u64 *moved)
 				*moved = addr - from;
 				return -ENOMEM;
 			}
-			pte_write(dest, pte_xchg(at, (pte_t){ 0 }));
+			pte_write(dest, pte_xchg(at, (pte_t){0}));
 		}
 	}
 	*moved = len;
@@ -44,7 +45,8 @@ static int move_entries(struct mm *mm, u64 from, u64 to, u64 len, u64 *moved)
 }
 
 /* What the source becomes after a move: gone, or (MREMAP_DONTUNMAP) empty. */
-static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new, u64 new_len, u32 flags)
+static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new, u64 new_len,
+		    u32 flags)
 {
 	u64 pages = new_len >> PAGE_SHIFT, moved;
 	bool keep = flags & MREMAP_DONTUNMAP;
@@ -94,7 +96,8 @@ static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new,
 	vma_write_unlock(src);
 	if (err)
 		return mm_unmap_locked(mm, new, new + new_len) ? -ENOMEM : err;
-	/* Unmapping cannot fail for want of memory but where it splits; then both remain, which is harmless. */
+	/* Unmapping cannot fail for want of memory but where it splits; then both remain, which is
+	 * harmless. */
 	return keep ? 0 : mm_unmap_locked(mm, old, old + old_len);
 uncommit:
 	if (v->flags & VM_ACCOUNT)
@@ -103,7 +106,8 @@ uncommit:
 }
 
 /* The VMA that may be resized: -EFAULT, -EINVAL, -EAGAIN, -ENOMEM. */
-static int check_source(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, struct vma **out)
+static int check_source(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags,
+			struct vma **out)
 {
 	struct vma *v = vma_at(mm, old);
 	u64 more = new_len > old_len ? (new_len - old_len) >> PAGE_SHIFT : 0;
@@ -142,7 +146,7 @@ static long remap_to(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags
 
 	if (new & ~PAGE_MASK || new_len > mm->task_size || new > mm->task_size - new_len)
 		return -EINVAL;
-	if (old + old_len > new && new + new_len > old)
+	if (old + old_len > new &&new + new_len > old)
 		return -EINVAL;
 	err = check_source(mm, old, old_len, new_len, flags, &v);
 	if (err)

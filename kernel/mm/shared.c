@@ -5,8 +5,8 @@
 #include <kernel/slab/slab.h>
 
 struct shared {
-	u32 refs;		/* atomic */
-	u64 pages;		/* committed */
+	u32 refs;  /* atomic */
+	u64 pages; /* committed */
 	struct pagecache cache;
 };
 

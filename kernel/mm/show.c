@@ -16,10 +16,11 @@ static void show_range(struct seq *s, u64 start, u64 end, u64 flags, u64 offset,
 	char head[96];
 
 	len = scnprintf(head, sizeof(head), "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ",
-			(unsigned long long)start, (unsigned long long)end, flags & VM_READ ? 'r' : '-',
-			flags & VM_WRITE ? 'w' : '-', flags & VM_EXEC ? 'x' : '-',
-			flags & VM_MAYSHARE ? 's' : 'p', (unsigned long long)offset, vfs_major(dev),
-			vfs_minor(dev), (unsigned long long)ino);
+			(unsigned long long)start, (unsigned long long)end,
+			flags & VM_READ ? 'r' : '-', flags & VM_WRITE ? 'w' : '-',
+			flags & VM_EXEC ? 'x' : '-', flags & VM_MAYSHARE ? 's' : 'p',
+			(unsigned long long)offset, vfs_major(dev), vfs_minor(dev),
+			(unsigned long long)ino);
 	seq_write(s, head, (size_t)len);
 }
 
@@ -86,7 +87,8 @@ void mm_show_maps(struct mm *mm, struct seq *s)
 /* --- smaps --- */
 
 struct figures {
-	u64 size, rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anon, locked;
+	u64 size, rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
+		anon, locked;
 };
 
 static void count_page(struct figures *f, pte_t e)
@@ -170,14 +172,14 @@ static void show_flags(struct seq *s, u64 flags)
 		u64 bit;
 		const char *name;
 	} names[] = {
-		{ VM_READ, "rd" },	 { VM_WRITE, "wr" },	   { VM_EXEC, "ex" },
-		{ VM_SHARED, "sh" },	 { VM_MAYREAD, "mr" },	   { VM_MAYWRITE, "mw" },
-		{ VM_MAYEXEC, "me" },	 { VM_MAYSHARE, "ms" },	   { VM_GROWSDOWN, "gd" },
-		{ VM_PFNMAP, "pf" },	 { VM_LOCKED, "lo" },	   { VM_IO, "io" },
-		{ VM_SEQ_READ, "sr" },	 { VM_RAND_READ, "rr" },   { VM_DONTCOPY, "dc" },
-		{ VM_DONTEXPAND, "de" }, { VM_ACCOUNT, "ac" },	   { VM_NORESERVE, "nr" },
-		{ VM_WIPEONFORK, "wf" }, { VM_DONTDUMP, "dd" },	   { VM_HUGEPAGE, "hg" },
-		{ VM_NOHUGEPAGE, "nh" }, { VM_MERGEABLE, "mg" },
+		{VM_READ, "rd"},       {VM_WRITE, "wr"},     {VM_EXEC, "ex"},
+		{VM_SHARED, "sh"},     {VM_MAYREAD, "mr"},   {VM_MAYWRITE, "mw"},
+		{VM_MAYEXEC, "me"},    {VM_MAYSHARE, "ms"},  {VM_GROWSDOWN, "gd"},
+		{VM_PFNMAP, "pf"},     {VM_LOCKED, "lo"},    {VM_IO, "io"},
+		{VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"}, {VM_DONTCOPY, "dc"},
+		{VM_DONTEXPAND, "de"}, {VM_ACCOUNT, "ac"},   {VM_NORESERVE, "nr"},
+		{VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},  {VM_HUGEPAGE, "hg"},
+		{VM_NOHUGEPAGE, "nh"}, {VM_MERGEABLE, "mg"},
 	};
 
 	seq_puts(s, "THPeligible:    0\nVmFlags: ");
@@ -191,7 +193,7 @@ static void show_flags(struct seq *s, u64 flags)
 void mm_show_smaps(struct mm *mm, struct seq *s, bool rollup)
 {
 	char *buf = frame_alloc_virt(0, GFP_KERNEL);
-	struct figures total = { 0 };
+	struct figures total = {0};
 	u64 first = 0, last = 0;
 	struct btree_iter it;
 	struct vma *v;
@@ -199,7 +201,7 @@ void mm_show_smaps(struct mm *mm, struct seq *s, bool rollup)
 	rwsem_read_lock(&mm->lock);
 	btree_iter_init(&it, &mm->vmas, 0);
 	while ((v = btree_iter_next(&it, NULL))) {
-		struct figures f = { 0 };
+		struct figures f = {0};
 
 		if (!first)
 			first = v->start;

@@ -1,14 +1,15 @@
 /*
  * VMAs: their memory, their locks, their tree.
  *
- * The tree (lib/btree) is replaced as a whole by each change, so a lookup under RCU sees one consistent
- * state.  A fault looks a VMA up, takes its read lock (a count that a writer has made negative cannot be
- * taken) and then checks that it still is what was looked for: `attached` and the extent.  VMA memory stays
- * VMA memory (SLAB_TYPESAFE_RCU) and the lock word survives reuse, so the attempt is harmless on a VMA that has
- * died meanwhile.
+ * The tree (lib/btree) is replaced as a whole by each change, so a lookup under RCU sees one
+ * consistent state.  A fault looks a VMA up, takes its read lock (a count that a writer has made
+ * negative cannot be taken) and then checks that it still is what was looked for: `attached` and
+ * the extent.  VMA memory stays VMA memory (SLAB_TYPESAFE_RCU) and the lock word survives reuse, so
+ * the attempt is harmless on a VMA that has died meanwhile.
  *
- * A change of the tree holds mm->lock for writing, write-locks each VMA that it alters or removes, which waits
- * for the faults inside, commits, and bumps mm->seq, on which the per-thread caches depend.
+ * A change of the tree holds mm->lock for writing, write-locks each VMA that it alters or removes,
+ * which waits for the faults inside, commits, and bumps mm->seq, on which the per-thread caches
+ * depend.
  */
 #include "mm_impl.h"
 
@@ -53,13 +54,13 @@ static void node_retire(struct btree_node *n)
 	rcu_call(&n->rcu, node_free_rcu);
 }
 
-const struct btree_ops vma_tree_ops = { node_alloc, node_free, node_retire };
+const struct btree_ops vma_tree_ops = {node_alloc, node_free, node_retire};
 
 void vma_system_init(void)
 {
 	if (slab_cache_create("vm_area_struct", sizeof(struct vma), 8, SLAB_TYPESAFE_RCU, vma_ctor,
 			      &vma_cache))
-		BUG();	/* nothing runs without address spaces */
+		BUG(); /* nothing runs without address spaces */
 	node_cache = SLAB_CACHE_BOOT(btree_node, SLAB_ALIGN_CACHELINE);
 }
 
@@ -292,7 +293,7 @@ int vma_extend(struct vma *v, u64 start, u64 end)
 	struct btree_edit e;
 
 	btree_edit_begin(&e, &v->mm->vmas);
-	int err = btree_edit_update(&e, v->start, (struct btree_range){ start, end }, v);
+	int err = btree_edit_update(&e, v->start, (struct btree_range){start, end}, v);
 
 	if (err) {
 		btree_edit_abort(&e);
@@ -319,9 +320,10 @@ static int join(struct mm *mm, struct vma *prev, struct vma *v, struct vma *next
 	if (!err && next && prev)
 		err = btree_edit_erase(&e, next->start, NULL);
 	if (!err && prev)
-		err = btree_edit_update(&e, prev->start, (struct btree_range){ prev->start, end }, prev);
+		err = btree_edit_update(&e, prev->start, (struct btree_range){prev->start, end},
+					prev);
 	else if (!err)
-		err = btree_edit_update(&e, next->start, (struct btree_range){ v->start, end }, next);
+		err = btree_edit_update(&e, next->start, (struct btree_range){v->start, end}, next);
 	if (err) {
 		btree_edit_abort(&e);
 		return err;
@@ -396,8 +398,8 @@ int vma_insert(struct mm *mm, struct vma *v, struct vma **out)
 /* --- splitting and changing --- */
 
 /*
- * @v becomes up to three VMAs, the middle one, [start, end), with @flags.  The struct @v stays with the lowest
- * part that keeps the old flags, or is the middle if that is all there is.
+ * @v becomes up to three VMAs, the middle one, [start, end), with @flags.  The struct @v stays with
+ * the lowest part that keeps the old flags, or is the middle if that is all there is.
  */
 static int carve(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out)
 {
@@ -415,8 +417,8 @@ static int carve(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out)
 	if (err)
 		goto drop;
 	btree_edit_begin(&e, &mm->vmas);
-	err = btree_edit_update(&e, v->start,
-				(struct btree_range){ v->start, head ? start : end }, v);
+	err = btree_edit_update(&e, v->start, (struct btree_range){v->start, head ? start : end},
+				v);
 	if (!err && middle)
 		err = btree_edit_insert(&e, start, end, middle);
 	if (!err && tail)
@@ -471,14 +473,15 @@ int vma_split_at(struct mm *mm, u64 addr)
 	return carve(v, addr, v->end, v->flags, &out);
 }
 
-/* [start, end) moves from @v to its neighbour @to, with which it will be alike; @v keeps the rest. */
+/* [start, end) moves from @v to its neighbour @to, with which it will be alike; @v keeps the rest.
+ */
 static int hand_over(struct vma *v, struct vma *to, u64 start, u64 end)
 {
 	struct mm *mm = v->mm;
 	struct btree_edit e;
 	bool to_is_prev = to->end == start;
-	struct btree_range keep = { to_is_prev ? end : v->start, to_is_prev ? v->end : start };
-	struct btree_range grown = { to_is_prev ? to->start : start, to_is_prev ? end : to->end };
+	struct btree_range keep = {to_is_prev ? end : v->start, to_is_prev ? v->end : start};
+	struct btree_range grown = {to_is_prev ? to->start : start, to_is_prev ? end : to->end};
 
 	btree_edit_begin(&e, &mm->vmas);
 	/* The one that shrinks first, so that they never overlap. */
@@ -533,8 +536,8 @@ int vma_change(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out)
 		*out = v;
 		return 0;
 	}
-	int err = whole ? join(mm, with_prev ? prev : NULL, v, with_next ? next : NULL, true) :
-			  hand_over(v, with_prev ? prev : next, start, end);
+	int err = whole ? join(mm, with_prev ? prev : NULL, v, with_next ? next : NULL, true)
+			: hand_over(v, with_prev ? prev : next, start, end);
 
 	if (!err)
 		*out = with_prev ? prev : next;

@@ -1,13 +1,14 @@
 /*
  * Input of the line discipline.
  *
- * The buffer holds whole lines from tail to canon_head and the line being edited from there to head; a bit for
- * each byte tells the ends of lines, since an end need not be a newline.  An EOF character is kept as a zero byte
- * with that bit.  While there is no complete line a full buffer still takes bytes: each replaces the last, so that
- * the line's end always gets in (termios(3): lines of at most 4095 characters).
+ * The buffer holds whole lines from tail to canon_head and the line being edited from there to
+ * head; a bit for each byte tells the ends of lines, since an end need not be a newline.  An EOF
+ * character is kept as a zero byte with that bit.  While there is no complete line a full buffer
+ * still takes bytes: each replaces the last, so that the line's end always gets in (termios(3):
+ * lines of at most 4095 characters).
  *
- * Without canonical mode canon_head has no meaning; going in and out of it with input pending keeps the input
- * readable: what is there becomes one line ("pushed").
+ * Without canonical mode canon_head has no meaning; going in and out of it with input pending keeps
+ * the input readable: what is there becomes one line ("pushed").
  */
 #include <kernel/ntty/ntty_impl.h>
 
@@ -75,7 +76,7 @@ static void map_build(struct ntty *n)
 		map_add(n, VQUIT);
 		map_add(n, VSUSP);
 	}
-	n->special[0] &= ~1ull;		/* DISABLED */
+	n->special[0] &= ~1ull; /* DISABLED */
 }
 
 void ntty_reset(struct ntty *n)
@@ -241,8 +242,8 @@ static void echo_erased(struct ntty *n, u8 c, u32 count, bool one)
 
 static bool is_word(u8 c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-	       c >= 0xc0;
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '_' || c >= 0xc0;
 }
 
 /* KILL where the screen cannot show it by erasing. */
@@ -358,8 +359,10 @@ static bool receive_control(struct ntty *n, u8 c, struct ntty_event *ev)
 	}
 	if (!(n->termios.c_lflag & ISIG))
 		return false;
-	sig = is_cc(n, VINTR, c) ? SIGINT : is_cc(n, VQUIT, c) ? SIGQUIT :
-	      is_cc(n, VSUSP, c) ? SIGTSTP : 0;
+	sig = is_cc(n, VINTR, c)   ? SIGINT
+	      : is_cc(n, VQUIT, c) ? SIGQUIT
+	      : is_cc(n, VSUSP, c) ? SIGTSTP
+				   : 0;
 	if (!sig)
 		return false;
 	raise_signal(n, sig, ev);
@@ -524,7 +527,8 @@ static size_t receive_raw(struct ntty *n, const u8 *in, size_t len)
 	return len;
 }
 
-size_t ntty_receive(struct ntty *n, const u8 *in, const u8 *flags, size_t len, struct ntty_event *ev)
+size_t ntty_receive(struct ntty *n, const u8 *in, const u8 *flags, size_t len,
+		    struct ntty_event *ev)
 {
 	size_t i = 0;
 

@@ -3,7 +3,7 @@
 
 #include <kernel/ntty/ntty.h>
 
-#define DISABLED 0u			/* _POSIX_VDISABLE: matches no byte; in the buffer: EOF */
+#define DISABLED 0u /* _POSIX_VDISABLE: matches no byte; in the buffer: EOF */
 
 static inline bool ntty_iscntrl(u8 c)
 {

@@ -1,8 +1,8 @@
 /*
  * Output of the line discipline: OPOST translation, the cursor's column, the echo ring.
  *
- * Echo is translated when it is made, so that the column is right for the erasing that follows; the bytes wait
- * in a ring until the device takes them.  A full ring drops what is new.
+ * Echo is translated when it is made, so that the column is right for the erasing that follows; the
+ * bytes wait in a ring until the device takes them.  A full ring drops what is new.
  */
 #include <kernel/ntty/ntty_impl.h>
 
@@ -115,7 +115,7 @@ void ntty_echo_bytes(struct ntty *n, const char *s, u32 len)
 
 void ntty_echo_raw(struct ntty *n, u8 c)
 {
-	u8 out[NTTY_OUT_MAX] = { c };
+	u8 out[NTTY_OUT_MAX] = {c};
 	u32 k = n->termios.c_oflag & OPOST ? ntty_output_byte(n, c, out) : 1;
 
 	ntty_echo_bytes(n, (const char *)out, k);
@@ -124,7 +124,7 @@ void ntty_echo_raw(struct ntty *n, u8 c)
 void ntty_echo_char(struct ntty *n, u8 c)
 {
 	if ((n->termios.c_lflag & ECHOCTL) && ntty_iscntrl(c) && c != '\t') {
-		char text[2] = { '^', (char)(c ^ 0100) };
+		char text[2] = {'^', (char)(c ^ 0100)};
 
 		ntty_echo_bytes(n, text, 2);
 		n->column += 2;

@@ -1,9 +1,9 @@
 /*
  * Reading and writing over the cache.
  *
- * Reads take a reference, no lock.  A page that a write makes is filled before it enters the cache, so that nobody
- * sees it half-written and a fault on the source buffer cannot meet a lock; contents that only part of the page gets
- * are zeroes (memory) or are read in first.
+ * Reads take a reference, no lock.  A page that a write makes is filled before it enters the cache,
+ * so that nobody sees it half-written and a fault on the source buffer cannot meet a lock; contents
+ * that only part of the page gets are zeroes (memory) or are read in first.
  */
 #include "pagecache_impl.h"
 
@@ -54,7 +54,8 @@ ssize_t pagecache_read(struct pagecache *pc, loff_t size, struct uio *u, loff_t 
 	return done ? done : err;
 }
 
-/* Makes the page of @index out of @want bytes at @offset; *got is what came.  -EEXIST: use the cached one. */
+/* Makes the page of @index out of @want bytes at @offset; *got is what came.  -EEXIST: use the
+ * cached one. */
 static int write_new(struct pagecache *pc, u64 index, struct uio *u, size_t offset, size_t want,
 		     size_t *got)
 {

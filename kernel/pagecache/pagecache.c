@@ -1,12 +1,14 @@
 /*
  * The index of a file's pages, and the life of a folio.
  *
- * Folios are found in a radix tree under RCU: load the entry, try to take a reference on its frame, look
- * again.  Neither the folio's memory (SLAB_TYPESAFE_RCU) nor the frame's descriptor ever goes away, so the
- * attempt is harmless on one that has just died.  The reference count is the frame's; the last put frees both.
+ * Folios are found in a radix tree under RCU: load the entry, try to take a reference on its frame,
+ * look again.  Neither the folio's memory (SLAB_TYPESAFE_RCU) nor the frame's descriptor ever goes
+ * away, so the attempt is harmless on one that has just died.  The reference count is the frame's;
+ * the last put frees both.
  *
- * Truncation takes folios out first and unmaps afterwards; a fault maps first and then looks whether the folio is
- * still in the cache (folio->cache), undoing what it did if not.  So neither waits for the other.
+ * Truncation takes folios out first and unmaps afterwards; a fault maps first and then looks
+ * whether the folio is still in the cache (folio->cache), undoing what it did if not.  So neither
+ * waits for the other.
  */
 #include "pagecache_impl.h"
 
@@ -22,7 +24,7 @@
 #define WAIT_TABLE 32u
 
 static struct slab_cache *folio_cache, *node_cache;
-static u64 total_pages, memory_pages;		/* atomic */
+static u64 total_pages, memory_pages; /* atomic */
 static struct wait_queue folio_waits[WAIT_TABLE];
 static void (*unmap_hook)(struct pagecache *pc, u64 first, u64 last, bool even_cow);
 
@@ -46,7 +48,7 @@ static void node_retire(struct radix_node *n)
 	rcu_call(&n->rcu, node_free_rcu);
 }
 
-static const struct radix_ops tree_ops = { node_alloc, node_free, node_retire };
+static const struct radix_ops tree_ops = {node_alloc, node_free, node_retire};
 
 static void folio_release(struct frame *f)
 {
@@ -65,7 +67,7 @@ void pagecache_system_init(void)
 {
 	if (slab_cache_create("folio", sizeof(struct folio), 8, SLAB_TYPESAFE_RCU, folio_ctor,
 			      &folio_cache))
-		BUG();	/* no file could be read */
+		BUG(); /* no file could be read */
 	node_cache = slab_cache_create_boot("radix_node", sizeof(struct radix_node),
 					    __alignof__(struct radix_node), SLAB_RECLAIM);
 	for (unsigned int i = 0; i < WAIT_TABLE; i++)
@@ -74,7 +76,8 @@ void pagecache_system_init(void)
 	pagecache_reclaim_init();
 }
 
-void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagecache_ops *ops, u32 flags)
+void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagecache_ops *ops,
+		    u32 flags)
 {
 	memset(pc, 0, sizeof(*pc));
 	radix_init(&pc->tree, &tree_ops);
@@ -223,7 +226,8 @@ void pagecache_find_batch(struct pagecache *pc, u64 index, unsigned int n, struc
 	for (unsigned int i = 0; i < n; i++) {
 		struct folio *f = find(pc, index + i);
 
-		if (f && unlikely(!(__atomic_load_n(&f->flags, __ATOMIC_ACQUIRE) & FOLIO_UPTODATE))) {
+		if (f &&
+		    unlikely(!(__atomic_load_n(&f->flags, __ATOMIC_ACQUIRE) & FOLIO_UPTODATE))) {
 			folio_put(f);
 			f = NULL;
 		}
@@ -245,7 +249,7 @@ void pagecache_uncharge(struct pagecache *pc, u64 pages)
 
 int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f)
 {
-	struct radix_reserve r = { 0 };
+	struct radix_reserve r = {0};
 	int err;
 
 	f->index = index;
@@ -322,8 +326,9 @@ bool pagecache_try_evict(struct folio *f)
 	if (!pc || f->flags & (FOLIO_UNEVICTABLE | FOLIO_DIRTY | FOLIO_LOCKED | FOLIO_WRITEBACK))
 		return false;
 	unsigned long irq = spin_lock_irqsave(&pc->lock);
-	bool ours = f->cache == pc && __atomic_compare_exchange_n(&f->frame->refs, &one, 0, false,
-								  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	bool ours =
+		f->cache == pc && __atomic_compare_exchange_n(&f->frame->refs, &one, 0, false,
+							      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 
 	if (ours) {
 		radix_erase(&pc->tree, f->index);
@@ -434,7 +439,8 @@ int pagecache_adopt(struct pagecache *pc, u64 index, struct frame *frame)
 
 /* --- unmapping --- */
 
-void pagecache_set_unmap_hook(void (*hook)(struct pagecache *pc, u64 first, u64 last, bool even_cow))
+void pagecache_set_unmap_hook(void (*hook)(struct pagecache *pc, u64 first, u64 last,
+					   bool even_cow))
 {
 	unmap_hook = hook;
 }

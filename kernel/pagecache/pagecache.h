@@ -1,8 +1,8 @@
 /*
  * Page cache: the memory of a file's contents, in folios of 2^order frames.
  *
- * One cache for tmpfs, memfd, shared anonymous memory and disk files.  Lookups take no lock (RCU radix tree).
- * A folio in the cache holds one reference of its own; each user mapping holds one.
+ * One cache for tmpfs, memfd, shared anonymous memory and disk files.  Lookups take no lock (RCU
+ * radix tree). A folio in the cache holds one reference of its own; each user mapping holds one.
  */
 #pragma once
 
@@ -25,23 +25,24 @@ struct mm;
 #define FOLIO_WRITEBACK 8u
 #define FOLIO_REFERENCED 16u
 #define FOLIO_ACTIVE 32u
-#define FOLIO_UNEVICTABLE 64u		/* memory is its only home: tmpfs */
+#define FOLIO_UNEVICTABLE 64u /* memory is its only home: tmpfs */
 
 /* Typed descriptor of page-cache frames; the head frame's owner points here. */
 struct folio {
-	struct frame *frame;		/* head */
-	struct pagecache *cache;	/* NULL once truncated; LK_FOLIO bit lock */
-	u64 index;			/* in pages */
-	u32 flags;			/* atomic FOLIO_* */
-	u32 mapcount;			/* atomic: user page-table entries */
+	struct frame *frame;	 /* head */
+	struct pagecache *cache; /* NULL once truncated; LK_FOLIO bit lock */
+	u64 index;		 /* in pages */
+	u32 flags;		 /* atomic FOLIO_* */
+	u32 mapcount;		 /* atomic: user page-table entries */
 	u8 order;
 	struct list_head lru;
-	void *private_data;		/* file system's */
-	struct rcu_head *rcu_unused;	/* reserved */
+	void *private_data;	     /* file system's */
+	struct rcu_head *rcu_unused; /* reserved */
 };
 
 struct pagecache_ops {
-	/* Fills a locked, not uptodate folio; NULL: holes are zeroes (memory file systems).  May sleep. */
+	/* Fills a locked, not uptodate folio; NULL: holes are zeroes (memory file systems).  May
+	 * sleep. */
 	int (*read_folio)(struct pagecache *pc, struct folio *f);
 	int (*write_folio)(struct pagecache *pc, struct folio *f);
 	/* Space for a new folio may be used (tmpfs size limit): -ENOSPC; and given back. */
@@ -50,22 +51,24 @@ struct pagecache_ops {
 };
 
 struct pagecache {
-	struct radix_tree tree;		/* index -> folio; LK_PAGECACHE for change */
+	struct radix_tree tree; /* index -> folio; LK_PAGECACHE for change */
 	struct spinlock lock;
-	u64 nr_pages;			/* LK_PAGECACHE */
-	struct rwsem invalidate;	/* LK_PAGECACHE_INVALIDATE: truncate (write) against fault (read) */
-	struct rwsem rmap_lock;		/* LK_RMAP */
-	struct list_head vmas;		/* that map it; LK_RMAP (interval tree when it matters) */
-	s32 writable_maps;		/* atomic: shared writable VMAs; negative: denied (seals) */
+	u64 nr_pages; /* LK_PAGECACHE */
+	struct rwsem
+		invalidate;	/* LK_PAGECACHE_INVALIDATE: truncate (write) against fault (read) */
+	struct rwsem rmap_lock; /* LK_RMAP */
+	struct list_head vmas;	/* that map it; LK_RMAP (interval tree when it matters) */
+	s32 writable_maps;	/* atomic: shared writable VMAs; negative: denied (seals) */
 	const struct pagecache_ops *ops;
-	struct inode *inode;		/* host */
+	struct inode *inode; /* host */
 	u32 flags;
 };
 
-#define PAGECACHE_MEMORY 1u		/* contents live here only */
+#define PAGECACHE_MEMORY 1u /* contents live here only */
 
 void pagecache_system_init(void);
-void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagecache_ops *ops, u32 flags);
+void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagecache_ops *ops,
+		    u32 flags);
 /* Drops all folios; no users may be left. */
 void pagecache_destroy(struct pagecache *pc);
 
@@ -93,10 +96,12 @@ ssize_t pagecache_write(struct pagecache *pc, struct uio *u, loff_t *pos) __must
 void pagecache_truncate(struct pagecache *pc, loff_t new_size);
 void pagecache_punch(struct pagecache *pc, loff_t start, loff_t end);
 /* SEEK_DATA / SEEK_HOLE below @size: -ENXIO. */
-int pagecache_seek(struct pagecache *pc, loff_t from, loff_t size, bool data, loff_t *out) __must_check;
+int pagecache_seek(struct pagecache *pc, loff_t from, loff_t size, bool data, loff_t *out)
+	__must_check;
 /* Unmaps pages of the file from all address spaces (even_cow: private copies too). */
 void pagecache_unmap_range(struct pagecache *pc, u64 first, u64 last, bool even_cow);
 /* kernel/mm says how. */
-void pagecache_set_unmap_hook(void (*hook)(struct pagecache *pc, u64 first, u64 last, bool even_cow));
-u64 pagecache_total_pages(void);	/* in all caches: Cached */
-u64 pagecache_memory_pages(void);	/* of memory file systems: Shmem */
+void pagecache_set_unmap_hook(void (*hook)(struct pagecache *pc, u64 first, u64 last,
+					   bool even_cow));
+u64 pagecache_total_pages(void);  /* in all caches: Cached */
+u64 pagecache_memory_pages(void); /* of memory file systems: Shmem */

@@ -3,9 +3,10 @@
 
 #include <kernel/pagecache/pagecache.h>
 
-/* A folio around a new frame, with the reference that the cache will hold.  Not uptodate, not in a cache. */
+/* A folio around a new frame, with the reference that the cache will hold.  Not uptodate, not in a
+ * cache. */
 struct folio *folio_alloc(u32 gfp) __must_check;
-void folio_free_unused(struct folio *f);	/* nobody has seen it */
+void folio_free_unused(struct folio *f); /* nobody has seen it */
 /* @f is in no cache: puts it in, +1 reference for the cache.  -EEXIST, -ENOMEM. */
 int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f) __must_check;
 int pagecache_charge(struct pagecache *pc, u64 pages) __must_check;

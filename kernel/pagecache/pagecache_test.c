@@ -4,7 +4,7 @@
 #include <kern/ktest.h>
 #include <kernel/uio/uio.h>
 
-#define KIB(n) ((n) * 1024)
+#define KIB(n) ((n)*1024)
 
 static ssize_t write_at(struct pagecache *pc, loff_t pos, const void *data, size_t len)
 {
@@ -62,7 +62,10 @@ KTEST(pagecache, truncate_zeroes_the_edge)
 	EXPECT_EQ(read_at(&pc, 4096 + 10, KIB(100), buf, 8), 8);
 	EXPECT_MEMEQ(buf, "12\0\0\0\0\0\0", 8);
 	EXPECT_EQ(read_at(&pc, 2 * 4096 + 10, KIB(100), buf, 8), 8);
-	EXPECT_MEMEQ(buf, "\0\0" "345678", 8);
+	EXPECT_MEMEQ(buf,
+		     "\0\0"
+		     "345678",
+		     8);
 	pagecache_destroy(&pc);
 }
 

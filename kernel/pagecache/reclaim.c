@@ -1,5 +1,6 @@
 /*
- * Reclaim of clean folios whose contents exist elsewhere: a second-chance queue.  Memory files are not on it.
+ * Reclaim of clean folios whose contents exist elsewhere: a second-chance queue.  Memory files are
+ * not on it.
  */
 #include "pagecache_impl.h"
 
@@ -42,7 +43,8 @@ static struct folio *oldest(void)
 		f = list_first_entry(&lru, struct folio, lru);
 		list_del_init(&f->lru);
 		lru_count--;
-		/* A reference, so that it stays while it is looked at; a dying one is left to its killer. */
+		/* A reference, so that it stays while it is looked at; a dying one is left to its
+		 * killer. */
 		if (!frame_tryget(f->frame))
 			f = NULL;
 	}
@@ -76,7 +78,7 @@ static u64 shrink(u64 want)
 	return got;
 }
 
-static struct frame_shrinker shrinker = { .name = "pagecache", .shrink = shrink };
+static struct frame_shrinker shrinker = {.name = "pagecache", .shrink = shrink};
 
 void pagecache_reclaim_init(void)
 {

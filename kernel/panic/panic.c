@@ -1,9 +1,9 @@
 /*
  * Panic, oops, warnings.
  *
- * A panic belongs to the first CPU that asks for it.  It stops the others, prints past all locks (the
- * consoles see panic_in_progress), tells the notifiers, and obeys panic=.  A second panic from the
- * same CPU while it does so means that reporting itself is broken: it is not reported again.
+ * A panic belongs to the first CPU that asks for it.  It stops the others, prints past all locks
+ * (the consoles see panic_in_progress), tells the notifiers, and obeys panic=.  A second panic from
+ * the same CPU while it does so means that reporting itself is broken: it is not reported again.
  *
  * An oops kills the task that caused it, unless that is impossible (interrupt, idle, init) or not
  * wanted (panic_on_oops): then it is a panic.
@@ -34,10 +34,10 @@ unsigned long panic_taint;
 bool panic_in_progress;
 int panic_timeout_s, panic_on_oops, panic_on_warn;
 
-static u32 panic_cpu = NO_CPU;		/* atomic */
+static u32 panic_cpu = NO_CPU; /* atomic */
 static struct panic_notifier *panic_notifiers;
 static char panic_message[MESSAGE_MAX];
-static u32 oops_count;			/* atomic */
+static u32 oops_count; /* atomic */
 
 void panic_add_taint(enum panic_taint_bit bit)
 {
@@ -86,7 +86,8 @@ static void trace_print(const unsigned long *addrs, unsigned int n)
 	}
 }
 
-/* Where a walk of the interrupted code begins: at its frame, or without frames at its stack pointer. */
+/* Where a walk of the interrupted code begins: at its frame, or without frames at its stack
+ * pointer. */
 #ifdef CONFIG_FRAME_POINTER
 #define trace_start(regs) regs_fp(regs)
 #else
@@ -132,8 +133,7 @@ static void context_print(void)
 
 	taint_text(taint);
 	pr_err("CPU: %u PID: %d Comm: %s %s %s\n", cpu_id(), t && t->pid ? task_tid(t) : 0,
-	       t ? t->comm : "boot", taint,
-	       CORBEL_UTS_RELEASE " " CORBEL_UTS_VERSION);
+	       t ? t->comm : "boot", taint, CORBEL_UTS_RELEASE " " CORBEL_UTS_VERSION);
 }
 
 /* --- panic --- */

@@ -16,13 +16,13 @@ void oops(struct regs *regs, const char *what, unsigned long error) __attribute_
 /* Prints a back trace of the running code. */
 void backtrace_print(struct regs *regs);
 struct task;
-void backtrace_print_task(const struct task *t);	/* one that does not run */
-extern unsigned long panic_taint;	/* /proc/sys/kernel/tainted */
+void backtrace_print_task(const struct task *t); /* one that does not run */
+extern unsigned long panic_taint;		 /* /proc/sys/kernel/tainted */
 /* Names of addresses: <kernel/symbol/symbol.h>. */
 
-enum panic_taint_bit {		/* as Linux numbers them */
-	TAINT_DIE = 7,
-	TAINT_WARN = 9,
+enum panic_taint_bit { /* as Linux numbers them */
+		       TAINT_DIE = 7,
+		       TAINT_WARN = 9,
 };
 void panic_add_taint(enum panic_taint_bit bit);
 
@@ -32,7 +32,7 @@ struct panic_notifier {
 	struct panic_notifier *next;
 };
 void panic_register_notifier(struct panic_notifier *n);
-extern bool panic_in_progress;	/* consoles and drivers: do not wait for locks any more */
+extern bool panic_in_progress; /* consoles and drivers: do not wait for locks any more */
 
 /* /proc/sys/kernel/{panic,panic_on_oops,panic_on_warn} */
 extern int panic_timeout_s, panic_on_oops, panic_on_warn;

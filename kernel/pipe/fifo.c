@@ -1,9 +1,9 @@
 /*
  * Named pipes: fifo(7).
  *
- * All opens of one inode share a pipe that the inode points to while files are open.  Opening one end waits for the
- * other: the opener counts itself, then waits until the other side's open counter moves, so an end that opened and
- * closed again in between still lets it through.
+ * All opens of one inode share a pipe that the inode points to while files are open.  Opening one
+ * end waits for the other: the opener counts itself, then waits until the other side's open counter
+ * moves, so an end that opened and closed again in between still lets it through.
  */
 #include <kernel/pipe/pipe_impl.h>
 

@@ -1,12 +1,13 @@
 /*
  * Pipes.
  *
- * A write appends to the last buffer while it has room in its frame, else takes a new frame; a read consumes from
- * the oldest.  Writes of at most PIPE_BUF bytes are atomic because they happen under the lock and wait for a whole
- * free slot when they do not fit in what is left of the last one.
+ * A write appends to the last buffer while it has room in its frame, else takes a new frame; a read
+ * consumes from the oldest.  Writes of at most PIPE_BUF bytes are atomic because they happen under
+ * the lock and wait for a whole free slot when they do not fit in what is left of the last one.
  *
- * Wake-ups: a sleeper waits for "not empty" or "not full", so only the transitions wake: from empty by a writer,
- * from full by a reader.  Sleepers are exclusive; one that leaves data (or room) behind wakes the next.
+ * Wake-ups: a sleeper waits for "not empty" or "not full", so only the transitions wake: from empty
+ * by a writer, from full by a reader.  Sleepers are exclusive; one that leaves data (or room)
+ * behind wakes the next.
  */
 #include <kernel/pipe/pipe_impl.h>
 
@@ -100,7 +101,7 @@ void pipe_pop(struct pipe *p)
 
 void pipe_push(struct pipe *p, struct frame *f, u32 offset, u32 len, u32 flags)
 {
-	*pipe_slot(p, p->head) = (struct pipe_buf){ frame_get(f), offset, len, flags };
+	*pipe_slot(p, p->head) = (struct pipe_buf){frame_get(f), offset, len, flags};
 	WRITE_ONCE(p->head, p->head + 1);
 }
 
@@ -160,8 +161,8 @@ int pipe_wait_readable(struct pipe *p, bool nonblock)
 		mutex_unlock(&p->lock);
 		if (nonblock)
 			return -EAGAIN;
-		err = wait_event_interruptible_exclusive(
-			&p->read_wait, !pipe_empty(p) || !READ_ONCE(p->writers));
+		err = wait_event_interruptible_exclusive(&p->read_wait,
+							 !pipe_empty(p) || !READ_ONCE(p->writers));
 		if (err)
 			return err;
 		mutex_lock(&p->lock);
@@ -190,8 +191,8 @@ int pipe_wait_writable(struct pipe *p, bool nonblock)
 		mutex_unlock(&p->lock);
 		if (nonblock)
 			return -EAGAIN;
-		err = wait_event_interruptible_exclusive(
-			&p->write_wait, !pipe_full(p) || !READ_ONCE(p->readers));
+		err = wait_event_interruptible_exclusive(&p->write_wait,
+							 !pipe_full(p) || !READ_ONCE(p->readers));
 		if (err)
 			return err;
 		mutex_lock(&p->lock);
@@ -200,7 +201,8 @@ int pipe_wait_writable(struct pipe *p, bool nonblock)
 
 /* ---- read ---- */
 
-/* Moves what is there under the lock; returns bytes or -EFAULT.  *packet_end: stop even if more is wanted. */
+/* Moves what is there under the lock; returns bytes or -EFAULT.  *packet_end: stop even if more is
+ * wanted. */
 static ssize_t pipe_drain(struct pipe *p, struct uio *u, bool *packet_end)
 {
 	ssize_t done = 0;
@@ -216,7 +218,7 @@ static ssize_t pipe_drain(struct pipe *p, struct uio *u, bool *packet_end)
 		*packet_end = b->flags & PIPE_BUF_PACKET;
 		if (got < want)
 			return done ? done : -EFAULT;
-		if (!b->len || *packet_end)	/* the rest of a packet is lost: pipe(2) O_DIRECT */
+		if (!b->len || *packet_end) /* the rest of a packet is lost: pipe(2) O_DIRECT */
 			pipe_pop(p);
 		if (*packet_end)
 			break;
@@ -265,7 +267,7 @@ static ssize_t pipe_merge(struct pipe *p, struct uio *u)
 	if (!(b->flags & PIPE_BUF_MERGE) || end + chunk > PAGE_SIZE)
 		return 0;
 	if (uio_copy_frame_from(u, b->frame, end, chunk) < chunk)
-		return -EFAULT;		/* b->len is unchanged: nothing was written */
+		return -EFAULT; /* b->len is unchanged: nothing was written */
 	b->len += (u32)chunk;
 	return (ssize_t)chunk;
 }
@@ -282,7 +284,7 @@ static ssize_t pipe_append(struct pipe *p, struct uio *u, u32 flags)
 		pipe_frame_release(p, f, PIPE_BUF_MERGE);
 		return -EFAULT;
 	}
-	*pipe_slot(p, p->head) = (struct pipe_buf){ f, 0, (u32)got, flags };
+	*pipe_slot(p, p->head) = (struct pipe_buf){f, 0, (u32)got, flags};
 	WRITE_ONCE(p->head, p->head + 1);
 	return (ssize_t)got;
 }
@@ -371,9 +373,8 @@ static long pipe_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 
 	if (cmd != FIONREAD)
 		return -ENOIOCTLCMD;
-	scoped_guard (mutex, &p->lock)
-		for (u32 i = p->tail; i != p->head; i++)
-			bytes += (int)pipe_slot(p, i)->len;
+	scoped_guard(mutex, &p->lock) for (u32 i = p->tail; i != p->head; i++) bytes +=
+		(int)pipe_slot(p, i)->len;
 	return put_user(bytes, (int __user *)arg);
 }
 
@@ -432,11 +433,11 @@ int pipe_create(u32 flags, struct file *out[2])
 	err = vfs_pseudo_open(inode, &pipe_file_ops, p, O_RDONLY | (flags & O_NONBLOCK), &out[0]);
 	if (err)
 		goto free_pipe;
-	err = vfs_pseudo_open(inode, &pipe_file_ops, p, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)),
-			      &out[1]);
+	err = vfs_pseudo_open(inode, &pipe_file_ops, p,
+			      O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)), &out[1]);
 	if (err) {
 		pipe_close_end(inode, p, FMODE_WRITE);
-		file_put(out[0]);	/* frees the pipe */
+		file_put(out[0]); /* frees the pipe */
 	}
 	goto put_inode;
 

@@ -14,25 +14,25 @@ struct file;
 struct frame;
 
 #define PIPE_SLOTS_DEFAULT 16u
-#define PIPE_SLOTS_MAX 256u		/* 1 MiB, /proc/sys/fs/pipe-max-size */
+#define PIPE_SLOTS_MAX 256u /* 1 MiB, /proc/sys/fs/pipe-max-size */
 
-#define PIPE_BUF_MERGE 1u		/* the writer may append: the frame is the pipe's own */
-#define PIPE_BUF_PACKET 2u		/* O_DIRECT: one read returns one buffer */
+#define PIPE_BUF_MERGE 1u  /* the writer may append: the frame is the pipe's own */
+#define PIPE_BUF_PACKET 2u /* O_DIRECT: one read returns one buffer */
 
 struct pipe_buf {
-	struct frame *frame;		/* +1 */
+	struct frame *frame; /* +1 */
 	u32 offset, len;
 	u32 flags;
 };
 
 struct pipe {
-	struct mutex lock;		/* LK_PIPE: everything below */
+	struct mutex lock; /* LK_PIPE: everything below */
 	struct pipe_buf *ring;
 	u32 slots;			/* power of two */
 	u32 head, tail;			/* filled: [tail, head); free-running */
 	u32 readers, writers;		/* open ends */
 	u32 files;			/* open files on it; the inode's spin lock */
-	u32 reader_opens, writer_opens;	/* ever: FIFO open waits for a change */
+	u32 reader_opens, writer_opens; /* ever: FIFO open waits for a change */
 	bool polled;			/* EPOLLET users want an event at every write */
 	struct frame *spare[2];		/* kept for the next write */
 	struct wait_queue read_wait, write_wait;
@@ -55,11 +55,12 @@ struct pipe *pipe_of_file(struct file *f);
 /* fcntl(2) F_SETPIPE_SZ, F_GETPIPE_SZ. */
 long pipe_fcntl(struct pipe *p, unsigned int cmd, unsigned long arg);
 /*
- * For splice: appends a range of a frame (takes its own reference).  The caller holds p->lock and has
- * seen !pipe_full(p).
+ * For splice: appends a range of a frame (takes its own reference).  The caller holds p->lock and
+ * has seen !pipe_full(p).
  */
 void pipe_push(struct pipe *p, struct frame *f, u32 offset, u32 len, u32 flags);
-/* Waits until the pipe can take a buffer; with p->lock held on success. -EAGAIN, -EPIPE (SIGPIPE sent). */
+/* Waits until the pipe can take a buffer; with p->lock held on success. -EAGAIN, -EPIPE (SIGPIPE
+ * sent). */
 int pipe_wait_writable(struct pipe *p, bool nonblock) __must_check;
 /* Waits for data; with p->lock held.  1: there is some, 0: end of file, -EAGAIN, -ERESTARTSYS. */
 int pipe_wait_readable(struct pipe *p, bool nonblock) __must_check;

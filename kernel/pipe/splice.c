@@ -1,9 +1,10 @@
 /*
  * splice, tee, vmsplice: moving buffers between pipes and files.
  *
- * From a file with a page cache the pipe gets references to the cache's frames; from any other file it gets fresh
- * frames that the file's read fills.  Into a file, buffers are written from their frames.  Between two pipes the buffers
- * themselves move.  The two locks of two pipes are taken in the order of their addresses.
+ * From a file with a page cache the pipe gets references to the cache's frames; from any other file
+ * it gets fresh frames that the file's read fills.  Into a file, buffers are written from their
+ * frames.  Between two pipes the buffers themselves move.  The two locks of two pipes are taken in
+ * the order of their addresses.
  */
 #include <kernel/pipe/pipe_impl.h>
 
@@ -79,7 +80,7 @@ static ssize_t splice_read_into(struct file *in, loff_t *pos, struct pipe *p, si
 
 		if (!f)
 			break;
-		v[n++] = (struct uio_bvec){ f, 0, PAGE_SIZE };
+		v[n++] = (struct uio_bvec){f, 0, PAGE_SIZE};
 		room += PAGE_SIZE;
 	}
 	if (n) {
@@ -105,8 +106,9 @@ static ssize_t splice_file_to_pipe(struct file *in, loff_t *pos, struct pipe *p,
 	if (err)
 		return err;
 	/*
-	 * A read of a device or socket may block for ever: the pipe stays usable for its readers, who do not need the
-	 * lock to be woken, only until data arrives; as in Linux, writers queue behind it.
+	 * A read of a device or socket may block for ever: the pipe stays usable for its readers,
+	 * who do not need the lock to be woken, only until data arrives; as in Linux, writers queue
+	 * behind it.
 	 */
 	n = in->cache ? splice_cached(in, pos, p, len) : splice_read_into(in, pos, p, len);
 	mutex_unlock(&p->lock);
@@ -126,7 +128,7 @@ static ssize_t splice_pipe_to_file(struct pipe *p, struct file *out, loff_t *pos
 		return n;
 	while (len && !pipe_empty(p)) {
 		struct pipe_buf *b = pipe_slot(p, p->tail);
-		struct uio_bvec v = { b->frame, b->offset, min_t(u32, b->len, (u32)len) };
+		struct uio_bvec v = {b->frame, b->offset, min_t(u32, b->len, (u32)len)};
 		struct uio u;
 
 		uio_init_frames(&u, true, &v, 1, v.len);
@@ -169,7 +171,8 @@ static ssize_t pipe_transfer(struct pipe *from, struct pipe *to, size_t len, boo
 		struct pipe_buf *b = pipe_slot(from, i);
 		u32 n = min_t(u32, b->len, (u32)min_t(size_t, len, U32_MAX));
 
-		/* A shared frame must not be appended to: the copy loses MERGE, and so does the origin. */
+		/* A shared frame must not be appended to: the copy loses MERGE, and so does the
+		 * origin. */
 		b->flags &= ~PIPE_BUF_MERGE;
 		pipe_push(to, b->frame, b->offset, n, b->flags);
 		done += n;
@@ -204,7 +207,7 @@ static ssize_t splice_pipes(struct pipe *from, struct pipe *to, size_t len, bool
 		n = pipe_transfer(from, to, len, duplicate);
 		pipes_unlock(from, to);
 		if (!n)
-			continue;	/* somebody was faster */
+			continue; /* somebody was faster */
 		splice_wake_readers(to);
 		if (!duplicate)
 			splice_wake_writers(from);
@@ -240,8 +243,8 @@ static int splice_store_offset(struct file *f, s64 __user *uoff, loff_t off)
 	return copy_to_user(uoff, &off, sizeof(off)) ? -EFAULT : 0;
 }
 
-static long splice_files(struct file *in, s64 __user *off_in, struct file *out,
-			 s64 __user *off_out, size_t len, unsigned int flags)
+static long splice_files(struct file *in, s64 __user *off_in, struct file *out, s64 __user *off_out,
+			 size_t len, unsigned int flags)
 {
 	struct pipe *pin = pipe_of_file(in), *pout = pipe_of_file(out);
 	bool nonblock = flags & SPLICE_F_NONBLOCK;
@@ -259,8 +262,8 @@ static long splice_files(struct file *in, s64 __user *off_in, struct file *out,
 	if (err)
 		return err;
 	if (pin && pout)
-		return splice_pipes(pin, pout, len, nonblock || ((in->flags | out->flags) & O_NONBLOCK),
-				    false);
+		return splice_pipes(pin, pout, len,
+				    nonblock || ((in->flags | out->flags) & O_NONBLOCK), false);
 	if (pin) {
 		if (out->flags & O_APPEND)
 			return -EINVAL;
@@ -325,7 +328,8 @@ long sys_tee(int fd_in, int fd_out, size_t len, unsigned int flags)
 	return ret;
 }
 
-/* Copies: a page that user space changes afterwards does not change in the pipe (vmsplice(2) forbids relying on it). */
+/* Copies: a page that user space changes afterwards does not change in the pipe (vmsplice(2)
+ * forbids relying on it). */
 long sys_vmsplice(int fd, const struct iovec __user *uiov, unsigned long nr_segs,
 		  unsigned int flags)
 {

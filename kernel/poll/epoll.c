@@ -1,17 +1,19 @@
 /*
  * epoll(7).
  *
- * An instance keeps its items in a tree by (file, descriptor) and links those that may be ready in a list.  An item
- * hooks itself onto its file's wait queues once; a wake-up there puts it on the ready list and wakes a waiter of the instance.
- * epoll_wait() takes items off the list, asks each file again for its mask, and puts level-triggered ones back.
+ * An instance keeps its items in a tree by (file, descriptor) and links those that may be ready in
+ * a list.  An item hooks itself onto its file's wait queues once; a wake-up there puts it on the
+ * ready list and wakes a waiter of the instance. epoll_wait() takes items off the list, asks each
+ * file again for its mask, and puts level-triggered ones back.
  *
- * Locks: ep->lock (LK_EPOLL) covers the tree and everything about items; ep->ready_lock covers the ready list and is
- * taken by wake-ups under the target's queue lock.  The instance's own queue is woken after ready_lock is dropped, still
- * under the target's queue lock, hence nested by the instance's level.
+ * Locks: ep->lock (LK_EPOLL) covers the tree and everything about items; ep->ready_lock covers the
+ * ready list and is taken by wake-ups under the target's queue lock.  The instance's own queue is
+ * woken after ready_lock is dropped, still under the target's queue lock, hence nested by the
+ * instance's level.
  *
- * Lifetime: an item dies with either of its instance or its file.  Whoever comes first takes ep->lock, unhooks
- * the item, and takes it off file->epolls as the last touch of the file; the file's release waits on that list being
- * empty, so the file's memory is there until then.
+ * Lifetime: an item dies with either of its instance or its file.  Whoever comes first takes
+ * ep->lock, unhooks the item, and takes it off file->epolls as the last touch of the file; the
+ * file's release waits on that list being empty, so the file's memory is there until then.
  */
 #include <kernel/poll/poll.h>
 
@@ -34,33 +36,33 @@
 	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 
 struct epoll {
-	u32 refs;			/* atomic: the file, and file releases in flight */
-	u32 level;			/* instances nested below; epoll_nest_lock */
-	struct mutex lock;		/* LK_EPOLL */
+	u32 refs;	   /* atomic: the file, and file releases in flight */
+	u32 level;	   /* instances nested below; epoll_nest_lock */
+	struct mutex lock; /* LK_EPOLL */
 	struct rb_root items;
-	struct spinlock ready_lock;	/* LK_EPOLL_READY */
+	struct spinlock ready_lock; /* LK_EPOLL_READY */
 	struct list_head ready;
-	struct wait_queue wait;		/* epoll_wait() callers, and outer instances */
-	struct file *file;		/* +0: of the instance */
+	struct wait_queue wait; /* epoll_wait() callers, and outer instances */
+	struct file *file;	/* +0: of the instance */
 };
 
 struct epoll_hook {
 	struct wait_entry entry;
 	struct wait_queue *queue;
 	struct epoll_item *item;
-	struct epoll_hook *next;	/* further queues of the same file */
+	struct epoll_hook *next; /* further queues of the same file */
 };
 
 struct epoll_item {
 	struct rb_node node;
 	struct epoll *ep;
-	struct file *file;		/* +0: see lifetime above */
+	struct file *file; /* +0: see lifetime above */
 	int fd;
-	u32 events;			/* ep->lock; read by wake-ups */
-	u64 data;			/* ep->lock */
-	bool on_ready;			/* ready_lock */
-	struct list_head ready_link;	/* ready_lock */
-	struct list_head file_link;	/* file->lock */
+	u32 events;		     /* ep->lock; read by wake-ups */
+	u64 data;		     /* ep->lock */
+	bool on_ready;		     /* ready_lock */
+	struct list_head ready_link; /* ready_lock */
+	struct list_head file_link;  /* file->lock */
 	struct epoll_hook hook;
 	bool hook_used;
 };
@@ -153,7 +155,7 @@ static int epoll_hook_wake(struct wait_entry *e, unsigned int mode, u32 key)
 	u32 events = READ_ONCE(item->events);
 
 	(void)mode;
-	if (!(events & ~EPOLL_PRIVATE))	/* ONESHOT has fired */
+	if (!(events & ~EPOLL_PRIVATE)) /* ONESHOT has fired */
 		return 0;
 	if (key && !(key & events))
 		return 0;
@@ -243,7 +245,7 @@ void poll_file_release(struct file *f)
 		spin_lock(&f->lock);
 		if (list_empty(&f->epolls) ||
 		    list_first_entry(&f->epolls, struct epoll_item, file_link) != item)
-			item = NULL;	/* the instance removed it meanwhile */
+			item = NULL; /* the instance removed it meanwhile */
 		spin_unlock(&f->lock);
 		if (item)
 			epoll_remove(ep, item);
@@ -261,7 +263,7 @@ static u32 epoll_item_mask(struct epoll_item *item, struct poll_table *pt)
 
 static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
 {
-	struct epoll_adder a = { .table = { .queue = epoll_add_hook, .wanted = U32_MAX } };
+	struct epoll_adder a = {.table = {.queue = epoll_add_hook, .wanted = U32_MAX}};
 	struct epoll_item *item = kzalloc(sizeof(*item));
 
 	if (!item)
@@ -289,13 +291,14 @@ static int epoll_modify(struct epoll *ep, struct epoll_item *item, const struct 
 		return -EINVAL;
 	WRITE_ONCE(item->events, ev->events);
 	item->data = ev->data;
-	smp_mb();	/* a wake-up sees the new events, or we see its effect in the mask */
+	smp_mb(); /* a wake-up sees the new events, or we see its effect in the mask */
 	if (epoll_item_mask(item, NULL) && epoll_make_ready(item))
 		wake_up_poll_nested(&ep->wait, EPOLLIN | EPOLLRDNORM, ep->level + 1);
 	return 0;
 }
 
-/* Depth of instances below @ep, itself not counted; -ELOOP when @forbidden is among them or it is too deep. */
+/* Depth of instances below @ep, itself not counted; -ELOOP when @forbidden is among them or it is
+ * too deep. */
 static int epoll_depth(struct epoll *ep, const struct epoll *forbidden, unsigned int bound)
 {
 	int deepest = 0;
@@ -325,7 +328,7 @@ static int epoll_raise(struct epoll *ep, u32 level)
 		return 0;
 	if (level >= EPOLL_NEST_MAX)
 		return -ELOOP;
-	list_for_each_entry(i, &ep->file->epolls, file_link) {
+	list_for_each_entry (i, &ep->file->epolls, file_link) {
 		int err = epoll_raise(i->ep, level + 1);
 
 		if (err)
@@ -377,7 +380,7 @@ static int epoll_ctl_files(struct file *epf, int op, struct file *f, int fd, str
 	    (op == EPOLL_CTL_MOD || file_is_epoll(f) || (ev->events & ~EPOLL_EXCLUSIVE_OK)))
 		return -EINVAL;
 	ev->events |= EPOLLERR | EPOLLHUP;
-	ev->events &= ~EPOLLWAKEUP;	/* CAP_BLOCK_SUSPEND: there is no suspend */
+	ev->events &= ~EPOLLWAKEUP; /* CAP_BLOCK_SUSPEND: there is no suspend */
 	nests = op == EPOLL_CTL_ADD && file_is_epoll(f);
 	if (nests) {
 		mutex_lock(&epoll_nest_lock);
@@ -395,7 +398,7 @@ static int epoll_ctl_files(struct file *epf, int op, struct file *f, int fd, str
 
 long sys_epoll_ctl(int epfd, int op, int fd, const struct epoll_event __user *uevent)
 {
-	struct epoll_event ev = { 0 };
+	struct epoll_event ev = {0};
 	struct fd_ref ep, target;
 	long ret = -EBADF;
 
@@ -415,7 +418,8 @@ long sys_epoll_ctl(int epfd, int op, int fd, const struct epoll_event __user *ue
 static struct epoll_item *epoll_pop_ready(struct epoll *ep)
 {
 	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
-	struct epoll_item *item = list_first_entry_or_null(&ep->ready, struct epoll_item, ready_link);
+	struct epoll_item *item =
+		list_first_entry_or_null(&ep->ready, struct epoll_item, ready_link);
 
 	if (item) {
 		list_del(&item->ready_link);
@@ -457,7 +461,7 @@ static int epoll_send(struct epoll *ep, struct epoll_event __user *events, int m
 
 	mutex_lock_nested(&ep->lock, epoll_lock_sub(ep));
 	while (n < max && (item = epoll_pop_ready(ep))) {
-		struct epoll_event ev = { 0 };
+		struct epoll_event ev = {0};
 
 		ev.events = epoll_item_mask(item, NULL);
 		ev.data = item->data;
@@ -484,7 +488,8 @@ static bool epoll_has_ready(struct epoll *ep)
 	return !list_empty(&ep->ready);
 }
 
-static long epoll_wait_file(struct file *f, struct epoll_event __user *events, int max, u64 deadline)
+static long epoll_wait_file(struct file *f, struct epoll_event __user *events, int max,
+			    u64 deadline)
 {
 	struct epoll *ep = f->private_data;
 
@@ -495,11 +500,12 @@ static long epoll_wait_file(struct file *f, struct epoll_event __user *events, i
 
 		if (n || !deadline)
 			return n;
-		err = wait_event_full(&ep->wait, epoll_has_ready(ep), TASK_INTERRUPTIBLE, true, deadline);
+		err = wait_event_full(&ep->wait, epoll_has_ready(ep), TASK_INTERRUPTIBLE, true,
+				      deadline);
 		if (err == -ETIME)
 			return 0;
 		if (err)
-			return -EINTR;	/* never restarted: signal(7) */
+			return -EINTR; /* never restarted: signal(7) */
 	}
 }
 
@@ -541,7 +547,8 @@ static long epoll_pwait(int epfd, struct epoll_event __user *events, int max, u6
 long sys_epoll_pwait(int epfd, struct epoll_event __user *events, int maxevents, int timeout_ms,
 		     const u64 __user *umask, size_t sigsetsize)
 {
-	return epoll_pwait(epfd, events, maxevents, poll_deadline_ms(timeout_ms), umask, sigsetsize);
+	return epoll_pwait(epfd, events, maxevents, poll_deadline_ms(timeout_ms), umask,
+			   sigsetsize);
 }
 
 long sys_epoll_pwait2(int epfd, struct epoll_event __user *events, int maxevents,
@@ -599,8 +606,8 @@ static void epoll_fdinfo(struct file *f, struct seq *s)
 	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
 		struct epoll_item *i = rb_entry(n, struct epoll_item, node);
 
-		seq_printf(s, "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%x\n", i->fd,
-			   i->events, (unsigned long long)i->data, (long long)i->file->pos,
+		seq_printf(s, "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%x\n",
+			   i->fd, i->events, (unsigned long long)i->data, (long long)i->file->pos,
 			   (unsigned long long)i->file->inode->ino, i->file->inode->super->dev);
 	}
 	mutex_unlock(&ep->lock);

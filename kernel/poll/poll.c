@@ -1,9 +1,10 @@
 /*
  * poll(2), ppoll(2), and the waiter that select(2) shares.
  *
- * One scan asks every file for its mask and hooks the caller onto its queues; if nothing is ready the caller sleeps until
- * a hook fires, then scans again without hooking.  Hooks stay until the end, so no wake-up between two scans is
- * lost: a waker sets `triggered` before it wakes, the sleeper clears it before it scans.
+ * One scan asks every file for its mask and hooks the caller onto its queues; if nothing is ready
+ * the caller sleeps until a hook fires, then scans again without hooking.  Hooks stay until the
+ * end, so no wake-up between two scans is lost: a waker sets `triggered` before it wakes, the
+ * sleeper clears it before it scans.
  */
 #include <kernel/poll/poll_impl.h>
 
@@ -228,8 +229,8 @@ out:
 
 static long poll_restart(struct task *t)
 {
-	long ret = poll_user((struct pollfd __user *)t->restart.arg[0], (unsigned int)t->restart.arg[1],
-			     t->restart.arg[2]);
+	long ret = poll_user((struct pollfd __user *)t->restart.arg[0],
+			     (unsigned int)t->restart.arg[1], t->restart.arg[2]);
 
 	return ret == -ERESTARTSYS ? -ERESTART_RESTARTBLOCK : ret;
 }
@@ -248,8 +249,8 @@ long sys_poll(struct pollfd __user *fds, unsigned int nfds, int timeout_ms)
 	return -ERESTART_RESTARTBLOCK;
 }
 
-long sys_ppoll(struct pollfd __user *fds, unsigned int nfds, struct __kernel_timespec __user *timeout,
-	       const u64 __user *umask, size_t sigsetsize)
+long sys_ppoll(struct pollfd __user *fds, unsigned int nfds,
+	       struct __kernel_timespec __user *timeout, const u64 __user *umask, size_t sigsetsize)
 {
 	u64 deadline;
 	long ret = poll_deadline_user(timeout, &deadline);

@@ -8,7 +8,7 @@ struct __kernel_timespec;
 struct poll_hook {
 	struct wait_entry entry;
 	struct wait_queue *queue;
-	struct file *file;		/* +1 */
+	struct file *file; /* +1 */
 	struct poll_waiter *waiter;
 	u32 wanted;
 };
@@ -25,8 +25,8 @@ struct poll_chunk {
 struct poll_waiter {
 	struct poll_table table;
 	struct task *task;
-	bool triggered;			/* set by wakers, cleared before each scan */
-	int error;			/* -ENOMEM: a hook could not be made */
+	bool triggered; /* set by wakers, cleared before each scan */
+	int error;	/* -ENOMEM: a hook could not be made */
 	u32 inline_used;
 	struct poll_chunk *chunks;
 	struct poll_hook inline_hooks[POLL_INLINE_HOOKS];
@@ -36,5 +36,6 @@ void poll_waiter_init(struct poll_waiter *w);
 void poll_waiter_release(struct poll_waiter *w);
 /* Sleeps until a hook fires: 0, -ETIME, -ERESTARTSYS. */
 int poll_waiter_block(struct poll_waiter *w, u64 deadline_ns) __must_check;
-/* Writes what is left of the time back, as ppoll and pselect do; faults are ignored as Linux does. */
+/* Writes what is left of the time back, as ppoll and pselect do; faults are ignored as Linux does.
+ */
 void poll_write_left(struct __kernel_timespec __user *uts, u64 deadline_ns);

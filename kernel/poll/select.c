@@ -15,7 +15,7 @@
 #define SELECT_OUT (EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR)
 #define SELECT_EX EPOLLPRI
 
-#define SELECT_STACK_WORDS 16		/* per set: 1024 descriptors */
+#define SELECT_STACK_WORDS 16 /* per set: 1024 descriptors */
 
 /* Six bitmaps: what is asked for (in, out, ex) and what is ready. */
 struct select_sets {
@@ -65,7 +65,7 @@ static int select_store(const struct select_sets *s, unsigned long __user *const
 /* Ready bits of one descriptor, or -EBADF. */
 static int select_one(struct select_sets *s, unsigned int fd, struct poll_table *pt)
 {
-	static const u32 masks[3] = { SELECT_IN, SELECT_OUT, SELECT_EX };
+	static const u32 masks[3] = {SELECT_IN, SELECT_OUT, SELECT_EX};
 	struct fd_ref ref = fd_get(fd);
 	u32 mask, wanted = 0;
 	int found = 0;
@@ -147,7 +147,7 @@ static long select_user(int n, unsigned long __user *const user[3], u64 deadline
 long sys_select(int nfds, unsigned long __user *readfds, unsigned long __user *writefds,
 		unsigned long __user *exceptfds, struct __kernel_old_timeval __user *timeout)
 {
-	unsigned long __user *const user[3] = { readfds, writefds, exceptfds };
+	unsigned long __user *const user[3] = {readfds, writefds, exceptfds};
 	u64 deadline = WAIT_FOREVER, now, ns;
 	long ret;
 
@@ -162,7 +162,7 @@ long sys_select(int nfds, unsigned long __user *readfds, unsigned long __user *w
 	if (timeout) {
 		now = time_mono_ns();
 		if (timeval_to_user(deadline > now ? deadline - now : 0, timeout))
-			return ret;	/* a read-only time-out is not an error: select(2) of Linux */
+			return ret; /* a read-only time-out is not an error: select(2) of Linux */
 	}
 	return ret == -ERESTARTSYS ? -ERESTARTNOHAND : ret;
 }
@@ -177,8 +177,8 @@ long sys_pselect6(int nfds, unsigned long __user *readfds, unsigned long __user 
 		  unsigned long __user *exceptfds, struct __kernel_timespec __user *timeout,
 		  const void __user *sig)
 {
-	unsigned long __user *const user[3] = { readfds, writefds, exceptfds };
-	struct select_sigmask sm = { NULL, 0 };
+	unsigned long __user *const user[3] = {readfds, writefds, exceptfds};
+	struct select_sigmask sm = {NULL, 0};
 	u64 deadline;
 	long ret;
 

@@ -24,7 +24,7 @@
 #define FACILITY_USER 1
 
 struct kmsg_reader {
-	struct mutex lock;		/* LK_SLEEP_LEAF: all below */
+	struct mutex lock; /* LK_SLEEP_LEAF: all below */
 	u64 seq;
 	char text[PRINTK_TEXT_MAX];
 	char line[KMSG_LINE_MAX];
@@ -55,10 +55,9 @@ static void kmsg_release(struct file *f)
 
 static size_t kmsg_format(struct kmsg_reader *r, const struct ring_record *rec)
 {
-	size_t n = (size_t)scnprintf(r->line, KMSG_LINE_MAX, "%u,%llu,%llu,%c;",
-				     rec->facility << 3 | rec->level, rec->seq,
-				     rec->ts_ns / NSEC_PER_USEC,
-				     rec->flags & RECORD_CONT ? 'c' : '-');
+	size_t n = (size_t)scnprintf(
+		r->line, KMSG_LINE_MAX, "%u,%llu,%llu,%c;", rec->facility << 3 | rec->level,
+		rec->seq, rec->ts_ns / NSEC_PER_USEC, rec->flags & RECORD_CONT ? 'c' : '-');
 
 	for (size_t i = 0; i < rec->len && i < PRINTK_TEXT_MAX; i++) {
 		unsigned char c = (unsigned char)r->text[i];
@@ -157,7 +156,7 @@ static int kmsg_lseek(struct file *f, loff_t off, int whence, loff_t *out)
 	mutex_lock(&r->lock);
 	switch (whence) {
 	case SEEK_SET:
-	case SEEK_DATA:		/* Linux: after the last SYSLOG_ACTION_CLEAR */
+	case SEEK_DATA: /* Linux: after the last SYSLOG_ACTION_CLEAR */
 		r->seq = whence == SEEK_SET ? ring_first_seq() : syslog_cleared_seq();
 		break;
 	case SEEK_END:

@@ -3,8 +3,8 @@
  *
  * A message is formatted into a buffer on the stack, stored in the ring, and shown on the consoles
  * by whoever gets the console token, which is tried for and never waited for: a message from
- * within a console driver or from an NMI is stored, and the holder of the token shows it.  Before it
- * goes the holder looks for records that came meanwhile, so none is left behind.
+ * within a console driver or from an NMI is stored, and the holder of the token shows it.  Before
+ * it goes the holder looks for records that came meanwhile, so none is left behind.
  *
  * Readers of /dev/kmsg are woken from the next timer interrupt or switch when the message came with
  * interrupts off, since the waker's locks may be the caller's.
@@ -29,11 +29,11 @@ int printk_default_level = 4;
 int printk_minimum_level = 1;
 struct wait_queue printk_wait = WAIT_QUEUE_INIT(printk_wait);
 
-static struct console *consoles;	/* grows and is replaced under the token */
-static u32 console_token;		/* atomic: 1: somebody prints */
-static u64 console_seq;			/* token: next to show */
-static bool console_midline;		/* token: the last text did not end its line */
-static u64 wake_due;			/* atomic: readers are to be woken */
+static struct console *consoles; /* grows and is replaced under the token */
+static u32 console_token;	 /* atomic: 1: somebody prints */
+static u64 console_seq;		 /* token: next to show */
+static bool console_midline;	 /* token: the last text did not end its line */
+static u64 wake_due;		 /* atomic: readers are to be woken */
 
 /* --- formatting --- */
 
@@ -160,7 +160,7 @@ void console_register(struct console *c)
 	if (!c->is_boot && consoles && consoles->is_boot)
 		consoles = consoles->next;
 	else if (!c->is_boot && !consoles)
-		console_midline = false;	/* what was shown by arch_early_putc stays shown */
+		console_midline = false; /* what was shown by arch_early_putc stays shown */
 	c->next = consoles;
 	consoles = c;
 	console_release();
@@ -210,7 +210,7 @@ static void printk_store(struct ring_record *rec, const char *text, size_t len)
 int vprintk(const char *fmt, __builtin_va_list ap)
 {
 	char buf[PRINTK_TEXT_MAX + 8];
-	struct ring_record rec = { .level = (u8)printk_default_level };
+	struct ring_record rec = {.level = (u8)printk_default_level};
 	const char *text;
 	int len = vscnprintf(buf, sizeof(buf), fmt, ap);
 
@@ -234,8 +234,8 @@ int printk(const char *fmt, ...)
 
 void printk_user(u8 level, u8 facility, const char *text, size_t len)
 {
-	struct ring_record rec = { .level = level & 7, .facility = facility,
-				   .flags = RECORD_NEWLINE };
+	struct ring_record rec = {
+		.level = level & 7, .facility = facility, .flags = RECORD_NEWLINE};
 
 	printk_store(&rec, text, len);
 	console_flush();
@@ -270,8 +270,12 @@ int printk_read(u64 seq, struct printk_record *rec, char *text, size_t size)
 
 	if (err)
 		return err;
-	*rec = (struct printk_record){ .seq = r.seq, .ts_ns = r.ts_ns, .level = r.level,
-				       .facility = r.facility, .len = r.len, .caller = r.caller };
+	*rec = (struct printk_record){.seq = r.seq,
+				      .ts_ns = r.ts_ns,
+				      .level = r.level,
+				      .facility = r.facility,
+				      .len = r.len,
+				      .caller = r.caller};
 	return 0;
 }
 

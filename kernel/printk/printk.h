@@ -39,36 +39,36 @@ struct printk_ratelimit {
 	u32 printed, missed;
 };
 bool printk_ratelimit(struct printk_ratelimit *r);
-#define pr_warn_ratelimited(f, ...)                                                              \
-	do {                                                                                     \
-		static struct printk_ratelimit rl_;                                              \
-		if (printk_ratelimit(&rl_))                                                      \
-			pr_warn(f, ##__VA_ARGS__);                                               \
+#define pr_warn_ratelimited(f, ...)                 \
+	do {                                        \
+		static struct printk_ratelimit rl_; \
+		if (printk_ratelimit(&rl_))         \
+			pr_warn(f, ##__VA_ARGS__);  \
 	} while (0)
-#define pr_err_ratelimited(f, ...)                                                               \
-	do {                                                                                     \
-		static struct printk_ratelimit rl_;                                              \
-		if (printk_ratelimit(&rl_))                                                      \
-			pr_err(f, ##__VA_ARGS__);                                                \
+#define pr_err_ratelimited(f, ...)                  \
+	do {                                        \
+		static struct printk_ratelimit rl_; \
+		if (printk_ratelimit(&rl_))         \
+			pr_err(f, ##__VA_ARGS__);   \
 	} while (0)
 
 /* A place that log text goes to.  write() may be called with interrupts off and in a panic. */
 struct console {
-	const char *name;		/* "ttyS" + index, as on the command line */
+	const char *name; /* "ttyS" + index, as on the command line */
 	void (*write)(struct console *c, const char *s, size_t len);
 	struct console *next;
-	u8 level;			/* messages below this level are shown */
-	bool is_boot;			/* replaced by the first real console */
+	u8 level;     /* messages below this level are shown */
+	bool is_boot; /* replaced by the first real console */
 };
 void console_register(struct console *c);
-extern int console_loglevel;		/* /proc/sys/kernel/printk; quiet, loglevel=, debug */
+extern int console_loglevel; /* /proc/sys/kernel/printk; quiet, loglevel=, debug */
 
 /* Readers: /dev/kmsg and syslog(2).  Sequence numbers start at 0 and never wrap. */
 struct printk_record {
 	u64 seq, ts_ns;
 	u8 level, facility;
-	u16 len;			/* bytes of text */
-	u32 caller;			/* thread id */
+	u16 len;    /* bytes of text */
+	u32 caller; /* thread id */
 };
 /*
  * Copies the first record with number >= @seq into @rec and at most @size bytes of its text.
@@ -88,5 +88,5 @@ void printk_init(void);
 void printk_run_deferred(void);
 /* Everything that is in the ring goes to the consoles now, whoever holds what. */
 void printk_flush_panic(void);
-extern int dmesg_restrict;		/* /proc/sys/kernel/dmesg_restrict */
-extern int printk_minimum_level, printk_default_level;	/* /proc/sys/kernel/printk */
+extern int dmesg_restrict;			       /* /proc/sys/kernel/dmesg_restrict */
+extern int printk_minimum_level, printk_default_level; /* /proc/sys/kernel/printk */

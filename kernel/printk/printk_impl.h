@@ -6,15 +6,15 @@
 /* Longest text of one record; longer messages are cut. */
 #define PRINTK_TEXT_MAX 976
 
-#define RECORD_CONT 1u		/* goes on where the record before stopped */
-#define RECORD_NEWLINE 2u	/* ends its line */
+#define RECORD_CONT 1u	  /* goes on where the record before stopped */
+#define RECORD_NEWLINE 2u /* ends its line */
 
 struct ring_record {
 	u64 seq, ts_ns;
 	u16 len;
 	u8 level, facility;
 	u32 caller;
-	u32 flags;		/* RECORD_* */
+	u32 flags; /* RECORD_* */
 };
 
 void ring_write(const struct ring_record *rec, const char *text);

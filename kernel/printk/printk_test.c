@@ -42,7 +42,7 @@ KTEST(printk, time_format)
 
 KTEST(printk, ratelimit_stops_after_ten)
 {
-	struct printk_ratelimit rl = { 0 };
+	struct printk_ratelimit rl = {0};
 	int passed = 0;
 
 	for (int i = 0; i < 50; i++)

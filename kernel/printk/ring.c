@@ -1,15 +1,15 @@
 /*
  * The log ring: records that any context may write, NMI included, without a lock.
  *
- * Two rings of powers of two.  A record's number picks its descriptor; its text lies in the text ring
- * at a position that, like the number, only grows.  Both are handed out by one atomic addition.
- * The descriptor's state says for which number it stands and whether it is complete; writing it
- * last publishes the record.
+ * Two rings of powers of two.  A record's number picks its descriptor; its text lies in the text
+ * ring at a position that, like the number, only grows.  Both are handed out by one atomic
+ * addition. The descriptor's state says for which number it stands and whether it is complete;
+ * writing it last publishes the record.
  *
  * Nothing is ever waited for, so old records are overwritten while somebody reads them.  A reader
- * copies, then checks that the descriptor still says the same and that the text has not been lapped;
- * else the record counts as lost.  A writer that is interrupted for a whole lap may garble the
- * text of one other record: it is text, and lengths are always bounded.
+ * copies, then checks that the descriptor still says the same and that the text has not been
+ * lapped; else the record counts as lost.  A writer that is interrupted for a whole lap may garble
+ * the text of one other record: it is text, and lengths are always bounded.
  */
 #include <kernel/printk/printk_impl.h>
 #include <kern/atomic.h>
@@ -21,7 +21,7 @@
 #define RING_STATE(seq, what) ((seq) << 2 | (what))
 
 struct ring_desc {
-	u64 state;			/* atomic */
+	u64 state; /* atomic */
 	u64 text_pos;
 	u64 ts_ns;
 	u16 len;
@@ -40,8 +40,8 @@ struct ring {
 	char *text;
 	struct ring_desc *descs;
 	u64 text_mask, desc_mask;
-	u64 next_seq;			/* atomic */
-	u64 next_text;			/* atomic */
+	u64 next_seq;  /* atomic */
+	u64 next_text; /* atomic */
 };
 
 static struct ring boot_ring = {
@@ -129,11 +129,16 @@ static int ring_try_read(struct ring *r, u64 seq, struct ring_record *rec, char 
 	size_t len;
 
 	if (state != RING_STATE(seq, RING_DONE))
-		return state == RING_STATE(seq, RING_WRITING) || (state >> 2) < seq || !state ?
-			       -EAGAIN : -ESTALE;
-	*rec = (struct ring_record){ .seq = seq, .ts_ns = d->ts_ns, .len = d->len,
-				     .level = d->level, .facility = d->facility,
-				     .caller = d->caller, .flags = d->flags };
+		return state == RING_STATE(seq, RING_WRITING) || (state >> 2) < seq || !state
+			       ? -EAGAIN
+			       : -ESTALE;
+	*rec = (struct ring_record){.seq = seq,
+				    .ts_ns = d->ts_ns,
+				    .len = d->len,
+				    .level = d->level,
+				    .facility = d->facility,
+				    .caller = d->caller,
+				    .flags = d->flags};
 	pos = d->text_pos;
 	len = rec->len < size ? rec->len : size;
 	if (len > PRINTK_TEXT_MAX)
@@ -177,8 +182,11 @@ void ring_replace(void *text, size_t text_size, void *descs, size_t desc_count)
 	struct ring_record rec;
 	u64 seq = ring_first_seq();
 
-	large = (struct ring){ .text = text, .descs = descs, .text_mask = text_size - 1,
-			       .desc_mask = desc_count - 1, .next_seq = seq };
+	large = (struct ring){.text = text,
+			      .descs = descs,
+			      .text_mask = text_size - 1,
+			      .desc_mask = desc_count - 1,
+			      .next_seq = seq};
 	while (!ring_read(seq, &rec, line, sizeof(line), true)) {
 		large.next_seq = rec.seq;
 		ring_put(&large, &rec, line);

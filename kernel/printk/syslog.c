@@ -28,11 +28,11 @@ enum syslog_action {
 /* A record as text: "<6>[    0.000000] ..." and a newline. */
 #define SYSLOG_LINE_MAX (PRINTK_TEXT_MAX + 40)
 
-static struct mutex syslog_lock;	/* LK_SLEEP_LEAF: all below, and readers against each other */
-static u64 syslog_seq;			/* next record for SYSLOG_READ */
-static size_t syslog_partial;		/* bytes of it that were read already */
-static u64 syslog_clear_seq;		/* SYSLOG_READ_ALL starts here */
-static int syslog_saved_level = -1;	/* before SYSLOG_CONSOLE_OFF */
+static struct mutex syslog_lock;    /* LK_SLEEP_LEAF: all below, and readers against each other */
+static u64 syslog_seq;		    /* next record for SYSLOG_READ */
+static size_t syslog_partial;	    /* bytes of it that were read already */
+static u64 syslog_clear_seq;	    /* SYSLOG_READ_ALL starts here */
+static int syslog_saved_level = -1; /* before SYSLOG_CONSOLE_OFF */
 
 int dmesg_restrict;
 
@@ -98,8 +98,7 @@ static long syslog_read(char __user *buf, size_t size)
 	if (!line)
 		return -ENOMEM;
 	do {
-		n = wait_event_interruptible(&printk_wait,
-					     ring_next_seq() > READ_ONCE(syslog_seq));
+		n = wait_event_interruptible(&printk_wait, ring_next_seq() > READ_ONCE(syslog_seq));
 		if (n)
 			break;
 		mutex_lock(&syslog_lock);

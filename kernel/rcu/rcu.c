@@ -40,18 +40,18 @@ DEFINE_PERCPU(u8, rcu_from_user);
 DEFINE_PERCPU(u8, rcu_idle_irq);
 
 struct rcu_cpu {
-	struct rcu_head *list;		/* atomic: newest first */
-	u32 count;			/* atomic: about how many are on it */
-	u32 seen_switches, seen_idle;	/* rcu_gp only */
+	struct rcu_head *list;	      /* atomic: newest first */
+	u32 count;		      /* atomic: about how many are on it */
+	u32 seen_switches, seen_idle; /* rcu_gp only */
 };
 static DEFINE_PERCPU(struct rcu_cpu, rcu_cpu);
 
-static struct wait_queue rcu_wake = WAIT_QUEUE_INIT(rcu_wake);	/* rcu_gp waits here */
-static struct wait_queue rcu_done = WAIT_QUEUE_INIT(rcu_done);	/* barriers wait here */
-static bool rcu_wanted;		/* atomic: some list is not empty, or a barrier waits */
-static bool rcu_hurry;		/* atomic */
-static u64 rcu_rounds_begun;	/* rcu_gp writes: rounds that have collected their lists */
-static u64 rcu_rounds_done;	/* rcu_gp writes: rounds whose callbacks have run */
+static struct wait_queue rcu_wake = WAIT_QUEUE_INIT(rcu_wake); /* rcu_gp waits here */
+static struct wait_queue rcu_done = WAIT_QUEUE_INIT(rcu_done); /* barriers wait here */
+static bool rcu_wanted;	     /* atomic: some list is not empty, or a barrier waits */
+static bool rcu_hurry;	     /* atomic */
+static u64 rcu_rounds_begun; /* rcu_gp writes: rounds that have collected their lists */
+static u64 rcu_rounds_done;  /* rcu_gp writes: rounds whose callbacks have run */
 static bool rcu_started;
 static u64 rcu_gp_count;
 
@@ -115,7 +115,7 @@ static struct cpumask rcu_still_pending(struct cpumask pending)
 {
 	unsigned int cpu;
 
-	for_each_cpu(cpu, pending) {
+	for_each_cpu (cpu, pending) {
 		struct rcu_cpu *rc = per_cpu_ptr(rcu_cpu, cpu);
 		u32 idle = __atomic_load_n(per_cpu_ptr(rcu_idle_count, cpu), __ATOMIC_ACQUIRE);
 
@@ -134,7 +134,7 @@ static struct cpumask rcu_snapshot(void)
 
 	/* What was unlinked before must be seen as unlinked by sections that begin after. */
 	smp_mb();
-	for_each_cpu(cpu, cpus) {
+	for_each_cpu (cpu, cpus) {
 		struct rcu_cpu *rc = per_cpu_ptr(rcu_cpu, cpu);
 
 		rc->seen_switches = READ_ONCE(*per_cpu_ptr(rcu_switches, cpu));
@@ -181,7 +181,7 @@ static void rcu_wait_grace_period(void)
 			poked = false;
 		}
 		if (sched_sleep_until(now + delay, TASK_INTERRUPTIBLE))
-			break;	/* not without a signal */
+			break; /* not without a signal */
 	}
 	smp_mb();
 	rcu_gp_count++;
@@ -195,7 +195,7 @@ static struct rcu_head *rcu_collect(void)
 	struct rcu_head *all = NULL;
 	unsigned int cpu;
 
-	for_each_cpu(cpu, cpumask_read(&cpu_online_mask)) {
+	for_each_cpu (cpu, cpumask_read(&cpu_online_mask)) {
 		struct rcu_cpu *rc = per_cpu_ptr(rcu_cpu, cpu);
 		struct rcu_head *list = xchg(&rc->list, NULL);
 
@@ -274,7 +274,7 @@ static void rcu_wait_round(void)
 		u64 seen = READ_ONCE(rcu_rounds_done);
 
 		wait_event(&rcu_done, READ_ONCE(rcu_rounds_done) != seen ||
-				      READ_ONCE(rcu_rounds_done) >= round);
+					      READ_ONCE(rcu_rounds_done) >= round);
 	}
 }
 

@@ -40,9 +40,9 @@ void rcu_barrier(void);
 
 /* Odd while the CPU may be in a read section, even while it is known not to be (idle); atomic. */
 DECLARE_PERCPU(u32, rcu_idle_count);
-DECLARE_PERCPU(u32, rcu_switches);	/* quiescent points; this CPU writes, others read */
-DECLARE_PERCPU(u8, rcu_idle_irq);	/* an interrupt of the idle halt is being handled */
-DECLARE_PERCPU(u8, rcu_from_user);	/* the interrupt being handled came from user mode */
+DECLARE_PERCPU(u32, rcu_switches); /* quiescent points; this CPU writes, others read */
+DECLARE_PERCPU(u8, rcu_idle_irq);  /* an interrupt of the idle halt is being handled */
+DECLARE_PERCPU(u8, rcu_from_user); /* the interrupt being handled came from user mode */
 
 /* sched: on every context switch, preemption off */
 static __always_inline void rcu_note_switch(void)
@@ -63,7 +63,7 @@ static __always_inline bool rcu_irq_was_user(void)
 	return this_cpu_read(rcu_from_user);
 }
 
-void rcu_note_idle(bool enter);		/* sched: around the idle halt, interrupts off */
+void rcu_note_idle(bool enter); /* sched: around the idle halt, interrupts off */
 /* Interrupt entry and exit of the architecture: the halt in the idle loop may be interrupted. */
 void rcu_irq_from_idle(bool enter);
 static __always_inline void rcu_irq_enter(void)
@@ -77,4 +77,4 @@ static __always_inline void rcu_irq_exit(void)
 	if (unlikely(this_cpu_read(rcu_idle_irq)))
 		rcu_irq_from_idle(false);
 }
-u64 rcu_grace_periods(void);		/* since boot */
+u64 rcu_grace_periods(void); /* since boot */

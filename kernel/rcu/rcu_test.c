@@ -16,7 +16,7 @@ struct rcu_item {
 #define UPDATES 300
 
 static struct rcu_item *shared;
-static u32 stop, bad, freed, running;	/* atomic */
+static u32 stop, bad, freed, running; /* atomic */
 static struct completion readers_done;
 
 static void item_free(struct rcu_head *head)

@@ -1,4 +1,5 @@
-/* getrandom(2), /dev/random and /dev/urandom. Since Linux 5.6 the two differ before readiness only. */
+/* getrandom(2), /dev/random and /dev/urandom. Since Linux 5.6 the two differ before readiness only.
+ */
 #include <kernel/rng/rng.h>
 #include <kernel/rng/rng_impl.h>
 #include <kernel/cred/cred.h>
@@ -167,7 +168,7 @@ static long random_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 		return random_add_entropy(arg);
 	case RNDZAPENTCNT:
 	case RNDCLEARPOOL:
-		return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;	/* nothing to clear, as on Linux */
+		return capable(CAP_SYS_ADMIN) ? 0 : -EPERM; /* nothing to clear, as on Linux */
 	case RNDRESEEDCRNG:
 		if (!capable(CAP_SYS_ADMIN))
 			return -EPERM;
@@ -206,13 +207,27 @@ static const struct file_ops random_file_ops = {
 };
 
 static struct device random = {
-	.name = "random", .driver = "mem", .class_name = "mem", .kind = DEVICE_CHAR,
-	.major = 1, .minor = 8, .count = 1, .mode = 0666, .ops = &random_file_ops,
+	.name = "random",
+	.driver = "mem",
+	.class_name = "mem",
+	.kind = DEVICE_CHAR,
+	.major = 1,
+	.minor = 8,
+	.count = 1,
+	.mode = 0666,
+	.ops = &random_file_ops,
 };
 DEVICE(random);
 
 static struct device urandom = {
-	.name = "urandom", .driver = "mem", .class_name = "mem", .kind = DEVICE_CHAR,
-	.major = 1, .minor = 9, .count = 1, .mode = 0666, .ops = &random_file_ops,
+	.name = "urandom",
+	.driver = "mem",
+	.class_name = "mem",
+	.kind = DEVICE_CHAR,
+	.major = 1,
+	.minor = 9,
+	.count = 1,
+	.mode = 0666,
+	.ops = &random_file_ops,
 };
 DEVICE(urandom);

@@ -2,7 +2,8 @@
  * Random numbers: ChaCha20 with fast key erasure, per CPU.
  *
  * Good from the first call on a machine with a seed from the boot loader or a random instruction;
- * else from the first call that needs it, which gathers timing jitter for some milliseconds at most.
+ * else from the first call that needs it, which gathers timing jitter for some milliseconds at
+ * most.
  */
 #pragma once
 
@@ -26,7 +27,7 @@ void rng_add_credited(const void *data, size_t len, u32 bits);
 bool rng_is_ready(void);
 
 struct wait_queue;
-extern struct wait_queue rng_ready_wait;	/* woken once, when the source becomes ready */
+extern struct wait_queue rng_ready_wait; /* woken once, when the source becomes ready */
 
 DECLARE_PERCPU(u64, rng_jitter);
 /* Interrupts: folds the moment into this CPU's jitter word. */

@@ -16,8 +16,8 @@ void rng_stream_read(struct rng_stream *s, u8 *out, size_t len);
 void rng_gather_jitter(void);
 
 /*
- * Four blocks side by side in vector registers, between fpu_begin() and fpu_end(). @state as in struct
- * chacha; its counter advances. Writes @count * CHACHA_WIDE_SIZE bytes.
+ * Four blocks side by side in vector registers, between fpu_begin() and fpu_end(). @state as in
+ * struct chacha; its counter advances. Writes @count * CHACHA_WIDE_SIZE bytes.
  */
 #define CHACHA_WIDE_SIZE 256u
 #if defined(__x86_64__)

@@ -36,7 +36,7 @@ KTEST(rng, below_is_below)
 KTEST(rng, wide_matches_scalar)
 {
 	static u8 wide[2 * CHACHA_WIDE_SIZE], scalar[2 * CHACHA_WIDE_SIZE];
-	u8 key[CHACHA_KEY_SIZE], nonce[CHACHA_NONCE_SIZE] = { 1, 2, 3 };
+	u8 key[CHACHA_KEY_SIZE], nonce[CHACHA_NONCE_SIZE] = {1, 2, 3};
 	struct chacha a, b;
 
 	if (!CHACHA_HAS_WIDE)

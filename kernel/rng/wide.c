@@ -1,6 +1,6 @@
 /*
- * ChaCha20, four blocks at a time: lane n of each vector belongs to block n. Compiled with SSE2, which
- * every x86-64 CPU has; callers hold the vector unit.
+ * ChaCha20, four blocks at a time: lane n of each vector belongs to block n. Compiled with SSE2,
+ * which every x86-64 CPU has; callers hold the vector unit.
  */
 #include <kernel/rng/rng_impl.h>
 
@@ -13,16 +13,16 @@ static inline __attribute__((always_inline)) vec rotate(vec v, int n)
 	return v << n | v >> (32 - n);
 }
 
-#define QUARTER(a, b, c, d)                                                                        \
-	do {                                                                                       \
-		a += b;                                                                            \
-		d = rotate(d ^ a, 16);                                                             \
-		c += d;                                                                            \
-		b = rotate(b ^ c, 12);                                                             \
-		a += b;                                                                            \
-		d = rotate(d ^ a, 8);                                                              \
-		c += d;                                                                            \
-		b = rotate(b ^ c, 7);                                                              \
+#define QUARTER(a, b, c, d)            \
+	do {                           \
+		a += b;                \
+		d = rotate(d ^ a, 16); \
+		c += d;                \
+		b = rotate(b ^ c, 12); \
+		a += b;                \
+		d = rotate(d ^ a, 8);  \
+		c += d;                \
+		b = rotate(b ^ c, 7);  \
 	} while (0)
 
 /* Rows of four words of four blocks: transposes and stores. */
@@ -45,8 +45,8 @@ void chacha_wide(u32 state[16], u8 *out, size_t count)
 		vec x[16], in[16];
 
 		for (int i = 0; i < 16; i++)
-			in[i] = (vec){ state[i], state[i], state[i], state[i] };
-		in[12] += (vec){ 0, 1, 2, 3 };
+			in[i] = (vec){state[i], state[i], state[i], state[i]};
+		in[12] += (vec){0, 1, 2, 3};
 		for (int i = 0; i < 16; i++)
 			x[i] = in[i];
 		for (int i = 0; i < 10; i++) {

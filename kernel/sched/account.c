@@ -16,7 +16,7 @@
 #define LOAD_FIXED_1 2048u
 
 /* exp(-5 s / 1, 5, 15 min) with 11 fraction bits */
-static const u32 load_decay[3] = { 1884, 2014, 2037 };
+static const u32 load_decay[3] = {1884, 2014, 2037};
 static u64 load_average[3];
 static u64 load_next_ns;
 static struct spinlock load_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
@@ -99,7 +99,7 @@ unsigned int sched_nr_running(void)
 {
 	unsigned int cpu, n = 0;
 
-	for_each_cpu(cpu, cpumask_read(&sched_cpus))
+	for_each_cpu (cpu, cpumask_read(&sched_cpus))
 		n += READ_ONCE(rq_of(cpu)->nr_running);
 	return n;
 }
@@ -109,7 +109,7 @@ u64 sched_nr_switches(void)
 	unsigned int cpu;
 	u64 n = 0;
 
-	for_each_cpu(cpu, cpumask_read(&sched_cpus))
+	for_each_cpu (cpu, cpumask_read(&sched_cpus))
 		n += READ_ONCE(rq_of(cpu)->switches);
 	return n;
 }
@@ -119,7 +119,7 @@ static u64 load_active(void)
 	unsigned int cpu;
 	s64 n = sched_nr_running();
 
-	for_each_cpu(cpu, cpumask_read(&sched_cpus))
+	for_each_cpu (cpu, cpumask_read(&sched_cpus))
 		n += READ_ONCE(rq_of(cpu)->nr_uninterruptible);
 	return n > 0 ? (u64)n : 0;
 }
@@ -128,8 +128,7 @@ static void load_step(u64 active)
 {
 	for (unsigned int i = 0; i < 3; i++) {
 		u64 target = active * LOAD_FIXED_1;
-		u64 sum = load_average[i] * load_decay[i] +
-			  target * (LOAD_FIXED_1 - load_decay[i]);
+		u64 sum = load_average[i] * load_decay[i] + target * (LOAD_FIXED_1 - load_decay[i]);
 
 		if (target >= load_average[i])
 			sum += LOAD_FIXED_1 - 1;

@@ -138,8 +138,9 @@ static struct task *rq_pick(struct runqueue *rq, struct task *prev, u64 now)
 				fair_insert(rq, &prev->se);
 			return rt_pick(rq);
 		}
-		next = fair_pick(rq, prev->se.on_rq && prev != rq->idle && !se_is_rt(&prev->se) ?
-					     prev : NULL);
+		next = fair_pick(rq, prev->se.on_rq && prev != rq->idle && !se_is_rt(&prev->se)
+					     ? prev
+					     : NULL);
 		if (likely(next))
 			return next;
 		if (!sched_smp || !balance_pull(rq, now))
@@ -162,7 +163,7 @@ static noinline void rq_migrate_away(struct runqueue *rq)
 
 	rq->migrating = NULL;
 	spin_lock(&t->pi_lock);
-	if (!t->se.on_rq)	/* else somebody woke it meanwhile */
+	if (!t->se.on_rq) /* else somebody woke it meanwhile */
 		wake_queue(t, 0, false);
 	spin_unlock(&t->pi_lock);
 }
@@ -221,8 +222,8 @@ static inline bool sched_signal_wakes(struct task *t, unsigned int state)
 }
 
 /*
- * One pass, with preemption count 1 and interrupts off before and after.  @preempted: the state does not
- * matter, the task stays runnable.
+ * One pass, with preemption count 1 and interrupts off before and after.  @preempted: the state
+ * does not matter, the task stays runnable.
  */
 static void sched_switch(bool preempted)
 {
@@ -478,7 +479,8 @@ void sched_idle_loop(void)
 	preempt_disable();
 	for (;;) {
 		irqs_off();
-		/* A waker that chose us may have lost its task to another CPU: be eligible again. */
+		/* A waker that chose us may have lost its task to another CPU: be eligible again.
+		 */
 		if (!cpumask_test(&sched_idle_cpus, cpu_id()))
 			cpumask_set(&sched_idle_cpus, cpu_id());
 		while (!need_resched()) {
@@ -505,7 +507,7 @@ static void sleeper_expired(struct timer *timer)
 
 static void sched_block_until(u64 deadline_ns)
 {
-	struct sleeper s = { .task = current };
+	struct sleeper s = {.task = current};
 
 	timer_init(&s.timer, sleeper_expired);
 	timer_start(&s.timer, deadline_ns);
@@ -587,8 +589,8 @@ u64 sched_tick(u64 now_ns, bool from_user)
 	if (unlikely(rt_tick(rq, now_ns)))
 		need_resched_set();
 	if (rq->nr_running > 1) {
-		if (se_is_rt(&curr->se) ? rt_pick(rq) != curr :
-					  rt_may_run(rq) || fair_slice_over(rq, &curr->se))
+		if (se_is_rt(&curr->se) ? rt_pick(rq) != curr
+					: rt_may_run(rq) || fair_slice_over(rq, &curr->se))
 			need_resched_set();
 	}
 	rq_unlock(rq);

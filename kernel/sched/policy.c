@@ -1,13 +1,14 @@
 /*
  * Changing how and where a task is scheduled.
  *
- * A queued task is taken off its queue, changed and put back.  A running one is changed in place; if
- * it may not stay on its CPU, the next switch there moves it (rq->migrate_curr).
+ * A queued task is taken off its queue, changed and put back.  A running one is changed in place;
+ * if it may not stay on its CPU, the next switch there moves it (rq->migrate_curr).
  */
 #include <kernel/sched/sched_impl.h>
 
 /* The running task: in no tree, in its real-time list if it has one. */
-static void policy_change_running(struct runqueue *rq, struct task *t, const struct sched_entity *to)
+static void policy_change_running(struct runqueue *rq, struct task *t,
+				  const struct sched_entity *to)
 {
 	struct sched_entity *se = &t->se;
 	bool was_rt = se_is_rt(se);
@@ -28,7 +29,7 @@ static void policy_change_running(struct runqueue *rq, struct task *t, const str
 		rq->load += se->weight;
 		if (was_rt)
 			se->vruntime = rq->min_vruntime;
-		se->deadline = se->vruntime;	/* renewed at the next pick */
+		se->deadline = se->vruntime; /* renewed at the next pick */
 	}
 	rq_kick(rq);
 }
@@ -61,8 +62,8 @@ static void policy_change(struct runqueue *rq, struct task *t, const struct sche
 
 int sched_set_policy(struct task *t, int policy, int nice, int rt_priority)
 {
-	struct sched_entity to = { .policy = (u8)policy, .nice = (s8)nice,
-				   .rt_priority = (u8)rt_priority };
+	struct sched_entity to = {
+		.policy = (u8)policy, .nice = (s8)nice, .rt_priority = (u8)rt_priority};
 	struct runqueue *rq;
 	unsigned long flags;
 
@@ -130,8 +131,7 @@ int sched_set_affinity(struct task *t, const struct cpumask *mask)
 	}
 	spin_unlock_irqrestore(&t->pi_lock, flags);
 	/* The caller may rely on it: not before the task has left the CPU. */
-	while (wait && READ_ONCE(t->se.on_cpu) &&
-	       !cpumask_test(&possible, READ_ONCE(t->se.cpu)))
+	while (wait && READ_ONCE(t->se.on_cpu) && !cpumask_test(&possible, READ_ONCE(t->se.cpu)))
 		cpu_relax();
 	return 0;
 }

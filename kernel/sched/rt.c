@@ -6,7 +6,8 @@
  * it to the tail.
  *
  * A real-time task that never sleeps would shut out everything else, the shell that could kill it
- * too.  So these classes get 95 per cent of each second at most while other tasks wait, as on Linux.
+ * too.  So these classes get 95 per cent of each second at most while other tasks wait, as on
+ * Linux.
  */
 #include <kernel/sched/sched_impl.h>
 
@@ -39,8 +40,8 @@ void rt_dequeue(struct runqueue *rq, struct sched_entity *se)
 
 struct task *rt_pick(struct runqueue *rq)
 {
-	unsigned int i = rq->rt_bits[0] ? (unsigned int)__builtin_ctzll(rq->rt_bits[0]) :
-					  64 + (unsigned int)__builtin_ctzll(rq->rt_bits[1]);
+	unsigned int i = rq->rt_bits[0] ? (unsigned int)__builtin_ctzll(rq->rt_bits[0])
+					: 64 + (unsigned int)__builtin_ctzll(rq->rt_bits[1]);
 
 	return list_first_entry(&rq->rt[i], struct task, se.rt_link);
 }

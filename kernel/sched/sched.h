@@ -22,37 +22,37 @@ struct regs;
 #define TASK_UNINTERRUPTIBLE 2u
 #define TASK_STOPPED 4u
 #define TASK_TRACED 8u
-#define TASK_WAKEKILL 16u	/* fatal signals wake it */
-#define TASK_DEAD 32u		/* past its last schedule */
+#define TASK_WAKEKILL 16u /* fatal signals wake it */
+#define TASK_DEAD 32u	  /* past its last schedule */
 #define TASK_NEW 64u
 #define TASK_KILLABLE (TASK_UNINTERRUPTIBLE | TASK_WAKEKILL)
 #define TASK_NORMAL (TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE)
 
 /* Embedded in struct task; private to kernel/sched except where said. */
 struct sched_entity {
-	struct rb_node node;		/* in the run queue's tree */
+	struct rb_node node; /* in the run queue's tree */
 	struct list_head rt_link;
 	u64 vruntime, deadline, slice_ns, exec_start_ns;
 	u64 sum_exec_ns;		/* CPU time so far; read by getrusage, /proc */
 	u64 nvcsw, nivcsw;		/* voluntary and involuntary switches */
-	u64 wait_start_ns, wait_sum_ns;	/* run-queue delay, /proc/PID/schedstat */
+	u64 wait_start_ns, wait_sum_ns; /* run-queue delay, /proc/PID/schedstat */
 	u64 sleep_start_ns;		/* when it blocked */
 	u64 burst_ns;			/* average run between two blocks */
 	u64 burst_start_exec_ns;	/* sum_exec_ns at the last wake-up */
 	u64 inv_weight;			/* 2^42 / weight */
 	u32 weight;
-	u32 rt_slice_left_ns;		/* SCHED_RR */
-	s8 nice;			/* -20..19 */
-	u8 policy;			/* SCHED_NORMAL, ... */
+	u32 rt_slice_left_ns; /* SCHED_RR */
+	s8 nice;	      /* -20..19 */
+	u8 policy;	      /* SCHED_NORMAL, ... */
 	u8 rt_priority;
 	u8 on_rq, on_cpu;
-	u16 cpu;			/* current or last CPU; public, read only */
+	u16 cpu; /* current or last CPU; public, read only */
 	bool reset_on_fork;
 	struct cpumask allowed;
 };
 
-void sched_init(void);			/* boot CPU, before the first switch */
-void sched_init_cpu(unsigned int cpu);	/* on each secondary CPU: becomes its idle task */
+void sched_init(void);		       /* boot CPU, before the first switch */
+void sched_init_cpu(unsigned int cpu); /* on each secondary CPU: becomes its idle task */
 void sched_idle_loop(void) __attribute__((noreturn));
 
 /* Gives the CPU away if the state says so, or if a better task waits.  May not hold spinlocks. */
@@ -62,13 +62,14 @@ void sched_preempt(void);
 /* The same on return from an interrupt to kernel code: interrupts are off before and after. */
 void sched_preempt_irq(void);
 /*
- * Blocks in @state (already set by wait_prepare()) until woken, signalled (when the state allows) or
- * past @deadline_ns (CLOCK_MONOTONIC).  Returns 0 when woken, -ERESTARTSYS, -ETIME; state is RUNNING.
+ * Blocks in @state (already set by wait_prepare()) until woken, signalled (when the state allows)
+ * or past @deadline_ns (CLOCK_MONOTONIC).  Returns 0 when woken, -ERESTARTSYS, -ETIME; state is
+ * RUNNING.
  */
 int sched_block(unsigned int state, u64 deadline_ns) __must_check;
 /* Sleeps until the deadline without a queue; 0 when the time is over, -ERESTARTSYS. */
 int sched_sleep_until(u64 deadline_ns, unsigned int state) __must_check;
-void sched_set_state(unsigned int state);	/* with the barrier against a concurrent waker */
+void sched_set_state(unsigned int state); /* with the barrier against a concurrent waker */
 /* Makes @t runnable if its state is in @mask; returns whether it did.  Any context. */
 bool sched_wake(struct task *t, unsigned int mask);
 bool sched_wake_sync(struct task *t, unsigned int mask);
@@ -79,14 +80,15 @@ static inline void sched_cond_resched(void)
 	if (unlikely(need_resched()))
 		sched_preempt();
 }
-void sched_kick(struct task *t);		/* makes a running task pass through its exit work */
+void sched_kick(struct task *t); /* makes a running task pass through its exit work */
 
-void sched_fork(struct task *child);		/* inherits policy, starts as TASK_NEW */
-void sched_start(struct task *child);		/* first wake-up */
-void sched_exit(void) __attribute__((noreturn));	/* last switch of current; stack freed by the next */
+void sched_fork(struct task *child);  /* inherits policy, starts as TASK_NEW */
+void sched_start(struct task *child); /* first wake-up */
+void sched_exit(void)
+	__attribute__((noreturn)); /* last switch of current; stack freed by the next */
 int sched_set_policy(struct task *t, int policy, int nice, int rt_priority) __must_check;
 int sched_set_affinity(struct task *t, const struct cpumask *mask) __must_check;
-u64 sched_task_runtime_ns(struct task *t);	/* including the running slice */
+u64 sched_task_runtime_ns(struct task *t); /* including the running slice */
 /* CPU time split into user and system: the exact total, in the proportion that ticks found. */
 void sched_task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
 

@@ -30,41 +30,41 @@
 #define WEIGHT_IDLE 3u
 
 struct runqueue {
-	struct spinlock lock;		/* LK_RUNQUEUE: all below but where said */
-	u32 nr_running;			/* runnable, the running one included, the idle task not */
-	u32 nr_rt;			/* of these, real-time */
-	u32 cpu;			/* [I] */
-	bool kicked;			/* an IPI is on its way; cleared by the schedule it causes */
-	bool yielding;			/* current gives way even if it would be picked */
+	struct spinlock lock; /* LK_RUNQUEUE: all below but where said */
+	u32 nr_running;	      /* runnable, the running one included, the idle task not */
+	u32 nr_rt;	      /* of these, real-time */
+	u32 cpu;	      /* [I] */
+	bool kicked;	      /* an IPI is on its way; cleared by the schedule it causes */
+	bool yielding;	      /* current gives way even if it would be picked */
 	struct task *curr;
-	struct task *idle;		/* [I] */
-	struct task *migrate_curr;	/* must leave this CPU at the next switch */
-	struct task *migrating;		/* has left; queued elsewhere after the switch. This CPU only */
+	struct task *idle;	   /* [I] */
+	struct task *migrate_curr; /* must leave this CPU at the next switch */
+	struct task *migrating;	   /* has left; queued elsewhere after the switch. This CPU only */
 
-	struct rb_root tree;		/* queued fair tasks by virtual deadline, without curr */
-	u64 min_vruntime;		/* only grows */
-	u64 load;			/* weights of all runnable fair tasks */
+	struct rb_root tree; /* queued fair tasks by virtual deadline, without curr */
+	u64 min_vruntime;    /* only grows */
+	u64 load;	     /* weights of all runnable fair tasks */
 
-	u64 rt_bits[2];			/* which lists of rt are not empty */
-	struct list_head rt[RT_PRIO_COUNT];	/* runnable, curr included; index 99 - priority */
-	u64 rt_period_ns, rt_used_ns;	/* begin of the period, real-time run time in it */
-	bool rt_throttled;		/* used up: fair tasks go first until the period ends */
+	u64 rt_bits[2];			    /* which lists of rt are not empty */
+	struct list_head rt[RT_PRIO_COUNT]; /* runnable, curr included; index 99 - priority */
+	u64 rt_period_ns, rt_used_ns;	    /* begin of the period, real-time run time in it */
+	bool rt_throttled;		    /* used up: fair tasks go first until the period ends */
 
 	u64 switches;
-	s64 nr_uninterruptible;		/* may be negative here; the sum over CPUs counts */
-	u32 ticks;			/* for the periodic balance */
+	s64 nr_uninterruptible; /* may be negative here; the sum over CPUs counts */
+	u32 ticks;		/* for the periodic balance */
 
 	/* accounting; this CPU only, read without lock by /proc */
-	u64 account_ns;			/* time is accounted up to here */
+	u64 account_ns; /* time is accounted up to here */
 	struct sched_cpu_times times;
 };
 
 DECLARE_PERCPU(struct runqueue, runqueue);
 
-extern struct cpumask sched_cpus;	/* atomic: CPUs whose run queue works */
-extern struct cpumask sched_idle_cpus;	/* atomic, a hint */
-extern struct cpumask sched_busy_cpus;	/* atomic, a hint: more than one runnable task */
-extern bool sched_smp;			/* more than one CPU */
+extern struct cpumask sched_cpus;      /* atomic: CPUs whose run queue works */
+extern struct cpumask sched_idle_cpus; /* atomic, a hint */
+extern struct cpumask sched_busy_cpus; /* atomic, a hint: more than one runnable task */
+extern bool sched_smp;		       /* more than one CPU */
 
 static inline struct runqueue *rq_of(unsigned int cpu)
 {
@@ -107,8 +107,8 @@ struct runqueue *rq_lock_task(struct task *t);
 /* core.c: all with the queue locked, interrupts off. */
 void rq_enqueue(struct runqueue *rq, struct task *t, u64 now);
 /*
- * Takes @t, queued and not running, off to be queued again at once. on_rq stays set: a waker that saw it
- * clear would queue the task as well.
+ * Takes @t, queued and not running, off to be queued again at once. on_rq stays set: a waker that
+ * saw it clear would queue the task as well.
  */
 void rq_dequeue(struct runqueue *rq, struct task *t, u64 now);
 void rq_update_curr(struct runqueue *rq, u64 now);

@@ -8,9 +8,9 @@
 #include <linux/sched/types.h>
 
 #define ATTR_SIZE_VER0 48u
-#define ATTR_FLAGS_ALL                                                                             \
-	(SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN |                   \
-	 SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS | SCHED_FLAG_UTIL_CLAMP_MIN |             \
+#define ATTR_FLAGS_ALL                                                                 \
+	(SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN |       \
+	 SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS | SCHED_FLAG_UTIL_CLAMP_MIN | \
 	 SCHED_FLAG_UTIL_CLAMP_MAX)
 
 /* The value of sched_get_priority_max for a policy; -EINVAL: there is no such policy. */
@@ -192,19 +192,20 @@ static int sched_copy_attr(struct sched_attr *attr, const struct sched_attr __us
 		err = -E2BIG;
 	} else {
 		err = copy_struct_from_user(attr, sizeof(*attr), uattr, size);
-		if (!err && (attr->sched_flags &
-			     (SCHED_FLAG_UTIL_CLAMP_MIN | SCHED_FLAG_UTIL_CLAMP_MAX)) &&
+		if (!err &&
+		    (attr->sched_flags & (SCHED_FLAG_UTIL_CLAMP_MIN | SCHED_FLAG_UTIL_CLAMP_MAX)) &&
 		    size < sizeof(*attr))
 			return -EINVAL;
 	}
-	if (err == -E2BIG && put_user((u32)sizeof(*attr), (u32 __user *)(unsigned long)&uattr->size))
+	if (err == -E2BIG &&
+	    put_user((u32)sizeof(*attr), (u32 __user *)(unsigned long)&uattr->size))
 		return -EFAULT;
 	return err;
 }
 
 long sys_sched_setattr(int pid, const struct sched_attr __user *uattr, unsigned int flags)
 {
-	struct sched_attr attr = { 0 };
+	struct sched_attr attr = {0};
 	struct task *t;
 	int err, policy, nice;
 
@@ -239,7 +240,7 @@ long sys_sched_setattr(int pid, const struct sched_attr __user *uattr, unsigned 
 long sys_sched_getattr(int pid, struct sched_attr __user *uattr, unsigned int usize,
 		       unsigned int flags)
 {
-	struct sched_attr attr = { 0 };
+	struct sched_attr attr = {0};
 	struct task *t;
 	int err;
 
@@ -267,7 +268,9 @@ long sys_sched_rr_get_interval(int pid, struct __kernel_timespec __user *interva
 
 	if (err)
 		return err;
-	ns = t->se.policy == SCHED_RR ? RT_SLICE_NS : t->se.policy == SCHED_FIFO ? 0 : FAIR_SLICE_NS;
+	ns = t->se.policy == SCHED_RR	  ? RT_SLICE_NS
+	     : t->se.policy == SCHED_FIFO ? 0
+					  : FAIR_SLICE_NS;
 	task_put(t);
 	return timespec_to_user(ns, interval);
 }
@@ -288,7 +291,7 @@ long sys_sched_setaffinity(int pid, unsigned int len, const unsigned long __user
 	if (!capable(CAP_SYS_NICE) && !sched_same_user(t))
 		err = -EPERM;
 	else if (t->flags & TF_KTHREAD && t->se.allowed.bits != CPUMASK_ALL.bits)
-		err = -EINVAL;	/* bound to its CPU */
+		err = -EINVAL; /* bound to its CPU */
 	else
 		err = sched_set_affinity(t, &mask);
 	task_put(t);
@@ -315,7 +318,7 @@ long sys_sched_getaffinity(int pid, unsigned int len, unsigned long __user *umas
 
 long sys_getcpu(unsigned int __user *cpu, unsigned int __user *node, unsigned long cache)
 {
-	(void)cache;	/* unused since Linux 2.6.24 */
+	(void)cache; /* unused since Linux 2.6.24 */
 	if (cpu && put_user(cpu_id(), cpu))
 		return -EFAULT;
 	if (node && put_user(0u, node))

@@ -1,9 +1,9 @@
 /*
  * Text files made by the kernel.
  *
- * Each open file has a buffer with elements number [first, next) in it.  A read at the position where the last one
- * ended goes on from the buffer; any other position starts again from element 0 and skips.  An element that does not
- * fit is shown again in a buffer twice the size.
+ * Each open file has a buffer with elements number [first, next) in it.  A read at the position
+ * where the last one ended goes on from the buffer; any other position starts again from element 0
+ * and skips.  An element that does not fit is shown again in a buffer twice the size.
  */
 #include <kernel/seq/seq.h>
 
@@ -20,14 +20,14 @@
 #define SEQ_MAX_SIZE (64u << 20)
 
 struct seq_file {
-	struct seq seq;			/* first: seq_private() and show() see this */
-	struct mutex lock;		/* LK_SEQ */
-	const struct seq_ops *ops;	/* NULL: single */
+	struct seq seq;		   /* first: seq_private() and show() see this */
+	struct mutex lock;	   /* LK_SEQ */
+	const struct seq_ops *ops; /* NULL: single */
 	int (*show)(struct seq *s, void *v);
-	u64 index;			/* next element */
-	loff_t pos;			/* file position of buffer[from] */
-	size_t from;			/* first byte not yet read */
-	bool done;			/* no element is left */
+	u64 index;   /* next element */
+	loff_t pos;  /* file position of buffer[from] */
+	size_t from; /* first byte not yet read */
+	bool done;   /* no element is left */
 };
 
 void seq_write(struct seq *s, const void *data, size_t len)
@@ -74,8 +74,8 @@ void seq_escape(struct seq *s, const char *str, const char *esc)
 {
 	for (; *str; str++) {
 		u8 c = (u8)*str;
-		char octal[4] = { '\\', (char)('0' + (c >> 6)), (char)('0' + (c >> 3 & 7)),
-				  (char)('0' + (c & 7)) };
+		char octal[4] = {'\\', (char)('0' + (c >> 6)), (char)('0' + (c >> 3 & 7)),
+				 (char)('0' + (c & 7))};
 
 		if (strchr(esc, *str))
 			seq_write(s, octal, 4);
@@ -210,7 +210,7 @@ static int fill_list(struct seq_file *sf)
 			if (err < 0)
 				break;
 			if (err > 0)
-				s->count = before;	/* an element that does not want to be seen */
+				s->count = before; /* an element that does not want to be seen */
 			if (s->overflow) {
 				s->count = before;
 				full = true;

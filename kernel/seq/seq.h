@@ -1,8 +1,8 @@
 /*
  * Text files made by the kernel: /proc and /sys.
  *
- * A show function prints everything into a growing buffer; reads hand out slices.  For long lists, an iterator prints
- * one element at a time so that the buffer stays small.
+ * A show function prints everything into a growing buffer; reads hand out slices.  For long lists,
+ * an iterator prints one element at a time so that the buffer stays small.
  */
 #pragma once
 
@@ -13,8 +13,8 @@ struct file;
 
 struct seq {
 	char *buf;
-	size_t size, count;		/* allocated, used */
-	bool overflow;			/* buffer too small: the element is shown again in a larger one */
+	size_t size, count; /* allocated, used */
+	bool overflow;	    /* buffer too small: the element is shown again in a larger one */
 	void *private_data;
 };
 
@@ -29,7 +29,7 @@ void seq_put_u64(struct seq *s, const char *prefix, u64 v);
 void seq_put_s64(struct seq *s, const char *prefix, s64 v);
 
 struct seq_ops {
-	void *(*start)(struct seq *s, u64 pos);		/* element number pos, or NULL */
+	void *(*start)(struct seq *s, u64 pos); /* element number pos, or NULL */
 	void *(*next)(struct seq *s, void *v, u64 pos);
 	void (*stop)(struct seq *s, void *v);
 	int (*show)(struct seq *s, void *v);

@@ -9,8 +9,8 @@
 #include <kernel/time/time.h>
 #include <kernel/uaccess/uaccess.h>
 
-#define SA_KNOWN                                                                                 \
-	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER |       \
+#define SA_KNOWN                                                                           \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | \
 	 SA_RESETHAND | SA_EXPOSE_TAGBITS | SA_RESTORER)
 
 static_assert(sizeof(struct ksigaction) == sizeof(struct sigaction), "the ABI's structure");
@@ -24,7 +24,7 @@ static void drop_ignored(struct task *t, int sig, const struct ksigaction *a)
 	    !(a->handler == HANDLER_DFL && sig_in(sig, SIGMASK_IGNORE_DFL)))
 		return;
 	sigpending_remove(&t->process->pending, SIGMASK(sig));
-	list_for_each_entry(m, &t->process->threads, thread_link)
+	list_for_each_entry (m, &t->process->threads, thread_link)
 		sigpending_remove(&m->pending, SIGMASK(sig));
 }
 
@@ -70,9 +70,8 @@ int signal_may_send(struct task *t, int sig)
 	if (me->euid != c->suid && me->euid != c->uid && me->uid != c->suid && me->uid != c->uid &&
 	    !cred_capable(me, CAP_KILL)) {
 		/* SIGCONT also within a session. */
-		if (sig != SIGCONT ||
-		    rcu_dereference(t->process->session) !=
-			    rcu_dereference(current->process->session))
+		if (sig != SIGCONT || rcu_dereference(t->process->session) !=
+					      rcu_dereference(current->process->session))
 			err = -EPERM;
 	}
 	rcu_read_unlock();
@@ -104,7 +103,8 @@ static int kill_pgrp(struct pid *pgrp, int sig, const struct siginfo *info)
 	int err = -ESRCH;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(p, &pgrp->members[PID_PGRP], pgrp_link) {
+	list_for_each_entry_rcu(p, &pgrp->members[PID_PGRP], pgrp_link)
+	{
 		int e = kill_one(p, sig, info);
 
 		done |= !e;
@@ -121,7 +121,8 @@ static int kill_all(int sig, const struct siginfo *info)
 	struct task *leader;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(leader, &tasklist, all_link) {
+	list_for_each_entry_rcu(leader, &tasklist, all_link)
+	{
 		struct process *p = leader->process;
 
 		if (p->pid->nr <= 1 || p == current->process || (leader->flags & TF_KTHREAD))
@@ -209,7 +210,8 @@ long sys_tgkill(int tgid, int tid, int sig)
 	return send_thread(tgid, tid, sig, &info);
 }
 
-static int info_from_user(struct siginfo *info, const struct siginfo __user *uinfo, int sig, int pid)
+static int info_from_user(struct siginfo *info, const struct siginfo __user *uinfo, int sig,
+			  int pid)
 {
 	if (copy_from_user(info, uinfo, sizeof(*info)))
 		return -EFAULT;

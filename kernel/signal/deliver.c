@@ -1,9 +1,9 @@
 /*
  * Delivery: on the way to user mode with WORK_SIGNAL.
  *
- * Takes signals until one has a handler (a frame is built and the program continues there), one ends
- * or stops the process, or none is left.  An interrupted system call is then restarted or answers
- * EINTR, as signal(7) says.
+ * Takes signals until one has a handler (a frame is built and the program continues there), one
+ * ends or stops the process, or none is left.  An interrupted system call is then restarted or
+ * answers EINTR, as signal(7) says.
  */
 #include <kernel/signal/signal_impl.h>
 
@@ -57,8 +57,8 @@ static void die_of(struct task *t, int sig)
 }
 
 /*
- * The next signal with a handler: its number, *info and *act filled; 0 when there is none.  Called and
- * left without the lock.  Does not return when the process ends.
+ * The next signal with a handler: its number, *info and *act filled; 0 when there is none.  Called
+ * and left without the lock.  Does not return when the process ends.
  */
 static int next_handled(struct task *t, struct siginfo *info, struct ksigaction *act)
 {
@@ -162,7 +162,8 @@ static void handle(struct task *t, struct regs *regs, int sig, const struct sigi
 	restart_with_handler(regs, act);
 	rseq_signal(regs);
 	if (arch_signal_setup_frame(regs, &s)) {
-		/* No room on the stack.  If it was SIGSEGV's own handler, the default must end it. */
+		/* No room on the stack.  If it was SIGSEGV's own handler, the default must end it.
+		 */
 		signal_force_fatal_if(SIGSEGV, sig == SIGSEGV);
 		return;
 	}
@@ -280,7 +281,7 @@ long sys_rt_sigreturn(void)
 long sys_restart_syscall(void)
 {
 	struct task *t = current;
-	long (*fn)(struct task *t) = t->restart.fn;
+	long (*fn)(struct task * t) = t->restart.fn;
 
 	return fn ? fn(t) : -EINTR;
 }

@@ -2,8 +2,8 @@
  * Sending: what a signal does before anybody handles it.
  *
  * The order of POSIX: stop and continue signals cancel one another; an ignored signal vanishes; the
- * rest is queued, and a thread that does not block it is woken.  A signal that ends the process does
- * so here already, by a SIGKILL for every thread.
+ * rest is queued, and a thread that does not block it is woken.  A signal that ends the process
+ * does so here already, by a SIGKILL for every thread.
  */
 #include <kernel/signal/signal_impl.h>
 
@@ -31,7 +31,7 @@ unsigned int signal_kill_others(void)
 	unsigned int n = 0;
 
 	p->stop_count = 0;
-	list_for_each_entry(t, &p->threads, thread_link) {
+	list_for_each_entry (t, &p->threads, thread_link) {
 		stop_cancel(t);
 		if (t == current)
 			continue;
@@ -71,7 +71,7 @@ static void continue_process(struct task *t)
 	u32 tell = 0;
 
 	sigpending_remove(&p->pending, SIGMASK_STOP);
-	list_for_each_entry(m, &p->threads, thread_link) {
+	list_for_each_entry (m, &p->threads, thread_link) {
 		sigpending_remove(&m->pending, SIGMASK_STOP);
 		stop_cancel(m);
 		sched_wake(m, TASK_STOPPED);
@@ -98,7 +98,7 @@ static bool prepare(struct task *t, int sig, bool force)
 		return false;
 	if (sig_in(sig, SIGMASK_STOP)) {
 		sigpending_remove(&p->pending, SIGMASK(SIGCONT));
-		list_for_each_entry(m, &p->threads, thread_link)
+		list_for_each_entry (m, &p->threads, thread_link)
 			sigpending_remove(&m->pending, SIGMASK(SIGCONT));
 	} else if (sig == SIGCONT) {
 		continue_process(t);
@@ -119,7 +119,8 @@ static bool wants_signal(struct task *t, int sig)
 
 static bool is_fatal(struct task *t, int sig)
 {
-	return !sig_in(sig, SIGMASK_IGNORE_DFL | SIGMASK_STOP) && sig_handler(t, sig) == HANDLER_DFL &&
+	return !sig_in(sig, SIGMASK_IGNORE_DFL | SIGMASK_STOP) &&
+	       sig_handler(t, sig) == HANDLER_DFL &&
 	       !(t->process->group_flags & PROC_UNKILLABLE && sig != SIGKILL);
 }
 
@@ -131,7 +132,7 @@ static struct task *choose_thread(struct task *t, bool group, int sig)
 		return t;
 	if (!group)
 		return NULL;
-	list_for_each_entry(m, &t->process->threads, thread_link) {
+	list_for_each_entry (m, &t->process->threads, thread_link) {
 		if (m != t && wants_signal(m, sig))
 			return m;
 	}
@@ -145,7 +146,7 @@ static void kill_process(struct process *p, int sig)
 	p->group_flags = (p->group_flags & PROC_UNKILLABLE) | PROC_GROUP_EXIT;
 	p->group_exit_code = sig;
 	p->stop_count = 0;
-	list_for_each_entry(m, &p->threads, thread_link) {
+	list_for_each_entry (m, &p->threads, thread_link) {
 		stop_cancel(m);
 		m->pending.mask |= SIGMASK(SIGKILL);
 		signal_wake_task(m, true);
@@ -158,7 +159,7 @@ static void complete(struct task *t, bool group, int sig)
 	struct task *who = choose_thread(t, group, sig);
 
 	if (!who)
-		return;		/* whoever unblocks it will see it */
+		return; /* whoever unblocks it will see it */
 	if (is_fatal(who, sig) && !sig_in(sig, who->wanted)) {
 		kill_process(p, sig);
 		return;
@@ -206,7 +207,7 @@ int signal_send_locked(struct task *t, bool group, int sig, const struct siginfo
 
 static bool from_ancestor(const struct siginfo *info)
 {
-	return !info;	/* the kernel itself */
+	return !info; /* the kernel itself */
 }
 
 int signal_send_task(struct task *t, int sig, const struct siginfo *info)
@@ -240,7 +241,7 @@ int signal_send_process(struct process *p, int sig, const struct siginfo *info)
 
 int signal_send_pgrp(struct pid *pgrp, int sig, bool from_kernel)
 {
-	struct siginfo info = { .si_signo = sig, .si_code = SI_USER };
+	struct siginfo info = {.si_signo = sig, .si_code = SI_USER};
 	struct process *p;
 	int err = -ESRCH;
 
@@ -249,7 +250,8 @@ int signal_send_pgrp(struct pid *pgrp, int sig, bool from_kernel)
 		info.si_uid = current->cred->uid;
 	}
 	rcu_read_lock();
-	list_for_each_entry_rcu(p, &pgrp->members[PID_PGRP], pgrp_link) {
+	list_for_each_entry_rcu(p, &pgrp->members[PID_PGRP], pgrp_link)
+	{
 		int e = signal_send_process(p, sig, from_kernel ? NULL : &info);
 
 		if (err)
@@ -267,7 +269,7 @@ void signal_retarget(struct task *t, sigmask mask)
 
 	if (!rest)
 		return;
-	list_for_each_entry(m, &p->threads, thread_link) {
+	list_for_each_entry (m, &p->threads, thread_link) {
 		if (m == t || (m->flags & TF_EXITING) || !(rest & ~m->blocked))
 			continue;
 		rest &= m->blocked;

@@ -2,8 +2,8 @@
  * Signals: queues and handler tables.
  *
  * A process's handlers, its own pending set, those of its threads and its stop state are under one
- * lock, sighand->lock.  A table lives in type-safe memory: a sender that found a task under RCU locks
- * the table it saw and then looks whether the task still has it.
+ * lock, sighand->lock.  A table lives in type-safe memory: a sender that found a task under RCU
+ * locks the table it saw and then looks whether the task still has it.
  */
 #include <kernel/signal/signal_impl.h>
 
@@ -27,7 +27,7 @@ void signal_system_init(void)
 {
 	if (slab_cache_create("sighand", sizeof(struct sighand), __alignof__(struct sighand),
 			      SLAB_TYPESAFE_RCU, sighand_ctor, &sighand_cache))
-		BUG();	/* boot: nothing runs without it */
+		BUG(); /* boot: nothing runs without it */
 	sigqueue_cache = SLAB_CACHE_BOOT(sigqueue, 0);
 }
 
@@ -170,7 +170,7 @@ void sigpending_remove(struct sigpending *p, sigmask mask)
 	if (!(p->mask & mask))
 		return;
 	p->mask &= ~mask;
-	list_for_each_entry_safe(q, n, &p->queue, link) {
+	list_for_each_entry_safe (q, n, &p->queue, link) {
 		if (sig_in(q->info.si_signo, mask)) {
 			list_del(&q->link);
 			sigqueue_free(q);
@@ -196,7 +196,7 @@ static void collect(struct sigpending *p, int sig, struct siginfo *info)
 	struct sigqueue *q, *first = NULL;
 	bool more = false;
 
-	list_for_each_entry(q, &p->queue, link) {
+	list_for_each_entry (q, &p->queue, link) {
 		if (q->info.si_signo != sig)
 			continue;
 		if (first) {
@@ -279,7 +279,8 @@ static bool has_work(const struct task *t)
 {
 	const struct process *p = t->process;
 
-	return ((t->pending.mask | p->pending.mask) & ~t->blocked) || (t->stop_state & STOP_PENDING) ||
+	return ((t->pending.mask | p->pending.mask) & ~t->blocked) ||
+	       (t->stop_state & STOP_PENDING) ||
 	       (p->group_flags & (PROC_TELL_STOPPED | PROC_TELL_CONTINUED));
 }
 

@@ -16,24 +16,24 @@ struct regs;
 struct file;
 
 #define SIGNAL_COUNT 64
-typedef u64 sigmask;			/* bit n-1: signal n */
-#define SIGMASK(sig) (1ull << ((sig) - 1))
+typedef u64 sigmask; /* bit n-1: signal n */
+#define SIGMASK(sig) (1ull << ((sig)-1))
 #define SIGMASK_STOP (SIGMASK(SIGSTOP) | SIGMASK(SIGTSTP) | SIGMASK(SIGTTIN) | SIGMASK(SIGTTOU))
 #define SIGMASK_UNBLOCKABLE (SIGMASK(SIGKILL) | SIGMASK(SIGSTOP))
 
-struct ksigaction {			/* the kernel ABI's struct sigaction */
+struct ksigaction { /* the kernel ABI's struct sigaction */
 	u64 handler, flags, restorer, mask;
 };
 
 struct sighand {
-	u32 refs;			/* atomic; shared by CLONE_SIGHAND */
-	struct spinlock lock;		/* LK_SIGHAND: also both pending sets and the stop state */
+	u32 refs;	      /* atomic; shared by CLONE_SIGHAND */
+	struct spinlock lock; /* LK_SIGHAND: also both pending sets and the stop state */
 	struct ksigaction action[SIGNAL_COUNT];
 };
 
 struct sigpending {
 	sigmask mask;
-	struct list_head queue;		/* struct sigqueue */
+	struct list_head queue; /* struct sigqueue */
 };
 
 void signal_system_init(void);
@@ -57,8 +57,8 @@ static inline bool signal_pending_mask(sigmask pending, sigmask blocked)
 {
 	return (pending & ~blocked) != 0;
 }
-bool signal_pending(struct task *t);		/* one that is not blocked, or a stop, or group exit */
-bool signal_fatal_pending(struct task *t);	/* SIGKILL */
+bool signal_pending(struct task *t);	   /* one that is not blocked, or a stop, or group exit */
+bool signal_fatal_pending(struct task *t); /* SIGKILL */
 /* On the way to user space: delivers, stops, restarts the system call, or does not return. */
 void signal_deliver(struct regs *regs);
 /* sigsuspend, ppoll, pselect, epoll_pwait: mask for the time of the call. */
@@ -70,7 +70,7 @@ int sighand_copy(struct task *child, u64 clone_flags) __must_check;
 void sighand_put(struct sighand *s);
 /* exec: handlers shared with another process become own ones. */
 int sighand_unshare(void) __must_check;
-void signal_exec(void);				/* handlers back to default, altstack off */
+void signal_exec(void); /* handlers back to default, altstack off */
 void signal_flush_queue(struct sigpending *p);
 /*
  * Locks the handlers of @t with interrupts off; false once it is gone.  Protects @t->pending,
@@ -80,7 +80,8 @@ bool sighand_lock(struct task *t, unsigned long *irq_flags) __must_check;
 void sighand_unlock(struct task *t, unsigned long irq_flags);
 /* Under the lock: sets or clears WORK_SIGNAL of current. */
 void signal_recalc(void);
-/* Under the lock: makes @t look at its signals; @kill also ends uninterruptible (killable) waits and stops. */
+/* Under the lock: makes @t look at its signals; @kill also ends uninterruptible (killable) waits
+ * and stops. */
 void signal_wake_task(struct task *t, bool kill);
 /* Makes all other threads of current's process die.  Under the lock; returns how many there are. */
 unsigned int signal_kill_others(void);
@@ -93,8 +94,8 @@ void signal_notify_parent(struct process *p, int why);
 /* signalfd: takes a pending signal of current within @mask; 0 when none, else its number. */
 int signal_dequeue(sigmask mask, struct siginfo *info);
 /*
- * kernel/timers: called under LK_SIGHAND when a POSIX timer's signal is taken from the queue; returns the
- * overrun count.
+ * kernel/timers: called under LK_SIGHAND when a POSIX timer's signal is taken from the queue;
+ * returns the overrun count.
  */
 void signal_set_timer_hook(int (*hook)(struct process *p, int timer_id));
 /* Poll support for signalfd: woken whenever a signal arrives for the process. */

@@ -5,16 +5,16 @@
 #include <kernel/task/task.h>
 
 struct sigqueue {
-	struct list_head link;		/* sigpending->queue; LK_SIGHAND */
-	struct cred_user *user;		/* +1, counted in sigpending */
+	struct list_head link;	/* sigpending->queue; LK_SIGHAND */
+	struct cred_user *user; /* +1, counted in sigpending */
 	struct siginfo info;
 };
 
 #define SIGMASK_KERNEL_ONLY (SIGMASK(SIGKILL) | SIGMASK(SIGSTOP))
-#define SIGMASK_IGNORE_DFL                                                                       \
+#define SIGMASK_IGNORE_DFL \
 	(SIGMASK(SIGCONT) | SIGMASK(SIGCHLD) | SIGMASK(SIGWINCH) | SIGMASK(SIGURG))
-#define SIGMASK_SYNC                                                                             \
-	(SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) |               \
+#define SIGMASK_SYNC                                                               \
+	(SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | \
 	 SIGMASK(SIGFPE) | SIGMASK(SIGSYS))
 
 /* The parent is to be told by the next thread on its way to user mode: process->group_flags. */
@@ -51,9 +51,10 @@ int signal_send_locked(struct task *t, bool group, int sig, const struct siginfo
 void signal_retarget(struct task *t, sigmask mask);
 
 /* stop.c; under LK_SIGHAND */
-void stop_cancel(struct task *t);		/* forgets a pending stop */
-bool stop_participate(struct task *t);		/* true: the last one, now the process is stopped */
-/* Stops current for @sig (0: a stop that another thread began). Drops the lock; false: nothing to do. */
+void stop_cancel(struct task *t);      /* forgets a pending stop */
+bool stop_participate(struct task *t); /* true: the last one, now the process is stopped */
+/* Stops current for @sig (0: a stop that another thread began). Drops the lock; false: nothing to
+ * do. */
 bool stop_do(int sig);
 
 /* mask.c */

@@ -5,7 +5,7 @@
 
 KTEST(signal, empty_set_gives_nothing)
 {
-	struct sigpending p = { 0 };
+	struct sigpending p = {0};
 	struct siginfo info;
 
 	list_init(&p.queue);
@@ -14,7 +14,7 @@ KTEST(signal, empty_set_gives_nothing)
 
 KTEST(signal, faults_come_first)
 {
-	struct sigpending p = { .mask = SIGMASK(SIGHUP) | SIGMASK(SIGSEGV) | SIGMASK(SIGTERM) };
+	struct sigpending p = {.mask = SIGMASK(SIGHUP) | SIGMASK(SIGSEGV) | SIGMASK(SIGTERM)};
 	struct siginfo info;
 
 	list_init(&p.queue);

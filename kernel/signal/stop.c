@@ -2,8 +2,8 @@
  * Job-control stops.
  *
  * The thread that takes a stop signal marks all threads; each stops on its way to user mode and is
- * counted down; the last one makes the process stopped and tells the parent.  SIGCONT (send.c) cancels
- * all of it under the same lock.
+ * counted down; the last one makes the process stopped and tells the parent.  SIGCONT (send.c)
+ * cancels all of it under the same lock.
  */
 #include <kernel/signal/signal_impl.h>
 
@@ -46,7 +46,7 @@ static void begin(struct process *p, int sig)
 	p->stop_count = 0;
 	if (mark(current, sig))
 		p->stop_count++;
-	list_for_each_entry(t, &p->threads, thread_link) {
+	list_for_each_entry (t, &p->threads, thread_link) {
 		if (t == current || (READ_ONCE(t->state) & TASK_STOPPED))
 			continue;
 		if (mark(t, sig)) {
@@ -63,8 +63,8 @@ bool stop_do(int sig)
 
 	if (!(t->stop_state & STOP_PENDING)) {
 		/* A SIGCONT or the end may have come while the lock was dropped. */
-		if (!sig || !(t->stop_state & STOP_DEQUEUED) || (p->group_flags & PROC_GROUP_EXIT) ||
-		    p->group_exec)
+		if (!sig || !(t->stop_state & STOP_DEQUEUED) ||
+		    (p->group_flags & PROC_GROUP_EXIT) || p->group_exec)
 			return false;
 		begin(p, sig);
 		if (!(t->stop_state & STOP_PENDING))

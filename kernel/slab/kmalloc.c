@@ -17,18 +17,17 @@ static const struct {
 	u16 size;
 	const char *name;
 } classes[] = {
-	{ 8, "kmalloc-8" },	  { 16, "kmalloc-16" },	    { 32, "kmalloc-32" },
-	{ 64, "kmalloc-64" },	  { 96, "kmalloc-96" },	    { 128, "kmalloc-128" },
-	{ 192, "kmalloc-192" },	  { 256, "kmalloc-256" },   { 384, "kmalloc-384" },
-	{ 512, "kmalloc-512" },	  { 1024, "kmalloc-1k" },   { 2048, "kmalloc-2k" },
-	{ 4096, "kmalloc-4k" },	  { 8192, "kmalloc-8k" },
+	{8, "kmalloc-8"},     {16, "kmalloc-16"},   {32, "kmalloc-32"},	  {64, "kmalloc-64"},
+	{96, "kmalloc-96"},   {128, "kmalloc-128"}, {192, "kmalloc-192"}, {256, "kmalloc-256"},
+	{384, "kmalloc-384"}, {512, "kmalloc-512"}, {1024, "kmalloc-1k"}, {2048, "kmalloc-2k"},
+	{4096, "kmalloc-4k"}, {8192, "kmalloc-8k"},
 };
 
 #define CLASSES ARRAY_SIZE(classes)
 #define SMALL_MAX 512u
 
 static struct slab_cache kmalloc_caches[CLASSES];
-static u8 small_class[SMALL_MAX / 8 + 1];	/* [I] by (size + 7) / 8 */
+static u8 small_class[SMALL_MAX / 8 + 1]; /* [I] by (size + 7) / 8 */
 
 void slab_init(void)
 {
@@ -50,7 +49,7 @@ static struct slab_cache *class_for(size_t size)
 {
 	if (likely(size <= SMALL_MAX))
 		return &kmalloc_caches[small_class[(size + 7) / 8]];
-	unsigned int shift = 64 - (unsigned int)__builtin_clzl(size - 1);	/* 10 for 513..1024 */
+	unsigned int shift = 64 - (unsigned int)__builtin_clzl(size - 1); /* 10 for 513..1024 */
 
 	return &kmalloc_caches[CLASSES - 4 + (shift - 10)];
 }

@@ -30,14 +30,14 @@ static int visit(const struct slab_info *i, void *ctx)
 
 void slab_report_begin(void)
 {
-	struct walk w = { 0 };
+	struct walk w = {0};
 
 	(void)slab_for_each(visit, &w);
 }
 
 void slab_report_leaks(void)
 {
-	struct walk w = { .print = true };
+	struct walk w = {.print = true};
 
 	(void)slab_for_each(visit, &w);
 }

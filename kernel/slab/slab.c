@@ -4,8 +4,8 @@
  * A slab is a block of frames cut into objects; a bitmap in its descriptor says which are free.
  * In front of the slabs each CPU has a magazine, a small stack of free objects that is used with
  * interrupts off, so that alloc and free are a dozen instructions; half a magazine moves at a time
- * between it and the slabs under the cache's lock.  Small objects have the descriptor in the slab itself;
- * large ones have it apart, so that powers of two waste nothing.
+ * between it and the slabs under the cache's lock.  Small objects have the descriptor in the slab
+ * itself; large ones have it apart, so that powers of two waste nothing.
  *
  * The frame descriptor's owner is the slab, which is how slab_free() and kfree() find it.
  */
@@ -20,10 +20,10 @@
 #include <kernel/panic/panic.h>
 #include <asm/cpumask.h>
 
-#define EMPTY_KEPT 2u		/* slabs without objects that a cache keeps */
-#define INSIDE_MAX 512u		/* largest object with the descriptor in the slab */
+#define EMPTY_KEPT 2u	/* slabs without objects that a cache keeps */
+#define INSIDE_MAX 512u /* largest object with the descriptor in the slab */
 #define SLAB_ORDER_MAX 3u
-#define GFP_NO_MAGAZINE 0x80000000u	/* the allocation is for a magazine: do not make another */
+#define GFP_NO_MAGAZINE 0x80000000u /* the allocation is for a magazine: do not make another */
 
 static struct spinlock list_lock = SPINLOCK_INIT(LK_SLAB);
 static struct slab_cache *caches, **caches_end = &caches;
@@ -81,7 +81,10 @@ int slab_cache_setup(struct slab_cache *c, const char *name, size_t size, size_t
 	c->recip = (u32)(((1ull << 32) + c->stride - 1) / c->stride);
 	c->flags = flags;
 	c->ctor = ctor;
-	c->magazine_cap = c->stride <= 256 ? 62 : c->stride <= 1024 ? 30 : c->stride <= 2048 ? 14 : 6;
+	c->magazine_cap = c->stride <= 256    ? 62
+			  : c->stride <= 1024 ? 30
+			  : c->stride <= 2048 ? 14
+					      : 6;
 	spin_init(&c->lock, LK_SLAB);
 	list_init(&c->partial);
 	choose_layout(c, align);
@@ -94,8 +97,8 @@ int slab_cache_setup(struct slab_cache *c, const char *name, size_t size, size_t
 	return 0;
 }
 
-int slab_cache_create(const char *name, size_t size, size_t align, u32 flags, void (*ctor)(void *obj),
-		      struct slab_cache **out)
+int slab_cache_create(const char *name, size_t size, size_t align, u32 flags,
+		      void (*ctor)(void *obj), struct slab_cache **out)
 {
 	struct slab_cache *c = kmalloc(sizeof(*c));
 
@@ -250,7 +253,7 @@ static void discard_all(struct list_head *dead)
 {
 	struct slab *s, *n;
 
-	list_for_each_entry_safe(s, n, dead, link)
+	list_for_each_entry_safe (s, n, dead, link)
 		slab_discard(s);
 }
 

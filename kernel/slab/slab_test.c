@@ -31,7 +31,7 @@ KTEST(slab, objects_are_distinct_and_counted)
 
 		KTEST_REQUIRE(s);
 		EXPECT_EQ(s->c, 0);
-		*s = (struct sample){ i, i * 3, ~i };
+		*s = (struct sample){i, i * 3, ~i};
 		table[i] = s;
 	}
 	slab_for_each(find_active, &active);

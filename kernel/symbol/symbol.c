@@ -81,7 +81,8 @@ bool symbol_find(unsigned long addr, char name[SYMBOL_NAME_MAX], unsigned long *
 	}
 
 	unsigned long start = symbol_get(lo, name);
-	unsigned long end = (unsigned long)(addr < (unsigned long)text_end ? text_end : init_data_start);
+	unsigned long end =
+		(unsigned long)(addr < (unsigned long)text_end ? text_end : init_data_start);
 
 	if (lo + 1 < symtab_count)
 		end = symtab_base + symtab_offsets[lo + 1];

@@ -18,7 +18,8 @@
 #include <linux/time.h>
 #include <asm/signal.h>
 
-#define SYSCALL_LOG_EARLY 1 /* printed on entry: the call does not come back, or not to the same image */
+#define SYSCALL_LOG_EARLY \
+	1 /* printed on entry: the call does not come back, or not to the same image */
 #define LOG_LINE 320u
 #define LOG_STRING 64u /* bytes of a string or buffer that are shown */
 
@@ -28,7 +29,7 @@ struct syscall_info {
 	u8 flags;
 };
 
-#define SYSCALL_INFO(nr, name, args, flags) [nr] = { name, args, flags },
+#define SYSCALL_INFO(nr, name, args, flags) [nr] = {name, args, flags},
 static const struct syscall_info syscall_info[NR_SYSCALLS] = {
 #include <generated/syscall_info.inc>
 };
@@ -38,7 +39,10 @@ struct flag_name {
 	const char *name;
 };
 
-#define FLAG(prefix, name) { prefix##name, #prefix #name }
+#define FLAG(prefix, name)                  \
+	{                                   \
+		prefix##name, #prefix #name \
+	}
 static const struct flag_name open_flags[] = {
 	FLAG(O_, WRONLY), FLAG(O_, RDWR),      FLAG(O_, CREAT),	   FLAG(O_, EXCL),
 	FLAG(O_, NOCTTY), FLAG(O_, TRUNC),     FLAG(O_, APPEND),   FLAG(O_, NONBLOCK),
@@ -51,34 +55,40 @@ static const struct flag_name prot_flags[] = {
 	FLAG(PROT_, EXEC),
 };
 static const struct flag_name map_flags[] = {
-	FLAG(MAP_, SHARED),   FLAG(MAP_, PRIVATE),   FLAG(MAP_, FIXED),
+	FLAG(MAP_, SHARED),    FLAG(MAP_, PRIVATE),   FLAG(MAP_, FIXED),
 	FLAG(MAP_, ANONYMOUS), FLAG(MAP_, GROWSDOWN), FLAG(MAP_, DENYWRITE),
 	FLAG(MAP_, NORESERVE), FLAG(MAP_, POPULATE),  FLAG(MAP_, STACK),
 };
 static const struct flag_name clone_flags[] = {
-	FLAG(CLONE_, VM),	      FLAG(CLONE_, FS),		   FLAG(CLONE_, FILES),
-	FLAG(CLONE_, SIGHAND),	      FLAG(CLONE_, VFORK),	   FLAG(CLONE_, THREAD),
-	FLAG(CLONE_, SETTLS),	      FLAG(CLONE_, PARENT_SETTID), FLAG(CLONE_, CHILD_CLEARTID),
+	FLAG(CLONE_, VM),
+	FLAG(CLONE_, FS),
+	FLAG(CLONE_, FILES),
+	FLAG(CLONE_, SIGHAND),
+	FLAG(CLONE_, VFORK),
+	FLAG(CLONE_, THREAD),
+	FLAG(CLONE_, SETTLS),
+	FLAG(CLONE_, PARENT_SETTID),
+	FLAG(CLONE_, CHILD_CLEARTID),
 	FLAG(CLONE_, CHILD_SETTID),
 };
 
-static const char *const whence_names[] = { "SEEK_SET", "SEEK_CUR", "SEEK_END", "SEEK_DATA",
-					    "SEEK_HOLE" };
-static const char *const clock_names[] = { "CLOCK_REALTIME", "CLOCK_MONOTONIC",
-					   "CLOCK_PROCESS_CPUTIME_ID", "CLOCK_THREAD_CPUTIME_ID",
-					   "CLOCK_MONOTONIC_RAW", "CLOCK_REALTIME_COARSE",
-					   "CLOCK_MONOTONIC_COARSE", "CLOCK_BOOTTIME" };
-static const char *const fcntl_names[] = { "F_DUPFD", "F_GETFD", "F_SETFD", "F_GETFL",
-					   "F_SETFL", "F_GETLK", "F_SETLK", "F_SETLKW" };
-static const char *const futex_names[] = { "FUTEX_WAIT", "FUTEX_WAKE", "FUTEX_FD",
-					   "FUTEX_REQUEUE", "FUTEX_CMP_REQUEUE", "FUTEX_WAKE_OP",
-					   "FUTEX_LOCK_PI", "FUTEX_UNLOCK_PI", "FUTEX_TRYLOCK_PI",
-					   "FUTEX_WAIT_BITSET", "FUTEX_WAKE_BITSET" };
+static const char *const whence_names[] = {"SEEK_SET", "SEEK_CUR", "SEEK_END", "SEEK_DATA",
+					   "SEEK_HOLE"};
+static const char *const clock_names[] = {"CLOCK_REALTIME",	      "CLOCK_MONOTONIC",
+					  "CLOCK_PROCESS_CPUTIME_ID", "CLOCK_THREAD_CPUTIME_ID",
+					  "CLOCK_MONOTONIC_RAW",      "CLOCK_REALTIME_COARSE",
+					  "CLOCK_MONOTONIC_COARSE",   "CLOCK_BOOTTIME"};
+static const char *const fcntl_names[] = {"F_DUPFD", "F_GETFD", "F_SETFD", "F_GETFL",
+					  "F_SETFL", "F_GETLK", "F_SETLK", "F_SETLKW"};
+static const char *const futex_names[] = {
+	"FUTEX_WAIT",	     "FUTEX_WAKE",	  "FUTEX_FD",	      "FUTEX_REQUEUE",
+	"FUTEX_CMP_REQUEUE", "FUTEX_WAKE_OP",	  "FUTEX_LOCK_PI",    "FUTEX_UNLOCK_PI",
+	"FUTEX_TRYLOCK_PI",  "FUTEX_WAIT_BITSET", "FUTEX_WAKE_BITSET"};
 static const char *const signal_names[] = {
-	"0",	   "SIGHUP",  "SIGINT",	 "SIGQUIT", "SIGILL",  "SIGTRAP",   "SIGABRT", "SIGBUS",
-	"SIGFPE",  "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE",   "SIGALRM", "SIGTERM",
-	"SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG",
-	"SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+	"0",	     "SIGHUP",	"SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
+	"SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
+	"SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
+	"SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
 };
 
 /* clang-format off */
@@ -201,7 +211,8 @@ static void log_string(struct log_line *line, unsigned long addr)
 	if (len < 0)
 		log_add(line, "0x%lx", addr);
 	else
-		log_bytes(line, s, min_t(size_t, (size_t)len, sizeof(s)), len >= (ssize_t)sizeof(s));
+		log_bytes(line, s, min_t(size_t, (size_t)len, sizeof(s)),
+			  len >= (ssize_t)sizeof(s));
 }
 
 static void log_buffer(struct log_line *line, unsigned long addr, long len)
@@ -343,7 +354,7 @@ static const char *errno_name(long error)
 
 static void log_call(const struct regs *regs, const struct syscall_info *info, bool done)
 {
-	struct log_line line = { 0 };
+	struct log_line line = {0};
 	long ret = regs_retval(regs);
 
 	log_args(&line, info, regs, done);

@@ -33,7 +33,7 @@ static void syscall_log_exec(struct process *p)
 		syscall_log_task(current, true);
 }
 
-static const struct task_hook syscall_task_hook = { .exec = syscall_log_exec };
+static const struct task_hook syscall_task_hook = {.exec = syscall_log_exec};
 TASK_HOOK(syscall_task_hook);
 
 long syscall_enter_slow(struct regs *regs, long nr)

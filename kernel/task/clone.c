@@ -11,8 +11,8 @@
 #include <linux/fcntl.h>
 #include <linux/sched.h>
 
-#define CLONE_NAMESPACES                                                                         \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID |            \
+#define CLONE_NAMESPACES                                                              \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | \
 	 CLONE_NEWNET | CLONE_NEWTIME)
 #define CLONE_SHARE_MASK 0xffffff00ull
 
@@ -46,14 +46,14 @@ static int flags_check(u64 flags)
 
 long sys_fork(void)
 {
-	const struct fork_request r = { .exit_signal = SIGCHLD };
+	const struct fork_request r = {.exit_signal = SIGCHLD};
 
 	return fork_user(&r);
 }
 
 long sys_vfork(void)
 {
-	const struct fork_request r = { .flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD };
+	const struct fork_request r = {.flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD};
 
 	return fork_user(&r);
 }
@@ -86,7 +86,7 @@ static int set_tid_check(const struct clone_args *a, int *wanted)
 	if (!a->set_tid || a->set_tid_size > 32)
 		return -EINVAL;
 	if (a->set_tid_size > 1)
-		return -EINVAL;		/* deeper than the one pid namespace */
+		return -EINVAL; /* deeper than the one pid namespace */
 	int nr;
 
 	if (get_user(nr, (const int __user *)(unsigned long)a->set_tid))
@@ -116,7 +116,7 @@ static int clone3_check(const struct clone_args *a)
 	if (a->stack && !access_ok((const void __user *)(unsigned long)a->stack, a->stack_size))
 		return -EINVAL;
 	if (a->flags & CLONE_INTO_CGROUP)
-		return -EBADF;		/* no descriptor is a cgroup's */
+		return -EBADF; /* no descriptor is a cgroup's */
 	return 0;
 }
 

@@ -3,8 +3,8 @@
  *
  * A thread gives back what it has, becomes a zombie, and switches away for ever.  The leader's
  * zombie stays for the parent's wait(); other threads are reaped at once by themselves.  The leader
- * may end first: then its parent is told when the last other thread has gone.  What the children of a
- * process need (a new parent, the rules for orphaned groups) happens when its last thread ends.
+ * may end first: then its parent is told when the last other thread has gone.  What the children of
+ * a process need (a new parent, the rules for orphaned groups) happens when its last thread ends.
  */
 #include <kernel/task/task_impl.h>
 
@@ -20,13 +20,13 @@
 #include <kernel/vfs/vfs.h>
 
 extern const struct task_hook *const __start_task_hook[], *const __stop_task_hook[];
-#define for_each_hook(h)                                                                         \
-	for (const struct task_hook *const *h = __start_task_hook;                           \
-	     h < __stop_task_hook; h++)
+#define for_each_hook(h) \
+	for (const struct task_hook *const *h = __start_task_hook; h < __stop_task_hook; h++)
 
 void task_hooks_exec(struct process *p)
 {
-	for_each_hook(h) {
+	for_each_hook(h)
+	{
 		if ((*h)->exec)
 			(*h)->exec(p);
 	}
@@ -34,7 +34,8 @@ void task_hooks_exec(struct process *p)
 
 static void hooks_exit(struct process *p)
 {
-	for_each_hook(h) {
+	for_each_hook(h)
+	{
 		if ((*h)->exit)
 			(*h)->exit(p);
 	}
@@ -42,7 +43,8 @@ static void hooks_exit(struct process *p)
 
 static void hooks_session_exit(struct process *p)
 {
-	for_each_hook(h) {
+	for_each_hook(h)
+	{
 		if ((*h)->session_exit)
 			(*h)->session_exit(p);
 	}
@@ -105,12 +107,14 @@ static void exit_files(struct task *t)
 
 /* ---- orphaned process groups ---- */
 
-/* Under tasklist_lock (or RCU): nobody of the session but outside the group is parent of a member. */
+/* Under tasklist_lock (or RCU): nobody of the session but outside the group is parent of a member.
+ */
 static bool becomes_orphaned(struct pid *pgrp, struct process *ignored)
 {
 	struct process *p;
 
-	list_for_each_entry_rcu(p, &pgrp->members[PID_PGRP], pgrp_link) {
+	list_for_each_entry_rcu(p, &pgrp->members[PID_PGRP], pgrp_link)
+	{
 		struct process *parent = p->parent;
 
 		if (p == ignored || !parent || process_is_zombie(p) || parent->pid->nr == 1)
@@ -130,7 +134,7 @@ static bool has_stopped_member(struct pid *pgrp)
 {
 	struct process *p;
 
-	list_for_each_entry(p, &pgrp->members[PID_PGRP], pgrp_link) {
+	list_for_each_entry (p, &pgrp->members[PID_PGRP], pgrp_link) {
 		if (p->group_flags & PROC_STOPPED)
 			return true;
 	}
@@ -147,7 +151,7 @@ static void orphan_check(struct process *p, struct process *parent, struct proce
 	if (becomes_orphaned(pgrp, ignored) && has_stopped_member(pgrp)) {
 		struct process *m;
 
-		list_for_each_entry(m, &pgrp->members[PID_PGRP], pgrp_link) {
+		list_for_each_entry (m, &pgrp->members[PID_PGRP], pgrp_link) {
 			(void)signal_send_process(m, SIGHUP, NULL);
 			(void)signal_send_process(m, SIGCONT, NULL);
 		}
@@ -175,7 +179,7 @@ static void give_children_away(struct process *p, struct list_head *dead)
 	if (list_empty(&p->children))
 		return;
 	reaper = reaper_for(p);
-	list_for_each_entry_safe(child, next, &p->children, sibling) {
+	list_for_each_entry_safe (child, next, &p->children, sibling) {
 		struct task *leader = child->leader;
 
 		child->parent = reaper;

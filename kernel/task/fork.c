@@ -2,8 +2,8 @@
  * Making a task: fork, vfork, clone.
  *
  * Everything that can fail is done while nobody knows the child; then it enters the family tree
- * under tasklist_lock and the handlers' lock, so that a signal to the group either is seen before (and
- * the call starts over) or finds the child.
+ * under tasklist_lock and the handlers' lock, so that a signal to the group either is seen before
+ * (and the call starts over) or finds the child.
  */
 #include <kernel/task/fork_impl.h>
 
@@ -93,7 +93,8 @@ static int copy_resources(struct task *t, const struct fork_request *r)
 	err = copy_mm(t, r->flags);
 	if (err)
 		goto out_fs;
-	err = arch_thread_fork_user(t, task_regs(current), r->stack, r->flags & CLONE_SETTLS, r->tls);
+	err = arch_thread_fork_user(t, task_regs(current), r->stack, r->flags & CLONE_SETTLS,
+				    r->tls);
 	if (err)
 		goto out_mm;
 	return 0;

@@ -15,7 +15,7 @@
 #include <kernel/time/time.h>
 
 static struct task *kthreadd;
-static struct sighand kthread_sighand;		/* everything ignored; shared by all */
+static struct sighand kthread_sighand; /* everything ignored; shared by all */
 
 static void kthread_main(void *arg)
 {

@@ -129,8 +129,10 @@ static int for_each_prio_target(int which, int who, void (*fn)(struct task *t, v
 		if (!pgrp)
 			return 0;
 		rcu_read_lock();
-		list_for_each_entry_rcu(p, &pgrp->members[PID_PGRP], pgrp_link) {
-			list_for_each_entry_rcu(t, &p->threads, thread_link) {
+		list_for_each_entry_rcu(p, &pgrp->members[PID_PGRP], pgrp_link)
+		{
+			list_for_each_entry_rcu(t, &p->threads, thread_link)
+			{
 				fn(t, ctx);
 				n++;
 			}
@@ -144,8 +146,10 @@ static int for_each_prio_target(int which, int who, void (*fn)(struct task *t, v
 		u32 uid = who ? (u32)who : current->cred->uid;
 
 		rcu_read_lock();
-		list_for_each_entry_rcu(leader, &tasklist, all_link) {
-			list_for_each_entry_rcu(t, &leader->process->threads, thread_link) {
+		list_for_each_entry_rcu(leader, &tasklist, all_link)
+		{
+			list_for_each_entry_rcu(t, &leader->process->threads, thread_link)
+			{
 				if (rcu_dereference(t->cred)->uid != uid)
 					continue;
 				fn(t, ctx);
@@ -195,7 +199,7 @@ static void nice_write(struct task *t, void *arg)
 /* The kernel's form is 20 - nice, so that it is never negative. */
 long sys_getpriority(int which, int who)
 {
-	struct prio_ctx c = { .best = -ESRCH };
+	struct prio_ctx c = {.best = -ESRCH};
 	int n = for_each_prio_target(which, who, nice_read, &c);
 
 	return n < 0 ? n : c.best;
@@ -203,7 +207,7 @@ long sys_getpriority(int which, int who)
 
 long sys_setpriority(int which, int who, int prio)
 {
-	struct prio_ctx c = { .nice = clamp(prio, -20, 19), .err = -ESRCH };
+	struct prio_ctx c = {.nice = clamp(prio, -20, 19), .err = -ESRCH};
 	int n = for_each_prio_target(which, who, nice_write, &c);
 
 	return n < 0 ? n : c.err;

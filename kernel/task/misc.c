@@ -25,7 +25,7 @@ long sys_personality(unsigned int persona)
 
 long sys_sysinfo(struct sysinfo __user *info)
 {
-	struct sysinfo si = { 0 };
+	struct sysinfo si = {0};
 	struct frame_stats st;
 	u64 loads[3];
 
@@ -48,15 +48,15 @@ static void barrier_here(void *arg)
 	smp_mb();
 }
 
-#define MEMBARRIER_KNOWN                                                                         \
-	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                               \
-	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |           \
+#define MEMBARRIER_KNOWN                                                                          \
+	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                                \
+	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |            \
 	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | \
 	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
 
 /*
- * Interrupts every CPU: an interrupt and its return order memory and serialise the core, so all kinds
- * are one.  Registration is remembered because the private commands ask for it.
+ * Interrupts every CPU: an interrupt and its return order memory and serialise the core, so all
+ * kinds are one.  Registration is remembered because the private commands ask for it.
  */
 long sys_membarrier(int cmd, unsigned int flags, int cpu_id_arg)
 {
@@ -90,7 +90,8 @@ long sys_membarrier(int cmd, unsigned int flags, int cpu_id_arg)
 	if (need && !(READ_ONCE(p->membarrier) & need))
 		return -EPERM;
 	smp_mb();
-	smp_call(cpumask_without(cpumask_read(&cpu_online_mask), cpu_id()), barrier_here, NULL, true);
+	smp_call(cpumask_without(cpumask_read(&cpu_online_mask), cpu_id()), barrier_here, NULL,
+		 true);
 	return 0;
 }
 
@@ -160,8 +161,8 @@ long sys_kcmp(int pid1, int pid2, int type, unsigned long idx1, unsigned long id
 	long ret = -ESRCH;
 
 	if (a && b)
-		ret = may_compare(a) && may_compare(b) ? kcmp_tasks(a, b, type, idx1, idx2) :
-							  -EPERM;
+		ret = may_compare(a) && may_compare(b) ? kcmp_tasks(a, b, type, idx1, idx2)
+						       : -EPERM;
 	if (a)
 		task_put(a);
 	if (b)

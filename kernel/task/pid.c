@@ -15,9 +15,9 @@
 #define LEAF_SIZE (1 << LEAF_BITS)
 #define LEAVES (PID_MAX_LIMIT / LEAF_SIZE)
 
-static struct pid **leaves[LEAVES];		/* entries and leaves: pid_lock; readers RCU */
+static struct pid **leaves[LEAVES]; /* entries and leaves: pid_lock; readers RCU */
 static struct spinlock pid_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
-static int last_pid = 2;			/* pid_lock */
+static int last_pid = 2; /* pid_lock */
 static struct slab_cache *pid_cache;
 int pid_max = 32768;
 

@@ -1,5 +1,6 @@
 /*
- * Descriptors of processes: pidfd_open(2).  The file holds the number; poll tells when the process ends.
+ * Descriptors of processes: pidfd_open(2).  The file holds the number; poll tells when the process
+ * ends.
  */
 #include <kernel/task/task_impl.h>
 
@@ -116,7 +117,7 @@ static struct process *pid_to_process(struct pid *pid)
 	rcu_read_lock();
 	p = list_first_entry_or_null(&pid->members[PID_PROCESS], struct process, pid_link);
 	if (p)
-		process_get(p);		/* listed, so its leader still holds it */
+		process_get(p); /* listed, so its leader still holds it */
 	rcu_read_unlock();
 	return p;
 }
@@ -136,7 +137,7 @@ static int queued_info(const struct siginfo __user *uinfo, int sig, struct pid *
 long sys_pidfd_send_signal(int pidfd, int sig, const struct siginfo __user *uinfo,
 			   unsigned int flags)
 {
-	struct siginfo info = { .si_signo = sig, .si_code = SI_USER };
+	struct siginfo info = {.si_signo = sig, .si_code = SI_USER};
 	struct process *p;
 	struct pid *pid;
 	u32 f_flags;

@@ -11,7 +11,7 @@
 
 static long set_name(unsigned long uname)
 {
-	char comm[TASK_COMM_LEN] = { 0 };
+	char comm[TASK_COMM_LEN] = {0};
 	ssize_t n = strncpy_from_user(comm, (const char __user *)uname, sizeof(comm) - 1);
 
 	if (n < 0)
@@ -28,7 +28,6 @@ static long get_name(unsigned long uname)
 	task_comm(current, comm);
 	return copy_to_user((void __user *)uname, comm, sizeof(comm)) ? -EFAULT : 0;
 }
-
 
 /* All that descend from here look for this reaper before init. */
 static void mark_descendants(struct process *top)
@@ -75,8 +74,7 @@ static long set_securebits(unsigned long bits)
 	/* Locked bits stay, locks stay, unknown bits do not exist, and it takes CAP_SETPCAP. */
 	if ((((old->securebits & SECURE_ALL_LOCKS) >> 1) & (old->securebits ^ bits)) ||
 	    ((old->securebits & SECURE_ALL_LOCKS & ~bits)) ||
-	    (bits & ~(unsigned long)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) ||
-	    !capable(CAP_SETPCAP))
+	    (bits & ~(unsigned long)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) || !capable(CAP_SETPCAP))
 		return -EPERM;
 	int err = cred_prepare(&c);
 
@@ -204,12 +202,17 @@ static long set_mm_field(unsigned long what, unsigned long addr)
 {
 	struct mm *mm = current->mm;
 	u64 *fields[] = {
-		[PR_SET_MM_START_CODE] = &mm->start_code, [PR_SET_MM_END_CODE] = &mm->end_code,
-		[PR_SET_MM_START_DATA] = &mm->start_data, [PR_SET_MM_END_DATA] = &mm->end_data,
+		[PR_SET_MM_START_CODE] = &mm->start_code,
+		[PR_SET_MM_END_CODE] = &mm->end_code,
+		[PR_SET_MM_START_DATA] = &mm->start_data,
+		[PR_SET_MM_END_DATA] = &mm->end_data,
 		[PR_SET_MM_START_STACK] = &mm->start_stack,
-		[PR_SET_MM_START_BRK] = &mm->start_brk,	  [PR_SET_MM_BRK] = &mm->brk,
-		[PR_SET_MM_ARG_START] = &mm->arg_start,	  [PR_SET_MM_ARG_END] = &mm->arg_end,
-		[PR_SET_MM_ENV_START] = &mm->env_start,	  [PR_SET_MM_ENV_END] = &mm->env_end,
+		[PR_SET_MM_START_BRK] = &mm->start_brk,
+		[PR_SET_MM_BRK] = &mm->brk,
+		[PR_SET_MM_ARG_START] = &mm->arg_start,
+		[PR_SET_MM_ARG_END] = &mm->arg_end,
+		[PR_SET_MM_ENV_START] = &mm->env_start,
+		[PR_SET_MM_ENV_END] = &mm->env_end,
 	};
 
 	if (what >= ARRAY_SIZE(fields) || !fields[what])

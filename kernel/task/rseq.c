@@ -1,9 +1,9 @@
 /*
  * Restartable sequences: rseq(2).
  *
- * A thread registers 32 bytes in which the kernel keeps its CPU number; when it was preempted, moved
- * or signalled inside a sequence that it announced in rseq_cs, it continues at the sequence's abort
- * address.  The scheduler sets WORK_RSEQ when it switches away from a registered thread.
+ * A thread registers 32 bytes in which the kernel keeps its CPU number; when it was preempted,
+ * moved or signalled inside a sequence that it announced in rseq_cs, it continues at the sequence's
+ * abort address.  The scheduler sets WORK_RSEQ when it switches away from a registered thread.
  */
 #include <kernel/task/task_impl.h>
 

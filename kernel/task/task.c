@@ -1,10 +1,10 @@
 /*
  * Tasks and processes: their memory, references, and small accessors.
  *
- * References of a task: one for existing (dropped by task_release() when it has been reaped), one for
- * running (dropped by task_finish_dead() after its last switch), and one for each who looks at it.
- * Each task holds its process.  Both are freed after a grace period, so that lists may be walked
- * under RCU.
+ * References of a task: one for existing (dropped by task_release() when it has been reaped), one
+ * for running (dropped by task_finish_dead() after its last switch), and one for each who looks at
+ * it. Each task holds its process.  Both are freed after a grace period, so that lists may be
+ * walked under RCU.
  */
 #include <kernel/task/task_impl.h>
 
@@ -33,22 +33,22 @@ static struct pid boot_pid;
 static struct sighand boot_sighand;
 
 static const struct rlimit64 rlimits_initial[RLIM_NLIMITS] = {
-	[RLIMIT_CPU] = { RLIM64_INFINITY, RLIM64_INFINITY },
-	[RLIMIT_FSIZE] = { RLIM64_INFINITY, RLIM64_INFINITY },
-	[RLIMIT_DATA] = { RLIM64_INFINITY, RLIM64_INFINITY },
-	[RLIMIT_STACK] = { 8u << 20, RLIM64_INFINITY },
-	[RLIMIT_CORE] = { 0, RLIM64_INFINITY },
-	[RLIMIT_RSS] = { RLIM64_INFINITY, RLIM64_INFINITY },
-	[RLIMIT_NPROC] = { 0, 0 },	/* set from the memory size */
-	[RLIMIT_NOFILE] = { 1024, 4096 },
-	[RLIMIT_MEMLOCK] = { 8u << 20, 8u << 20 },
-	[RLIMIT_AS] = { RLIM64_INFINITY, RLIM64_INFINITY },
-	[RLIMIT_LOCKS] = { RLIM64_INFINITY, RLIM64_INFINITY },
-	[RLIMIT_SIGPENDING] = { 0, 0 },
-	[RLIMIT_MSGQUEUE] = { 819200, 819200 },
-	[RLIMIT_NICE] = { 0, 0 },
-	[RLIMIT_RTPRIO] = { 0, 0 },
-	[RLIMIT_RTTIME] = { RLIM64_INFINITY, RLIM64_INFINITY },
+	[RLIMIT_CPU] = {RLIM64_INFINITY, RLIM64_INFINITY},
+	[RLIMIT_FSIZE] = {RLIM64_INFINITY, RLIM64_INFINITY},
+	[RLIMIT_DATA] = {RLIM64_INFINITY, RLIM64_INFINITY},
+	[RLIMIT_STACK] = {8u << 20, RLIM64_INFINITY},
+	[RLIMIT_CORE] = {0, RLIM64_INFINITY},
+	[RLIMIT_RSS] = {RLIM64_INFINITY, RLIM64_INFINITY},
+	[RLIMIT_NPROC] = {0, 0}, /* set from the memory size */
+	[RLIMIT_NOFILE] = {1024, 4096},
+	[RLIMIT_MEMLOCK] = {8u << 20, 8u << 20},
+	[RLIMIT_AS] = {RLIM64_INFINITY, RLIM64_INFINITY},
+	[RLIMIT_LOCKS] = {RLIM64_INFINITY, RLIM64_INFINITY},
+	[RLIMIT_SIGPENDING] = {0, 0},
+	[RLIMIT_MSGQUEUE] = {819200, 819200},
+	[RLIMIT_NICE] = {0, 0},
+	[RLIMIT_RTPRIO] = {0, 0},
+	[RLIMIT_RTTIME] = {RLIM64_INFINITY, RLIM64_INFINITY},
 };
 
 static void process_init(struct process *p, struct process *from)
@@ -301,7 +301,7 @@ struct fs_ctx *task_fs(struct task *t)
 
 void task_set_comm(struct task *t, const char *name)
 {
-	char comm[TASK_COMM_LEN] = { 0 };
+	char comm[TASK_COMM_LEN] = {0};
 
 	(void)strscpy(comm, name, sizeof(comm));
 	spin_lock(&t->alloc_lock);
@@ -419,8 +419,8 @@ static void limits_init(void)
 	task_threads_max = (int)clamp_t(u64, n, 20, 1u << 20);
 	u64 half = (u64)task_threads_max / 2;
 
-	boot_process.rlim[RLIMIT_NPROC] = (struct rlimit64){ half, half };
-	boot_process.rlim[RLIMIT_SIGPENDING] = (struct rlimit64){ half, half };
+	boot_process.rlim[RLIMIT_NPROC] = (struct rlimit64){half, half};
+	boot_process.rlim[RLIMIT_SIGPENDING] = (struct rlimit64){half, half};
 }
 
 void task_system_init(void)

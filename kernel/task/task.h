@@ -1,8 +1,9 @@
 /*
  * Tasks (threads), processes (thread groups), process identifiers.
  *
- * A task is what the scheduler runs.  A process is what the user sees: threads that share signals, limits and an
- * exit status.  The family tree joins processes and is guarded by LK_TASKLIST for change; readers use RCU.
+ * A task is what the scheduler runs.  A process is what the user sees: threads that share signals,
+ * limits and an exit status.  The family tree joins processes and is guarded by LK_TASKLIST for
+ * change; readers use RCU.
  */
 #pragma once
 
@@ -31,16 +32,18 @@ struct seccomp;
 struct tty;
 
 /* task->work: tested once on the way into and once on the way out of the kernel. */
-#define WORK_SIGNAL TASK_WORK_SIGNAL		/* exit: signal_deliver() */
-#define WORK_RESCHED TASK_WORK_RESCHED		/* exit: sched_schedule() */
-#define WORK_NOTIFY TASK_WORK_NOTIFY		/* exit: run task->callbacks */
-#define WORK_RESTORE_MASK TASK_WORK_RESTORE_MASK /* exit: saved_mask goes back if no handler ran */
-#define WORK_RSEQ TASK_WORK_RSEQ		/* exit: fix up a restartable sequence */
-#define WORK_FPU_LOAD TASK_WORK_FPU_LOAD	/* exit: arch loads the FPU state */
-#define WORK_TRACE TASK_WORK_TRACE		/* entry and exit: ptrace syscall stops */
-#define WORK_LOG TASK_WORK_LOG			/* entry and exit: system-call log */
-#define WORK_SECCOMP TASK_WORK_SECCOMP		/* entry */
-#define WORK_AUDIT TASK_WORK_AUDIT		/* entry and exit */
+#define WORK_SIGNAL TASK_WORK_SIGNAL   /* exit: signal_deliver() */
+#define WORK_RESCHED TASK_WORK_RESCHED /* exit: sched_schedule() */
+#define WORK_NOTIFY TASK_WORK_NOTIFY   /* exit: run task->callbacks */
+#define WORK_RESTORE_MASK                                                                \
+	TASK_WORK_RESTORE_MASK		 /* exit: saved_mask goes back if no handler ran \
+					  */
+#define WORK_RSEQ TASK_WORK_RSEQ	 /* exit: fix up a restartable sequence */
+#define WORK_FPU_LOAD TASK_WORK_FPU_LOAD /* exit: arch loads the FPU state */
+#define WORK_TRACE TASK_WORK_TRACE	 /* entry and exit: ptrace syscall stops */
+#define WORK_LOG TASK_WORK_LOG		 /* entry and exit: system-call log */
+#define WORK_SECCOMP TASK_WORK_SECCOMP	 /* entry */
+#define WORK_AUDIT TASK_WORK_AUDIT	 /* entry and exit */
 #define WORK_ENTRY_MASK TASK_WORK_ENTER
 #define WORK_EXIT_MASK TASK_WORK_LEAVE
 
@@ -50,10 +53,10 @@ enum pid_type { PID_TASK, PID_PROCESS, PID_PGRP, PID_SESSION, PID_TYPES };
 
 /* A number and everything that bears it.  Freed by RCU. */
 struct pid {
-	u32 refs;			/* atomic */
+	u32 refs; /* atomic */
 	int nr;
-	struct list_head members[PID_TYPES];	/* LK_TASKLIST, RCU readers */
-	struct wait_queue exit_wait;		/* pidfd poll */
+	struct list_head members[PID_TYPES]; /* LK_TASKLIST, RCU readers */
+	struct wait_queue exit_wait;	     /* pidfd poll */
 	struct rcu_head rcu;
 };
 
@@ -65,40 +68,40 @@ struct task_callback {
 
 struct task {
 	/* hot: entry, exit, switch */
-	u32 work;			/* atomic WORK_* */
-	u32 state;			/* TASK_*; see sched.h */
-	u32 flags;			/* TF_*; current only */
-	u32 refs;			/* atomic */
-	void *stack;			/* lowest address */
+	u32 work;    /* atomic WORK_* */
+	u32 state;   /* TASK_*; see sched.h */
+	u32 flags;   /* TF_*; current only */
+	u32 refs;    /* atomic */
+	void *stack; /* lowest address */
 	struct arch_thread arch;
-	struct mm *mm;			/* NULL: kernel thread; changed by current under alloc lock */
-	struct mm *active_mm;		/* loaded page tables: borrowed by kernel threads */
+	struct mm *mm;	      /* NULL: kernel thread; changed by current under alloc lock */
+	struct mm *active_mm; /* loaded page tables: borrowed by kernel threads */
 	struct vma_cache vma_cache;
-	struct spinlock pi_lock;	/* LK_TASK_PI: state changes by wakers */
+	struct spinlock pi_lock; /* LK_TASK_PI: state changes by wakers */
 	struct sched_entity se;
 
-	struct process *process;	/* +0: outlives its threads */
-	struct list_head thread_link;	/* process->threads; LK_TASKLIST, RCU readers */
-	struct list_head all_link;	/* all leaders; LK_TASKLIST, RCU */
-	struct pid *pid;		/* +1 */
-	struct list_head pid_link;	/* pid->members[PID_TASK] */
-	const struct cred *cred;	/* +1; replaced by current; RCU */
-	struct files *files;		/* +1; alloc_lock for others */
-	struct fs_ctx *fs;		/* +1; alloc_lock for others */
-	struct spinlock alloc_lock;	/* LK_SPIN_LEAF: comm, files, fs, mm against other tasks */
+	struct process *process;      /* +0: outlives its threads */
+	struct list_head thread_link; /* process->threads; LK_TASKLIST, RCU readers */
+	struct list_head all_link;    /* all leaders; LK_TASKLIST, RCU */
+	struct pid *pid;	      /* +1 */
+	struct list_head pid_link;    /* pid->members[PID_TASK] */
+	const struct cred *cred;      /* +1; replaced by current; RCU */
+	struct files *files;	      /* +1; alloc_lock for others */
+	struct fs_ctx *fs;	      /* +1; alloc_lock for others */
+	struct spinlock alloc_lock;   /* LK_SPIN_LEAF: comm, files, fs, mm against other tasks */
 	char comm[TASK_COMM_LEN];
 
 	/* signals */
-	struct sighand *sighand;	/* +1; NULL once exited (checked under RCU) */
-	struct sigpending pending;	/* LK_SIGHAND */
-	sigmask blocked;		/* changed by current under LK_SIGHAND */
-	sigmask saved_mask;		/* for WORK_RESTORE_MASK */
+	struct sighand *sighand;   /* +1; NULL once exited (checked under RCU) */
+	struct sigpending pending; /* LK_SIGHAND */
+	sigmask blocked;	   /* changed by current under LK_SIGHAND */
+	sigmask saved_mask;	   /* for WORK_RESTORE_MASK */
 	u64 altstack_sp, altstack_size;
 	u32 altstack_flags;
-	u32 stop_state;			/* STOP_*; LK_SIGHAND */
-	sigmask wanted;			/* sigtimedwait: would take these; LK_SIGHAND */
+	u32 stop_state; /* STOP_*; LK_SIGHAND */
+	sigmask wanted; /* sigtimedwait: would take these; LK_SIGHAND */
 	struct {
-		long (*fn)(struct task *t);	/* restart_syscall(2) */
+		long (*fn)(struct task *t); /* restart_syscall(2) */
 		u64 arg[6];
 	} restart;
 
@@ -109,12 +112,12 @@ struct task {
 	struct rseq __user *rseq;
 	u32 rseq_len, rseq_sig;
 	struct completion *vfork_done;
-	int exit_code;			/* wait status form */
-	int exit_signal;		/* to the parent; -1: a thread, none */
-	u8 exit_state;			/* EXIT_*; LK_TASKLIST */
+	int exit_code;	 /* wait status form */
+	int exit_signal; /* to the parent; -1: a thread, none */
+	u8 exit_state;	 /* EXIT_*; LK_TASKLIST */
 	u8 pdeath_signal;
 	bool in_exec, in_iowait;
-	struct task_callback *callbacks;	/* atomic list */
+	struct task_callback *callbacks; /* atomic list */
 	u64 start_ns, start_boot_ns;
 	u64 utime_ns, stime_ns;
 	u64 min_flt, maj_flt;
@@ -123,7 +126,7 @@ struct task {
 	const char *wchan;
 
 	/* tracing */
-	struct task *tracer;		/* LK_TASKLIST */
+	struct task *tracer; /* LK_TASKLIST */
 	struct list_head traced_link;
 	struct list_head tracees;
 	u32 ptrace_flags;
@@ -143,9 +146,9 @@ struct task {
 	u64 fail_after, fail_interval, fail_times;
 #endif
 	u32 personality;
-	struct list_head pi_owned;	/* PI futexes held; kernel/futex */
+	struct list_head pi_owned; /* PI futexes held; kernel/futex */
 	int symlink_depth;
-	u32 stack_low_water;		/* bytes never used, as last measured */
+	u32 stack_low_water; /* bytes never used, as last measured */
 	int (*kthread_fn)(void *ctx);
 	void *kthread_ctx;
 	struct rcu_head rcu;
@@ -158,53 +161,55 @@ struct task {
 #define TF_SIGNALED 16u
 #define TF_SUPERPRIV 32u
 #define TF_VFORK 64u
-#define TF_DUMPED 128u			/* would have dumped core */
+#define TF_DUMPED 128u /* would have dumped core */
 
 /* task->stop_state */
-#define STOP_SIGNAL_MASK 0xffu		/* the signal that stops */
-#define STOP_PENDING 0x100u		/* is to stop on its way to user mode */
-#define STOP_CONSUME 0x200u		/* counted in process->stop_count */
-#define STOP_DEQUEUED 0x400u		/* a stop signal was taken and no SIGCONT came since */
+#define STOP_SIGNAL_MASK 0xffu /* the signal that stops */
+#define STOP_PENDING 0x100u    /* is to stop on its way to user mode */
+#define STOP_CONSUME 0x200u    /* counted in process->stop_count */
+#define STOP_DEQUEUED 0x400u   /* a stop signal was taken and no SIGCONT came since */
 
 #define EXIT_NONE 0
 #define EXIT_ZOMBIE 1
 #define EXIT_DEAD 2
 
 struct process {
-	u32 refs;			/* atomic: threads, and who looks */
-	u32 live;			/* atomic: threads that have not begun to exit */
-	struct task *leader;		/* first thread, or the one that did exec; LK_TASKLIST */
-	struct list_head threads;	/* LK_TASKLIST */
+	u32 refs;		  /* atomic: threads, and who looks */
+	u32 live;		  /* atomic: threads that have not begun to exit */
+	struct task *leader;	  /* first thread, or the one that did exec; LK_TASKLIST */
+	struct list_head threads; /* LK_TASKLIST */
 	u32 thread_count;
-	struct pid *pid;		/* +1; PID_PROCESS */
+	struct pid *pid; /* +1; PID_PROCESS */
 	struct list_head pid_link;
-	struct pid *pgrp, *session;	/* +1; LK_TASKLIST */
+	struct pid *pgrp, *session; /* +1; LK_TASKLIST */
 	struct list_head pgrp_link, session_link;
-	struct process *parent;		/* LK_TASKLIST */
-	struct list_head children, sibling;	/* LK_TASKLIST */
-	bool is_reaper, has_child_reaper;	/* PR_SET_CHILD_SUBREAPER */
+	struct process *parent;		    /* LK_TASKLIST */
+	struct list_head children, sibling; /* LK_TASKLIST */
+	bool is_reaper, has_child_reaper;   /* PR_SET_CHILD_SUBREAPER */
 	bool did_exec;
-	u32 membarrier;			/* atomic: MEMBARRIER_CMD_REGISTER_* done */
-	struct mutex exec_lock;		/* LK_EXEC: credentials and mm against exec */
-	struct wait_queue child_wait;	/* wait4() of any thread */
+	u32 membarrier;		      /* atomic: MEMBARRIER_CMD_REGISTER_* done */
+	struct mutex exec_lock;	      /* LK_EXEC: credentials and mm against exec */
+	struct wait_queue child_wait; /* wait4() of any thread */
 
 	/* signals: LK_SIGHAND of its sighand */
 	struct sigpending pending;
-	struct wait_queue signal_wait;	/* signalfd */
+	struct wait_queue signal_wait; /* signalfd */
 	int group_exit_code;
-	u32 group_flags;		/* PROC_* */
-	u32 stop_count;			/* threads still to stop */
-	struct task *group_exec;	/* thread that waits to be alone */
+	u32 group_flags;	 /* PROC_* */
+	u32 stop_count;		 /* threads still to stop */
+	struct task *group_exec; /* thread that waits to be alone */
 
-	/* Controlling terminal, not counted: the terminal clears it in its session before it goes. */
-	struct tty *tty;		/* LK_TASKLIST + tty */
-	struct pid *tty_old_pgrp;	/* +1; LK_TASKLIST: foreground when the leader's terminal hung up */
-	struct rlimit64 rlim[RLIM_NLIMITS];	/* alloc_lock of the leader */
+	/* Controlling terminal, not counted: the terminal clears it in its session before it goes.
+	 */
+	struct tty *tty; /* LK_TASKLIST + tty */
+	struct pid
+		*tty_old_pgrp; /* +1; LK_TASKLIST: foreground when the leader's terminal hung up */
+	struct rlimit64 rlim[RLIM_NLIMITS]; /* alloc_lock of the leader */
 	s32 oom_score_adj;
 	/* usage of threads that are gone, and of waited-for children */
 	u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, max_rss_kb, sum_exec_ns;
 	u64 cutime_ns, cstime_ns, cmin_flt, cmaj_flt, cnvcsw, cnivcsw, cmax_rss_kb;
-	void *posix_timers;		/* struct timers_process *; kernel/timers */
+	void *posix_timers; /* struct timers_process *; kernel/timers */
 	struct rcu_head rcu;
 };
 
@@ -212,16 +217,17 @@ struct process {
 #define PROC_CONTINUED 2u
 #define PROC_GROUP_EXIT 4u
 #define PROC_STOP_NOTIFIED 8u
-#define PROC_UNKILLABLE 16u		/* init: ignores signals without a handler */
+#define PROC_UNKILLABLE 16u /* init: ignores signals without a handler */
 
-extern struct spinlock tasklist_lock;	/* LK_TASKLIST */
-extern struct list_head tasklist;	/* all leaders by all_link */
-extern struct task *init_task;		/* pid 1 */
+extern struct spinlock tasklist_lock; /* LK_TASKLIST */
+extern struct list_head tasklist;     /* all leaders by all_link */
+extern struct task *init_task;	      /* pid 1 */
 
-void task_system_init(void);		/* makes the boot task: current */
+void task_system_init(void); /* makes the boot task: current */
 /* A new idle task for @cpu. */
 int task_create_idle(unsigned int cpu, struct task **out) __must_check;
-int kthread_start(int (*fn)(void *ctx), void *ctx, const char *name, struct task **out) __must_check;
+int kthread_start(int (*fn)(void *ctx), void *ctx, const char *name, struct task **out)
+	__must_check;
 /* As kthread_start but bound to one CPU. */
 int kthread_start_on(unsigned int cpu, int (*fn)(void *ctx), void *ctx, const char *name,
 		     struct task **out) __must_check;
@@ -239,8 +245,8 @@ struct pid *pid_get(struct pid *p);
 void pid_put(struct pid *p);
 /* +1 or NULL. */
 struct pid *pid_find(int nr) __must_check;
-struct task *task_find(int tid) __must_check;		/* +1 or NULL: any thread */
-struct process *process_find(int pid) __must_check;	/* +1 or NULL: by the leader's number */
+struct task *task_find(int tid) __must_check;	    /* +1 or NULL: any thread */
+struct process *process_find(int pid) __must_check; /* +1 or NULL: by the leader's number */
 /* The process with the smallest number >= nr; +1 or NULL.  For /proc. */
 struct process *process_next(int nr) __must_check;
 int task_tid(const struct task *t);
@@ -255,10 +261,10 @@ struct files *task_files(struct task *t) __must_check;
 struct fs_ctx *task_fs(struct task *t) __must_check;
 void task_set_comm(struct task *t, const char *name);
 void task_comm(struct task *t, char out[TASK_COMM_LEN]);
-u64 task_rlimit(unsigned int what);			/* soft limit of current */
+u64 task_rlimit(unsigned int what); /* soft limit of current */
 void task_callback_add(struct task *t, struct task_callback *cb);
 
-void task_work_set(struct task *t, u32 bits);		/* and kicks it if it runs elsewhere */
+void task_work_set(struct task *t, u32 bits); /* and kicks it if it runs elsewhere */
 void task_work_clear(struct task *t, u32 bits);
 /* Ends current (one thread) / the whole process.  @code in wait status form. */
 void task_exit(int code) __attribute__((noreturn));
@@ -271,7 +277,7 @@ struct process_times {
 };
 void process_times(struct process *p, struct process_times *out);
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
-char task_state_char(const struct task *t);	/* R S D T t Z X I */
+char task_state_char(const struct task *t); /* R S D T t Z X I */
 
 /*
  * Rooms above that keep something for a process: called in its own context.
@@ -283,8 +289,8 @@ struct task_hook {
 	void (*exec)(struct process *p);
 	void (*session_exit)(struct process *p);
 };
-#define TASK_HOOK(sym)                                                                           \
-	static const struct task_hook *const task_hook_##sym                                     \
+#define TASK_HOOK(sym)                                       \
+	static const struct task_hook *const task_hook_##sym \
 		__attribute__((section(".tab.task_hook"), used)) = &sym
 void task_hooks_exec(struct process *p);
 /* mm, vfork and robust futexes: at exit and exec. */
@@ -303,7 +309,8 @@ bool pgrp_is_orphaned(struct pid *pgrp);
 int task_pgrp_nr(struct task *t);
 int task_session_nr(struct task *t);
 
-/* By the scheduler, once, after the last switch away from a dead task: drops its stack and reference. */
+/* By the scheduler, once, after the last switch away from a dead task: drops its stack and
+ * reference. */
 void task_finish_dead(struct task *t);
 /* Seconds and hundredths for /proc and times(2). */
 static inline u64 task_ns_to_ticks(u64 ns)
@@ -311,15 +318,15 @@ static inline u64 task_ns_to_ticks(u64 ns)
 	return ns / 10000000u;
 }
 /* Restartable sequences; see rseq.c. */
-void rseq_signal(struct regs *regs);	/* before a signal frame is built */
-void rseq_leave(struct regs *regs);	/* WORK_RSEQ on the way to user mode */
+void rseq_signal(struct regs *regs); /* before a signal frame is built */
+void rseq_leave(struct regs *regs);  /* WORK_RSEQ on the way to user mode */
 void rseq_exec(struct task *t);
 /* The file of a pidfd, or NULL when @f is something else; +0. */
 struct file;
 struct pid *pidfd_pid(struct file *f);
 /* +1 on the pid behind descriptor @fd of current: -EBADF.  *f_flags: O_* of the file. */
 int pidfd_get(unsigned int fd, struct pid **out, u32 *f_flags) __must_check;
-int pid_last(void);				/* newest number, /proc/loadavg */
+int pid_last(void); /* newest number, /proc/loadavg */
 u32 task_count_all(void);
 u64 task_forks_total(void);
 extern int task_threads_max;

@@ -19,8 +19,8 @@ void pid_detach(struct pid *p, struct list_head *link);
 
 /* task.c */
 extern struct slab_cache *task_cache, *process_cache;
-extern u32 task_count;				/* atomic: all tasks that exist */
-extern u64 task_forks;				/* atomic: since boot, /proc/stat */
+extern u32 task_count; /* atomic: all tasks that exist */
+extern u64 task_forks; /* atomic: since boot, /proc/stat */
 void process_free(struct process *p);
 /* A process with one reference, no identity, defaults of limits copied from @from (may be NULL). */
 int process_create(struct process *from, struct process **out) __must_check;
@@ -42,7 +42,8 @@ static inline bool process_is_zombie(const struct process *p)
 struct rusage;
 enum usage_who { USAGE_SELF, USAGE_CHILDREN, USAGE_THREAD, USAGE_BOTH };
 void usage_get(struct process *p, struct task *t, enum usage_who who, struct rusage *out);
-/* Under tasklist_lock: adds what @t used to its process; what the process used to its parent's children. */
+/* Under tasklist_lock: adds what @t used to its process; what the process used to its parent's
+ * children. */
 void usage_fold_thread(struct task *t);
 void usage_fold_child(struct process *parent, struct process *p);
 

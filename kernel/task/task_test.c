@@ -49,7 +49,7 @@ KTEST(task, kthread_runs_and_ends)
 	completion_wait(&done);
 }
 
-static u32 threads_done;	/* atomic */
+static u32 threads_done; /* atomic */
 
 static int thread_count_up(void *ctx)
 {

@@ -1,8 +1,8 @@
 /*
  * What tasks have used: times(2), getrusage(2), and the sums that outlive threads.
  *
- * The scheduler's run time of a task is exact and split by samples (kernel/sched/account.c); what is
- * folded into a process when a thread goes is that split.
+ * The scheduler's run time of a task is exact and split by samples (kernel/sched/account.c); what
+ * is folded into a process when a thread goes is that split.
  */
 #include <kernel/task/task_impl.h>
 
@@ -26,7 +26,8 @@ static void own_times(struct process *p, u64 *utime, u64 *stime)
 	rcu_read_lock();
 	*utime = READ_ONCE(p->utime_ns);
 	*stime = READ_ONCE(p->stime_ns);
-	list_for_each_entry_rcu(t, &p->threads, thread_link) {
+	list_for_each_entry_rcu(t, &p->threads, thread_link)
+	{
 		u64 u, s;
 
 		task_times(t, &u, &s);
@@ -132,8 +133,7 @@ void usage_get(struct process *p, struct task *t, enum usage_who who, struct rus
 		out->ru_nvcsw += (long)p->nvcsw;
 		out->ru_nivcsw += (long)p->nivcsw;
 		rcu_read_lock();
-		list_for_each_entry_rcu(m, &p->threads, thread_link)
-			add_task(out, m);
+		list_for_each_entry_rcu(m, &p->threads, thread_link) add_task(out, m);
 		rcu_read_unlock();
 		maxrss = max(maxrss, p->max_rss_kb);
 	}

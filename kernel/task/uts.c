@@ -15,7 +15,7 @@ const char uts_release[] = CORBEL_UTS_RELEASE;
 const char uts_version[] = CORBEL_UTS_VERSION;
 
 static struct spinlock uts_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
-static struct seqcount uts_seq;		/* writers: uts_lock */
+static struct seqcount uts_seq; /* writers: uts_lock */
 static struct new_utsname uts = {
 	.sysname = CORBEL_UTS_SYSNAME,
 	.nodename = "(none)",
@@ -56,7 +56,7 @@ long sys_uname(struct new_utsname __user *buf)
 
 static int set_name(char *field, const char *name, size_t len)
 {
-	char buf[__NEW_UTS_LEN + 1] = { 0 };
+	char buf[__NEW_UTS_LEN + 1] = {0};
 
 	if (len > __NEW_UTS_LEN)
 		return -EINVAL;

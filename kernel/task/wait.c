@@ -10,16 +10,16 @@
 #include <linux/wait.h>
 
 struct wait_request {
-	int type;			/* P_ALL, P_PID, P_PGID */
+	int type; /* P_ALL, P_PID, P_PGID */
 	struct pid *pid;
 	int options;
 	/* results */
-	int found;			/* number of the child, 0: none yet */
-	int code, status;		/* CLD_*; for siginfo */
-	int wait_status;		/* for wait4 */
+	int found;	  /* number of the child, 0: none yet */
+	int code, status; /* CLD_*; for siginfo */
+	int wait_status;  /* for wait4 */
 	u32 uid;
-	struct rusage *usage;		/* NULL: not wanted */
-	bool any;			/* there are children to wait for */
+	struct rusage *usage; /* NULL: not wanted */
+	bool any;	      /* there are children to wait for */
 	struct task *reap;
 };
 
@@ -109,7 +109,7 @@ static bool look(struct wait_request *w)
 
 	w->any = false;
 	spin_lock_irq(&tasklist_lock);
-	list_for_each_entry(p, &me->children, sibling) {
+	list_for_each_entry (p, &me->children, sibling) {
 		if (!wants(w, p) || p->leader->exit_state == EXIT_DEAD)
 			continue;
 		w->any = true;
@@ -236,10 +236,9 @@ static int waitid_target(struct wait_request *w, int which, int id, bool *nonblo
 static int put_waitid_info(struct siginfo __user *uinfo, const struct wait_request *w)
 {
 	/* Only these fields are written: the rest of the caller's structure stays as it is. */
-	if (put_user(w->found ? SIGCHLD : 0, &uinfo->si_signo) ||
-	    put_user(0, &uinfo->si_errno) || put_user(w->code, &uinfo->si_code) ||
-	    put_user(w->found, &uinfo->si_pid) || put_user(w->uid, &uinfo->si_uid) ||
-	    put_user(w->status, &uinfo->si_status))
+	if (put_user(w->found ? SIGCHLD : 0, &uinfo->si_signo) || put_user(0, &uinfo->si_errno) ||
+	    put_user(w->code, &uinfo->si_code) || put_user(w->found, &uinfo->si_pid) ||
+	    put_user(w->uid, &uinfo->si_uid) || put_user(w->status, &uinfo->si_status))
 		return -EFAULT;
 	return 0;
 }
@@ -248,7 +247,7 @@ long sys_waitid(int which, int pid, struct siginfo __user *info, int options,
 		struct rusage __user *rusage)
 {
 	struct rusage usage;
-	struct wait_request w = { .options = options, .usage = rusage ? &usage : NULL };
+	struct wait_request w = {.options = options, .usage = rusage ? &usage : NULL};
 	bool nonblock;
 	int err;
 

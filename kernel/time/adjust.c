@@ -1,9 +1,9 @@
 /*
  * adjtimex(2), clock_adjtime(2): how a daemon disciplines the clock.
  *
- * The frequency correction is applied as asked.  A phase offset (ADJ_OFFSET, PLL) is applied at once
- * when it is set, as far as the limits allow, instead of being slewed over minutes: there is no tick to
- * slew from, and a virtual machine's offsets are small.  ADJ_OFFSET_SINGLESHOT likewise.
+ * The frequency correction is applied as asked.  A phase offset (ADJ_OFFSET, PLL) is applied at
+ * once when it is set, as far as the limits allow, instead of being slewed over minutes: there is
+ * no tick to slew from, and a virtual machine's offsets are small.  ADJ_OFFSET_SINGLESHOT likewise.
  */
 #include <kernel/time/time_impl.h>
 #include <kernel/cred/cred.h>
@@ -17,11 +17,11 @@
 #define ADJ_ADJTIME_OFFSET 0x0001u
 #define ADJ_ADJTIME_READ 0x2000u
 
-#define ADJUST_FREQ_MAX (500ll << 16)	/* 500 ppm */
-#define ADJUST_TICK_US 10000l		/* microseconds per USER_HZ tick */
+#define ADJUST_FREQ_MAX (500ll << 16) /* 500 ppm */
+#define ADJUST_TICK_US 10000l	      /* microseconds per USER_HZ tick */
 
 static struct {
-	s64 freq_shift16;	/* ppm, 16 fraction bits */
+	s64 freq_shift16; /* ppm, 16 fraction bits */
 	long tick_us, max_error_us, est_error_us, constant;
 	int status;
 } adjust = {
@@ -31,7 +31,7 @@ static struct {
 	.constant = 2,
 	.status = STA_UNSYNC,
 };
-static struct spinlock adjust_lock = SPINLOCK_INIT(LK_SPIN_LEAF);	/* adjust */
+static struct spinlock adjust_lock = SPINLOCK_INIT(LK_SPIN_LEAF); /* adjust */
 
 static int adjust_check(const struct __kernel_timex *tx)
 {
@@ -68,8 +68,8 @@ static s64 adjust_phase(const struct __kernel_timex *tx)
 	if (tx->modes & ADJ_SETOFFSET)
 		ns = tx->time.tv_sec * (s64)NSEC_PER_SEC + tx->time.tv_usec * unit;
 	else if ((tx->modes & ADJ_OFFSET) && (adjust.status & STA_PLL))
-		ns = clamp(tx->offset * (adjust.status & STA_NANO ? 1 : 1000),
-			   -500000000ll, 500000000ll);
+		ns = clamp(tx->offset * (adjust.status & STA_NANO ? 1 : 1000), -500000000ll,
+			   500000000ll);
 	return ns;
 }
 

@@ -2,9 +2,9 @@
  * Clocks.
  *
  * Monotonic time is the cycle counter scaled by a fixed-point rate.  The three numbers that say how
- * (struct clock_rate) change only when adjtimex changes the rate; a reader follows one pointer to the
- * current set, and the sets are used in rotation, so that a reader who was delayed still sees the one it
- * started with.  Wall time is monotonic time plus an offset, which is one word.
+ * (struct clock_rate) change only when adjtimex changes the rate; a reader follows one pointer to
+ * the current set, and the sets are used in rotation, so that a reader who was delayed still sees
+ * the one it started with.  Wall time is monotonic time plus an offset, which is one word.
  *
  * The coarse clocks are the precise ones: without a tick there is nothing cheaper to return, and a
  * read costs about a dozen instructions.
@@ -24,15 +24,15 @@ struct clock_rate {
 };
 
 static struct clock_rate clock_rates[CLOCK_RATE_SETS];
-static const struct clock_rate *clock_rate = &clock_rates[0];	/* published with release */
+static const struct clock_rate *clock_rate = &clock_rates[0]; /* published with release */
 
 /* Serialises writers. */
 static struct spinlock clock_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
-static unsigned int clock_rate_index;	/* clock_lock */
-static s64 real_offset;			/* written under clock_lock, read whole */
-static s32 tai_offset_s;		/* the same */
-static s32 tz_minuteswest, tz_dsttime;	/* clock_lock */
-static struct clock_notifier *clock_notifiers;	/* grows at boot only */
+static unsigned int clock_rate_index;	       /* clock_lock */
+static s64 real_offset;			       /* written under clock_lock, read whole */
+static s32 tai_offset_s;		       /* the same */
+static s32 tz_minuteswest, tz_dsttime;	       /* clock_lock */
+static struct clock_notifier *clock_notifiers; /* grows at boot only */
 struct wait_queue clock_step_wait = WAIT_QUEUE_INIT(clock_step_wait);
 
 u64 time_mono_ns(void)
@@ -44,7 +44,7 @@ u64 time_mono_ns(void)
 
 u64 time_boot_ns(void)
 {
-	return time_mono_ns();	/* the machine is never suspended */
+	return time_mono_ns(); /* the machine is never suspended */
 }
 
 u64 time_raw_ns(void)
@@ -103,8 +103,8 @@ void clock_set_rate(s64 ppm_shift16)
 	s64 change = (s64)(((__int128)arch_clock.mult * ppm_shift16) / (1000000ll << 16));
 
 	new->cycle_base = now;
-	new->mono_base_ns = old->mono_base_ns +
-			    mul_u64_u64_shr(now - old->cycle_base, old->mult, 32);
+	new->mono_base_ns =
+		old->mono_base_ns + mul_u64_u64_shr(now - old->cycle_base, old->mult, 32);
 	new->mult = arch_clock.mult + (u64)change;
 	smp_store_release(&clock_rate, new);
 	clock_publish_vdso();
@@ -212,7 +212,7 @@ void time_init(void)
 	s64 rtc = arch_rtc_read();
 
 	timer_init_cpu(0);
-	clock_rates[0] = (struct clock_rate){ arch_clock.base, arch_clock.mult, 0 };
+	clock_rates[0] = (struct clock_rate){arch_clock.base, arch_clock.mult, 0};
 	if (rtc > 0)
 		real_offset = rtc * NSEC_PER_SEC - (s64)time_mono_ns();
 	clock_publish_vdso();

@@ -25,8 +25,8 @@ int timespec_from_user(const struct __kernel_timespec __user *uts, u64 *out_ns)
 
 int timespec_to_user(u64 ns, struct __kernel_timespec __user *uts)
 {
-	struct __kernel_timespec ts = { .tv_sec = (s64)(ns / (u64)NSEC_PER_SEC),
-					.tv_nsec = (s64)(ns % (u64)NSEC_PER_SEC) };
+	struct __kernel_timespec ts = {.tv_sec = (s64)(ns / (u64)NSEC_PER_SEC),
+				       .tv_nsec = (s64)(ns % (u64)NSEC_PER_SEC)};
 
 	return copy_to_user(uts, &ts, sizeof(ts)) ? -EFAULT : 0;
 }
@@ -45,8 +45,8 @@ int timeval_from_user(const struct __kernel_old_timeval __user *utv, u64 *out_ns
 
 int timeval_to_user(u64 ns, struct __kernel_old_timeval __user *utv)
 {
-	struct __kernel_old_timeval tv = { .tv_sec = (long)(ns / (u64)NSEC_PER_SEC),
-					   .tv_usec = (long)(ns % (u64)NSEC_PER_SEC / 1000) };
+	struct __kernel_old_timeval tv = {.tv_sec = (long)(ns / (u64)NSEC_PER_SEC),
+					  .tv_usec = (long)(ns % (u64)NSEC_PER_SEC / 1000)};
 
 	return copy_to_user(utv, &tv, sizeof(tv)) ? -EFAULT : 0;
 }

@@ -27,13 +27,13 @@ static u64 cpu_clock_of_task(struct task *t, enum cpu_clock_what what)
 
 u64 cpu_clock_of_process(struct process *p, unsigned int what)
 {
-	u64 ns = what == CPU_VIRT ? p->utime_ns :
-		 what == CPU_PROF ? p->utime_ns + p->stime_ns : p->sum_exec_ns;
+	u64 ns = what == CPU_VIRT   ? p->utime_ns
+		 : what == CPU_PROF ? p->utime_ns + p->stime_ns
+				    : p->sum_exec_ns;
 	struct task *t;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(t, &p->threads, thread_link)
-		ns += cpu_clock_of_task(t, what);
+	list_for_each_entry_rcu(t, &p->threads, thread_link) ns += cpu_clock_of_task(t, what);
 	rcu_read_unlock();
 	return ns;
 }

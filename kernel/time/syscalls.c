@@ -78,9 +78,10 @@ long sys_gettimeofday(struct __kernel_old_timeval __user *tv, struct timezone __
 	return 0;
 }
 
-long sys_settimeofday(const struct __kernel_old_timeval __user *tv, const struct timezone __user *tz)
+long sys_settimeofday(const struct __kernel_old_timeval __user *tv,
+		      const struct timezone __user *tz)
 {
-	struct __kernel_old_timeval v = { 0 };
+	struct __kernel_old_timeval v = {0};
 	struct timezone z;
 
 	if (tv) {

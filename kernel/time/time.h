@@ -1,8 +1,8 @@
 /*
  * Time: clocks in 64-bit nanoseconds, and one-shot timers.
  *
- * CLOCK_MONOTONIC counts from boot; all kernel deadlines are in it.  No periodic tick: each CPU programs
- * its next event.
+ * CLOCK_MONOTONIC counts from boot; all kernel deadlines are in it.  No periodic tick: each CPU
+ * programs its next event.
  */
 #pragma once
 
@@ -16,19 +16,19 @@
 
 void time_init(void);
 void time_init_cpu(void);
-u64 time_mono_ns(void);			/* CLOCK_MONOTONIC; also before time_init(): 0 */
-u64 time_boot_ns(void);			/* CLOCK_BOOTTIME */
-u64 time_real_ns(void);			/* CLOCK_REALTIME, since 1970 */
-u64 time_coarse_real_ns(void);		/* cheap: file time stamps */
+u64 time_mono_ns(void);	       /* CLOCK_MONOTONIC; also before time_init(): 0 */
+u64 time_boot_ns(void);	       /* CLOCK_BOOTTIME */
+u64 time_real_ns(void);	       /* CLOCK_REALTIME, since 1970 */
+u64 time_coarse_real_ns(void); /* cheap: file time stamps */
 u64 time_raw_ns(void);
-s64 time_real_offset_ns(void);		/* real - monotonic */
-int time_set_real(u64 real_ns) __must_check;	/* steps the wall clock, notifies timerfds */
+s64 time_real_offset_ns(void);		     /* real - monotonic */
+int time_set_real(u64 real_ns) __must_check; /* steps the wall clock, notifies timerfds */
 /* Reads a clock by number; -EINVAL for one that does not exist.  CPU clocks included. */
 int clock_read(int clockid, u64 *out_ns) __must_check;
 
 static inline struct timespec64 timespec64_from_ns(u64 ns)
 {
-	return (struct timespec64){ (s64)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC) };
+	return (struct timespec64){(s64)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC)};
 }
 
 /* User forms. -EFAULT, -EINVAL. */
@@ -45,20 +45,20 @@ static inline u64 deadline_after(u64 now, u64 delta)
 /* A one-shot timer; fn runs in interrupt context on the CPU that armed it. */
 struct timer {
 	struct rb_node node;
-	u64 expires_ns;			/* CLOCK_MONOTONIC */
+	u64 expires_ns; /* CLOCK_MONOTONIC */
 	void (*fn)(struct timer *t);
 	u16 cpu;
-	u8 state;			/* private */
+	u8 state; /* private */
 };
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
-void timer_start(struct timer *t, u64 expires_ns);	/* re-arms if active */
-bool timer_cancel(struct timer *t);			/* was it pending?  fn may still run */
-bool timer_cancel_sync(struct timer *t);		/* and fn has finished */
+void timer_start(struct timer *t, u64 expires_ns); /* re-arms if active */
+bool timer_cancel(struct timer *t);		   /* was it pending?  fn may still run */
+bool timer_cancel_sync(struct timer *t);	   /* and fn has finished */
 bool timer_pending(const struct timer *t);
 /* The scheduler's: this CPU runs a task from now on and wants its tick. Interrupts off. */
 void time_tick_start(u64 now_ns);
-u64 timer_next_ns(unsigned int cpu);			/* for the idle loop; U64_MAX: none */
+u64 timer_next_ns(unsigned int cpu); /* for the idle loop; U64_MAX: none */
 /* Clock was stepped: absolute CLOCK_REALTIME timers re-evaluate. */
 struct clock_notifier {
 	void (*fn)(struct clock_notifier *n);

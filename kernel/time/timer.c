@@ -6,9 +6,9 @@
  * something earlier than what it is set for comes up.  Cancelling leaves it alone: an interrupt for
  * nothing costs less than programming it twice for each timeout that does not happen.
  *
- * A timer lives on the CPU that armed it; t->cpu changes only under the lock of the CPU that it leaves.
- * While its function runs it is not queued, but base->running names it, and whoever re-arms it from
- * another CPU then puts it back on that same CPU, so that cancelling knows where to look.
+ * A timer lives on the CPU that armed it; t->cpu changes only under the lock of the CPU that it
+ * leaves. While its function runs it is not queued, but base->running names it, and whoever re-arms
+ * it from another CPU then puts it back on that same CPU, so that cancelling knows where to look.
  */
 #include <kernel/arch_up.h>
 #include <kernel/printk/printk.h>
@@ -22,12 +22,12 @@
 enum { TIMER_IDLE, TIMER_QUEUED };
 
 struct timer_base {
-	struct spinlock lock;		/* LK_TIMER */
+	struct spinlock lock; /* LK_TIMER */
 	struct rb_root tree;
-	struct timer *running;		/* its function is being called */
-	u32 cpu;			/* [I] */
-	u64 programmed_ns;		/* this CPU only: what the hardware is set for; U64_MAX: nothing */
-	u64 tick_ns;			/* this CPU only: the scheduler's tick; 0: none */
+	struct timer *running; /* its function is being called */
+	u32 cpu;	       /* [I] */
+	u64 programmed_ns;     /* this CPU only: what the hardware is set for; U64_MAX: nothing */
+	u64 tick_ns;	       /* this CPU only: the scheduler's tick; 0: none */
 };
 
 static DEFINE_PERCPU(struct timer_base, timer_base);
@@ -183,7 +183,7 @@ static void timer_run_expired(struct timer_base *b, u64 now)
 {
 	while (timer_first_ns(b) <= now) {
 		struct timer *t = rb_entry(rb_first(&b->tree), struct timer, node);
-		void (*fn)(struct timer *t) = t->fn;
+		void (*fn)(struct timer * t) = t->fn;
 
 		timer_remove(b, t);
 		b->running = t;

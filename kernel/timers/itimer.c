@@ -1,8 +1,8 @@
 /*
  * Interval timers, alarm(2) and the CPU-time limit.
  *
- * ITIMER_REAL is a kernel timer.  What counts CPU time is looked at in the tick of whichever thread runs,
- * so it is as exact as the tick, as on a Linux without high-resolution ticks.
+ * ITIMER_REAL is a kernel timer.  What counts CPU time is looked at in the tick of whichever thread
+ * runs, so it is as exact as the tick, as on a Linux without high-resolution ticks.
  */
 #include <kernel/timers/timers.h>
 #include <kernel/timers/timers_impl.h>
@@ -86,8 +86,8 @@ void timers_process_exit(struct process *p)
 	rcu_kfree(&tp->rcu, tp);
 }
 
-static void itimer_real_set(struct timers_process *tp, u64 value_ns, u64 interval_ns, u64 *old_value,
-			    u64 *old_interval)
+static void itimer_real_set(struct timers_process *tp, u64 value_ns, u64 interval_ns,
+			    u64 *old_value, u64 *old_interval)
 {
 	u64 now = time_mono_ns();
 
@@ -97,7 +97,7 @@ static void itimer_real_set(struct timers_process *tp, u64 value_ns, u64 interva
 		if (timer_pending(&tp->real))
 			*old_value = tp->real.expires_ns > now ? tp->real.expires_ns - now : 1000;
 		*old_interval = tp->real_interval_ns;
-		tp->real_interval_ns = 0;	/* an expiry under way does not arm it again */
+		tp->real_interval_ns = 0; /* an expiry under way does not arm it again */
 		spin_unlock_irq(&tp->lock);
 		timer_cancel_sync(&tp->real);
 		break;
@@ -139,8 +139,8 @@ static void itimer_cpu_read(const struct cpu_itimer *it, u64 now, u64 *value, u6
 	*interval = it->interval_ns;
 }
 
-static void itimer_cpu_set(struct timers_process *tp, int which, u64 value, u64 interval, u64 *old_value,
-			   u64 *old_interval)
+static void itimer_cpu_set(struct timers_process *tp, int which, u64 value, u64 interval,
+			   u64 *old_value, u64 *old_interval)
 {
 	struct cpu_itimer *it = &tp->cpu[which - ITIMER_VIRTUAL];
 	u64 now[2];
@@ -291,7 +291,7 @@ long sys_alarm(unsigned int seconds)
 	u64 old_value, old_interval, left;
 
 	if (timers_get(&tp))
-		return 0;	/* alarm(2) cannot fail: without memory there was none, and is none */
+		return 0; /* alarm(2) cannot fail: without memory there was none, and is none */
 	itimer_real_set(tp, seconds * (u64)NSEC_PER_SEC, 0, &old_value, &old_interval);
 	left = old_value / (u64)NSEC_PER_SEC;
 	if (old_value % (u64)NSEC_PER_SEC >= NSEC_PER_SEC / 2 || (!left && old_value))

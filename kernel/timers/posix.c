@@ -21,23 +21,23 @@
 #define OVERRUN_MAX INT_MAX
 
 struct posix_timer {
-	struct hlist_node link;		/* tp->lock */
-	struct list_head real_link;	/* real_lock: absolute, on a clock that steps */
-	struct timers_process *tp;	/* [I] */
-	struct task *target;		/* [I] +1: one thread; NULL: the process */
+	struct hlist_node link;	    /* tp->lock */
+	struct list_head real_link; /* real_lock: absolute, on a clock that steps */
+	struct timers_process *tp;  /* [I] */
+	struct task *target;	    /* [I] +1: one thread; NULL: the process */
 	struct timer timer;
-	int id, clock, notify, signo;	/* [I] */
-	sigval_t value;			/* [I] */
+	int id, clock, notify, signo; /* [I] */
+	sigval_t value;		      /* [I] */
 	/* tp->lock */
-	u64 expires_ns;			/* on its own clock; 0: off */
+	u64 expires_ns; /* on its own clock; 0: off */
 	u64 interval_ns;
 	s64 overrun, overrun_last;
-	bool queued;			/* its signal is pending */
+	bool queued; /* its signal is pending */
 	struct rcu_head rcu;
 };
 
 static struct spinlock real_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
-static LIST_HEAD(real_timers);		/* real_lock */
+static LIST_HEAD(real_timers); /* real_lock */
 
 static bool clock_is_cpu(int clock)
 {
@@ -119,8 +119,8 @@ static void posix_send(struct posix_timer *pt)
 	info.si_code = SI_TIMER;
 	info.si_tid = pt->id;
 	info.si_value = pt->value;
-	err = pt->target ? signal_send_task(pt->target, pt->signo, &info) :
-			   signal_send_process(pt->tp->process, pt->signo, &info);
+	err = pt->target ? signal_send_task(pt->target, pt->signo, &info)
+			 : signal_send_process(pt->tp->process, pt->signo, &info);
 	if (err)
 		pt->queued = false;
 }
@@ -143,9 +143,11 @@ void posix_timers_cpu_tick(struct timers_process *tp)
 {
 	struct posix_timer *pt;
 
-	/* Sending needs the lock released, and the timer must stay: RCU keeps it until the tick ends. */
+	/* Sending needs the lock released, and the timer must stay: RCU keeps it until the tick
+	 * ends. */
 	for (unsigned int i = 0; i < TIMERS_HASH; i++) {
-		hlist_for_each_entry_rcu(pt, &tp->timers[i], link) {
+		hlist_for_each_entry_rcu(pt, &tp->timers[i], link)
+		{
 			bool send;
 
 			if (!clock_is_cpu(pt->clock) || !READ_ONCE(pt->expires_ns))
@@ -169,14 +171,14 @@ static void posix_clock_stepped(struct clock_notifier *n)
 	unsigned long flags = spin_lock_irqsave(&real_lock);
 
 	(void)n;
-	list_for_each_entry(pt, &real_timers, real_link)
+	list_for_each_entry (pt, &real_timers, real_link)
 		timer_start(&pt->timer, clock_to_mono(pt->clock, READ_ONCE(pt->expires_ns)));
 	spin_unlock_irqrestore(&real_lock, flags);
 }
 
 void posix_timers_init(void)
 {
-	static struct clock_notifier notifier = { .fn = posix_clock_stepped };
+	static struct clock_notifier notifier = {.fn = posix_clock_stepped};
 
 	time_register_step(&notifier);
 }
@@ -188,7 +190,7 @@ static struct posix_timer *posix_find(struct timers_process *tp, int id)
 {
 	struct posix_timer *pt;
 
-	hlist_for_each_entry(pt, &tp->timers[(u32)id % TIMERS_HASH], link) {
+	hlist_for_each_entry (pt, &tp->timers[(u32)id % TIMERS_HASH], link) {
 		if (pt->id == id)
 			return pt;
 	}
@@ -377,7 +379,7 @@ static void posix_read(struct posix_timer *pt, u64 now, u64 *value, u64 *interva
 	if (pt->expires_ns > now)
 		*value = pt->expires_ns - now;
 	else if (pt->notify != SIGEV_NONE)
-		*value = 1;	/* expired, its signal on the way: still armed */
+		*value = 1; /* expired, its signal on the way: still armed */
 }
 
 static int itimerspec_to_user(u64 value, u64 interval, struct __kernel_itimerspec __user *u)

@@ -1,5 +1,6 @@
 /*
- * /dev/console: the terminal that the last console= on the command line names, else the first there is.
+ * /dev/console: the terminal that the last console= on the command line names, else the first there
+ * is.
  *
  * Unlike Linux there is no console without a terminal behind it, and TIOCCONS does not redirect it.
  */
@@ -11,7 +12,7 @@
 #include <kernel/task/task.h>
 #include <kernel/vfs/vfs.h>
 
-struct tty *tty_list;			/* grows at boot only */
+struct tty *tty_list; /* grows at boot only */
 
 /* "console=ttyS0,115200": the name in @value. */
 static void cut_options(char *value)

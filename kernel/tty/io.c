@@ -1,9 +1,9 @@
 /*
  * Reading, writing, polling, and the way of a received byte.
  *
- * Bytes cross between user memory and the terminal in pieces on the stack, so that user memory is never touched
- * under the spinlock.  The spinlock is taken with interrupts off, as devices receive in interrupt context; signals
- * are sent and sleepers woken after it is released.
+ * Bytes cross between user memory and the terminal in pieces on the stack, so that user memory is
+ * never touched under the spinlock.  The spinlock is taken with interrupts off, as devices receive
+ * in interrupt context; signals are sent and sleepers woken after it is released.
  */
 #include <kernel/tty/tty_impl.h>
 
@@ -17,7 +17,7 @@
 #include <linux/fcntl.h>
 
 #define CHUNK 512u
-#define XOFF_ROOM 128u			/* IXOFF: ask to wait below this room, to go on below this use */
+#define XOFF_ROOM 128u /* IXOFF: ask to wait below this room, to go on below this use */
 #define DECISECOND_NS 100000000ull
 
 /* ---- received bytes ---- */
@@ -85,7 +85,8 @@ size_t tty_receive(struct tty *tty, const u8 *buf, const u8 *flags, size_t len)
 	while (done < len) {
 		size_t part = min_t(size_t, len - done, CHUNK);
 		unsigned long irq = spin_lock_irqsave(&tty->spin);
-		size_t n = ntty_receive(&tty->n, buf + done, flags ? flags + done : NULL, part, &ev);
+		size_t n =
+			ntty_receive(&tty->n, buf + done, flags ? flags + done : NULL, part, &ev);
 		struct pid *pgrp = ev.signal ? pid_get(tty->pgrp) : NULL;
 		int xchar = xoff_judge(tty);
 
@@ -171,10 +172,10 @@ struct read_state {
 	struct tty_file *tf;
 	struct uio *u;
 	size_t done;
-	u32 min;			/* bytes that are enough */
-	u64 deadline;			/* of the next wait */
-	u64 between_ns;			/* VTIME between bytes; 0: none */
-	bool end;			/* of the line */
+	u32 min;	/* bytes that are enough */
+	u64 deadline;	/* of the next wait */
+	u64 between_ns; /* VTIME between bytes; 0: none */
+	bool end;	/* of the line */
 };
 
 /* The four cases of VMIN and VTIME (termios(3)). */
@@ -267,7 +268,7 @@ static int lock_for(struct mutex *m, struct file *f)
 ssize_t tty_read(struct file *f, struct uio *u, loff_t *pos)
 {
 	struct tty_file *tf = f->private_data;
-	struct read_state r = { .tty = tf->tty, .tf = tf, .u = u };
+	struct read_state r = {.tty = tf->tty, .tf = tf, .u = u};
 	int err;
 
 	(void)pos;
@@ -332,9 +333,9 @@ static int write_chunk(struct tty_file *tf, struct file *f, const u8 *buf, size_
 			break;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(
-			&tty->write_wait,
-			(n = push_some(tty, buf + *out, len - *out)) || READ_ONCE(tf->hung));
+		err = wait_event_interruptible(&tty->write_wait,
+					       (n = push_some(tty, buf + *out, len - *out)) ||
+						       READ_ONCE(tf->hung));
 		*out += n;
 		if (err)
 			return err;
@@ -382,7 +383,8 @@ int tty_drain(struct tty *tty)
 	int err = 0;
 
 	if (tty->ops->pending)
-		err = wait_event_interruptible(&tty->write_wait, !tty->ops->pending(tty) || tty->dead);
+		err = wait_event_interruptible(&tty->write_wait,
+					       !tty->ops->pending(tty) || tty->dead);
 	if (!err && tty->ops->wait_sent)
 		tty->ops->wait_sent(tty);
 	return err;

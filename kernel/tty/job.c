@@ -1,8 +1,9 @@
 /*
  * Sessions and job control: POSIX.1 chapter 11, setsid(2), tcsetpgrp(3), credentials(7).
  *
- * A session has at most one terminal and a terminal at most one session.  process->tty is a plain pointer: the
- * terminal clears it in all processes of its session, under tasklist_lock, before it loses the session or goes.
+ * A session has at most one terminal and a terminal at most one session.  process->tty is a plain
+ * pointer: the terminal clears it in all processes of its session, under tasklist_lock, before it
+ * loses the session or goes.
  */
 #include <kernel/tty/tty_impl.h>
 
@@ -46,7 +47,7 @@ static void forget_session(struct tty *tty)
 
 	if (!tty->session)
 		return;
-	list_for_each_entry(p, &tty->session->members[PID_SESSION], session_link) {
+	list_for_each_entry (p, &tty->session->members[PID_SESSION], session_link) {
 		if (p->tty == tty)
 			p->tty = NULL;
 	}
@@ -300,7 +301,7 @@ static void hangup_processes(struct tty *tty, bool leader_exits)
 
 	spin_lock_irq(&tasklist_lock);
 	if (tty->session) {
-		list_for_each_entry(p, &tty->session->members[PID_SESSION], session_link) {
+		list_for_each_entry (p, &tty->session->members[PID_SESSION], session_link) {
 			if (p->tty == tty)
 				p->tty = NULL;
 			if (is_session_leader(p))
@@ -320,7 +321,7 @@ void tty_hangup_session(struct tty *tty, bool leader_exits)
 	mutex_lock(&tty->lock);
 	hangup_processes(tty, leader_exits);
 	spin_lock_irq(&tty->spin);
-	list_for_each_entry(tf, &tty->files, link) {
+	list_for_each_entry (tf, &tty->files, link) {
 		if (!tf->is_console)
 			WRITE_ONCE(tf->hung, true);
 	}
@@ -354,7 +355,8 @@ long sys_vhangup(void)
 	return 0;
 }
 
-/* The leader of a session ends: real lines are hung up, pseudo terminals only lose their session. */
+/* The leader of a session ends: real lines are hung up, pseudo terminals only lose their session.
+ */
 static void session_exit(struct process *p)
 {
 	struct tty *tty = tty_of_current();
@@ -368,5 +370,5 @@ static void session_exit(struct process *p)
 	p->tty_old_pgrp = NULL;
 }
 
-static const struct task_hook tty_hook = { .session_exit = session_exit };
+static const struct task_hook tty_hook = {.session_exit = session_exit};
 TASK_HOOK(tty_hook);

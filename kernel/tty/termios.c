@@ -6,11 +6,11 @@
 #include <kernel/uaccess/uaccess.h>
 #include <asm/ioctls.h>
 
-static const speed_t speeds[] = { 0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800,
-				  9600, 19200, 38400 };
-static const speed_t speeds_extended[] = { 57600, 115200, 230400, 460800, 500000, 576000, 921600,
-					   1000000, 1152000, 1500000, 2000000, 2500000, 3000000,
-					   3500000, 4000000 };
+static const speed_t speeds[] = {0,   50,   75,	  110,	134,  150,  200,   300,
+				 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400};
+static const speed_t speeds_extended[] = {57600,   115200,  230400,  460800,  500000,
+					  576000,  921600,  1000000, 1152000, 1500000,
+					  2000000, 2500000, 3000000, 3500000, 4000000};
 
 /* @code: the bits of CBAUD; 0 for one that means nothing. */
 static speed_t speed_of(tcflag_t code)
@@ -40,9 +40,19 @@ struct termios2 tty_initial_termios(tcflag_t cflag, speed_t speed)
 		.c_oflag = OPOST | ONLCR,
 		.c_cflag = cflag,
 		.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-		.c_cc = { [VINTR] = 003, [VQUIT] = 034, [VERASE] = 0177, [VKILL] = 025, [VEOF] = 004,
-			  [VMIN] = 1, [VSTART] = 021, [VSTOP] = 023, [VSUSP] = 032,
-			  [VREPRINT] = 022, [VDISCARD] = 017, [VWERASE] = 027, [VLNEXT] = 026 },
+		.c_cc = {[VINTR] = 003,
+			 [VQUIT] = 034,
+			 [VERASE] = 0177,
+			 [VKILL] = 025,
+			 [VEOF] = 004,
+			 [VMIN] = 1,
+			 [VSTART] = 021,
+			 [VSTOP] = 023,
+			 [VSUSP] = 032,
+			 [VREPRINT] = 022,
+			 [VDISCARD] = 017,
+			 [VWERASE] = 027,
+			 [VLNEXT] = 026},
 		.c_ispeed = speed,
 		.c_ospeed = speed,
 	};
@@ -62,9 +72,11 @@ static struct termios2 current_settings(struct tty *tty)
 static int get_settings(struct tty *tty, unsigned int cmd, void __user *arg)
 {
 	struct termios2 t = current_settings(tty);
-	struct termio old = { .c_iflag = (u16)t.c_iflag, .c_oflag = (u16)t.c_oflag,
-			      .c_cflag = (u16)t.c_cflag, .c_lflag = (u16)t.c_lflag,
-			      .c_line = t.c_line };
+	struct termio old = {.c_iflag = (u16)t.c_iflag,
+			     .c_oflag = (u16)t.c_oflag,
+			     .c_cflag = (u16)t.c_cflag,
+			     .c_lflag = (u16)t.c_lflag,
+			     .c_line = t.c_line};
 
 	if (cmd == TCGETS)
 		return copy_to_user(arg, &t, sizeof(struct termios)) ? -EFAULT : 0;
@@ -74,7 +86,8 @@ static int get_settings(struct tty *tty, unsigned int cmd, void __user *arg)
 	return copy_to_user(arg, &old, sizeof(old)) ? -EFAULT : 0;
 }
 
-static_assert(offsetof(struct termios2, c_ispeed) == sizeof(struct termios), "termios begins termios2");
+static_assert(offsetof(struct termios2, c_ispeed) == sizeof(struct termios),
+	      "termios begins termios2");
 
 static int read_settings(struct tty *tty, unsigned int cmd, const void __user *arg,
 			 struct termios2 *t)
@@ -128,7 +141,8 @@ static void apply(struct tty *tty, const struct termios2 *t)
 	wake_up_poll(&tty->write_wait, EPOLLOUT | EPOLLWRNORM);
 }
 
-static int set_settings(struct tty *tty, unsigned int cmd, const void __user *arg, bool wait, bool flush)
+static int set_settings(struct tty *tty, unsigned int cmd, const void __user *arg, bool wait,
+			bool flush)
 {
 	struct termios2 t;
 	int err = tty_check_change(tty);

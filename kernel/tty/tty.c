@@ -1,9 +1,9 @@
 /*
  * Terminals: their life, opening and closing.
  *
- * Serial terminals stay for ever, pseudo terminals go with their last reference.  Every open file has a struct
- * tty_file in the terminal's list, so that a hangup can reach it: from then on the file is dead, but the terminal can
- * be opened anew.
+ * Serial terminals stay for ever, pseudo terminals go with their last reference.  Every open file
+ * has a struct tty_file in the terminal's list, so that a hangup can reach it: from then on the
+ * file is dead, but the terminal can be opened anew.
  */
 #include <kernel/tty/tty_impl.h>
 
@@ -61,9 +61,16 @@ void tty_setup(struct tty *tty, const struct tty_ops *ops, const struct termios2
 int tty_register(struct tty *tty, const char *driver)
 {
 	tty->device = (struct device){
-		.name = tty->name, .driver = driver, .class_name = "tty", .kind = DEVICE_CHAR,
-		.major = tty->major, .minor = tty->minor, .count = 1, .mode = 0600,
-		.ops = &tty_file_ops, .private_data = tty,
+		.name = tty->name,
+		.driver = driver,
+		.class_name = "tty",
+		.kind = DEVICE_CHAR,
+		.major = tty->major,
+		.minor = tty->minor,
+		.count = 1,
+		.mode = 0600,
+		.ops = &tty_file_ops,
+		.private_data = tty,
 	};
 	int err = device_register(&tty->device);
 
@@ -139,7 +146,8 @@ int tty_open_file(struct tty *tty, struct file *f, bool is_console)
 		return err;
 	}
 	f->private_data = tf;
-	f->mode = (f->mode & ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE | FMODE_POS)) | FMODE_STREAM;
+	f->mode =
+		(f->mode & ~(FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE | FMODE_POS)) | FMODE_STREAM;
 	if (!(f->flags & O_NOCTTY) && !is_console)
 		tty_open_set_session(tty, f);
 	return 0;
@@ -200,13 +208,27 @@ const struct file_ops tty_file_ops = {
 };
 
 static struct device dev_tty = {
-	.name = "tty", .driver = "/dev/tty", .class_name = "tty", .kind = DEVICE_CHAR,
-	.major = MAJOR_AUX, .minor = 0, .count = 1, .mode = 0666, .ops = &tty_file_ops,
+	.name = "tty",
+	.driver = "/dev/tty",
+	.class_name = "tty",
+	.kind = DEVICE_CHAR,
+	.major = MAJOR_AUX,
+	.minor = 0,
+	.count = 1,
+	.mode = 0666,
+	.ops = &tty_file_ops,
 };
 DEVICE(dev_tty);
 
 static struct device dev_console = {
-	.name = "console", .driver = "/dev/console", .class_name = "tty", .kind = DEVICE_CHAR,
-	.major = MAJOR_AUX, .minor = 1, .count = 1, .mode = 0600, .ops = &tty_file_ops,
+	.name = "console",
+	.driver = "/dev/console",
+	.class_name = "tty",
+	.kind = DEVICE_CHAR,
+	.major = MAJOR_AUX,
+	.minor = 1,
+	.count = 1,
+	.mode = 0600,
+	.ops = &tty_file_ops,
 };
 DEVICE(dev_console);

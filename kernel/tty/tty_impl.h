@@ -9,10 +9,10 @@
 
 /* An open file on a terminal: file->private_data. */
 struct tty_file {
-	struct tty *tty;		/* +1 */
-	struct list_head link;		/* tty->files */
-	bool hung;			/* set by tty_hangup() under tty->spin, never cleared */
-	bool is_console;		/* opened as /dev/console: no job control, survives a hangup */
+	struct tty *tty;       /* +1 */
+	struct list_head link; /* tty->files */
+	bool hung;	       /* set by tty_hangup() under tty->spin, never cleared */
+	bool is_console;       /* opened as /dev/console: no job control, survives a hangup */
 };
 
 /* io.c */
@@ -31,7 +31,7 @@ void tty_wake_all(struct tty *tty);
 
 /* ioctl.c, termios.c */
 long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg);
-long tty_termios_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg);	/* -ENOIOCTLCMD */
+long tty_termios_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg); /* -ENOIOCTLCMD */
 
 /* job.c */
 /* May current, if in the background, do this?  -ERESTARTSYS after a signal, -EIO. */
@@ -40,13 +40,13 @@ static inline int tty_check_change(struct tty *tty)
 {
 	return tty_job_check(tty, SIGTTOU);
 }
-struct tty *tty_of_current(void);		/* +1 or NULL */
+struct tty *tty_of_current(void); /* +1 or NULL */
 void tty_open_set_session(struct tty *tty, struct file *f);
 void tty_clear_session(struct tty *tty);
 long tty_job_ioctl(struct tty *tty, struct file *f, bool is_master, unsigned int cmd,
-		   unsigned long arg);		/* -ENOIOCTLCMD */
+		   unsigned long arg); /* -ENOIOCTLCMD */
 void tty_hangup_session(struct tty *tty, bool leader_exits);
 
 /* console.c */
-int tty_console_get(struct tty **out) __must_check;	/* +1 */
+int tty_console_get(struct tty **out) __must_check; /* +1 */
 extern struct tty *tty_list;

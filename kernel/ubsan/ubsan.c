@@ -85,15 +85,16 @@ static s64 ubsan_value(const struct ubsan_type *type, unsigned long raw)
 	return (s64)(raw << (64 - bits)) >> (64 - bits);
 }
 
-#define REPORT(at, fmt, ...)                                                                       \
-	do {                                                                                       \
-		if (ubsan_first(at))                                                               \
-			bug_warn_fmt((at)->file, (int)(at)->line, "undefined behaviour", fmt,      \
-				     ##__VA_ARGS__);                                               \
+#define REPORT(at, fmt, ...)                                                                  \
+	do {                                                                                  \
+		if (ubsan_first(at))                                                          \
+			bug_warn_fmt((at)->file, (int)(at)->line, "undefined behaviour", fmt, \
+				     ##__VA_ARGS__);                                          \
 	} while (0)
 
 void __ubsan_handle_out_of_bounds(struct ubsan_bounds *d, unsigned long index);
-void __ubsan_handle_shift_out_of_bounds(struct ubsan_shift *d, unsigned long lhs, unsigned long rhs);
+void __ubsan_handle_shift_out_of_bounds(struct ubsan_shift *d, unsigned long lhs,
+					unsigned long rhs);
 void __ubsan_handle_divrem_overflow(struct ubsan_overflow *d, unsigned long lhs, unsigned long rhs);
 void __ubsan_handle_negate_overflow(struct ubsan_overflow *d, unsigned long v);
 void __ubsan_handle_add_overflow(struct ubsan_overflow *d, unsigned long lhs, unsigned long rhs);

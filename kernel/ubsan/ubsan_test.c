@@ -12,7 +12,7 @@ KTEST(ubsan, reports_planted_faults)
 	/* What lies behind the array belongs to the struct: no fault for KASAN. */
 	struct {
 		int array[4], behind[4];
-	} s = { { 1, 2, 3, 4 }, { 0 } };
+	} s = {{1, 2, 3, 4}, {0}};
 	long sum = 0;
 
 	ubsan_expect(true);

@@ -1,8 +1,8 @@
 /*
  * One cursor for every kind of memory.
  *
- * Every copy is a walk over the segments: take what is left of the current one, hand it to a step function that
- * returns how much it did, advance; a short step (user memory faulted) ends the walk.
+ * Every copy is a walk over the segments: take what is left of the current one, hand it to a step
+ * function that returns how much it did, advance; a short step (user memory faulted) ends the walk.
  */
 #include <kernel/uio/uio.h>
 
@@ -184,8 +184,9 @@ static size_t step(struct uio *u, enum uio_step how, char *k, size_t len)
 	case STEP_ZERO:
 		return len - clear_user((void __user *)at, len);
 	default:
-		return access_ok((void __user *)at, len) ?
-			       len - arch_copy_from_user(k, (void __user *)at, len) : 0;
+		return access_ok((void __user *)at, len)
+			       ? len - arch_copy_from_user(k, (void __user *)at, len)
+			       : 0;
 	}
 }
 
@@ -305,7 +306,8 @@ size_t uio_fault_in(struct uio *u, size_t len)
 
 			char c;
 
-			/* A read only: writing a byte back would race with the program's own store. */
+			/* A read only: writing a byte back would race with the program's own store.
+			 */
 			if (get_user(c, at))
 				return len;
 			at += in_page;

@@ -1,8 +1,8 @@
 /*
  * A cursor over memory to be read or written: user buffers, kernel buffers, frames.
  *
- * One shape for read, write, readv, sendmsg, splice.  Copies advance it and return the bytes copied,
- * which is short when user memory faults.
+ * One shape for read, write, readv, sendmsg, splice.  Copies advance it and return the bytes
+ * copied, which is short when user memory faults.
  */
 #pragma once
 
@@ -25,16 +25,16 @@ struct uio_bvec {
 
 struct uio {
 	enum uio_kind kind;
-	bool is_source;			/* data flows out of it (write) rather than into it (read) */
-	u32 seg_count;			/* segments left, the current one included */
-	size_t offset;			/* into the current segment */
-	size_t left;			/* bytes left in all */
+	bool is_source; /* data flows out of it (write) rather than into it (read) */
+	u32 seg_count;	/* segments left, the current one included */
+	size_t offset;	/* into the current segment */
+	size_t left;	/* bytes left in all */
 	union {
-		const struct iovec *user;	/* kernel copy of the vector of user pointers */
+		const struct iovec *user; /* kernel copy of the vector of user pointers */
 		const struct uio_kvec *kernel;
 		const struct uio_bvec *frames;
 	};
-	struct iovec single;		/* storage for the one-segment form */
+	struct iovec single; /* storage for the one-segment form */
 	struct uio_kvec single_k;
 };
 
@@ -44,8 +44,8 @@ void uio_init_kernel(struct uio *u, bool is_source, void *buf, size_t len);
 void uio_init_frames(struct uio *u, bool is_source, const struct uio_bvec *v, u32 n, size_t len);
 void uio_init_discard(struct uio *u, size_t len);
 /*
- * Copies the vector in.  @fast holds up to UIO_FAST segments; a longer vector is allocated and *to_free set.
- * -EINVAL (more than 1024, a length or the sum negative), -EFAULT, -ENOMEM.
+ * Copies the vector in.  @fast holds up to UIO_FAST segments; a longer vector is allocated and
+ * *to_free set. -EINVAL (more than 1024, a length or the sum negative), -EFAULT, -ENOMEM.
  */
 #define UIO_FAST 8
 int uio_import(struct uio *u, bool is_source, const struct iovec __user *uvec, unsigned long n,
@@ -61,7 +61,8 @@ size_t uio_copy_frame_from(struct uio *u, struct frame *f, size_t offset, size_t
 void uio_advance(struct uio *u, size_t len);
 void uio_revert(struct uio *u, size_t len);
 void uio_truncate(struct uio *u, size_t len);
-/* Faults in up to @len bytes of user memory so that an atomic copy can succeed; bytes NOT faulted in. */
+/* Faults in up to @len bytes of user memory so that an atomic copy can succeed; bytes NOT faulted
+ * in. */
 size_t uio_fault_in(struct uio *u, size_t len);
 /* As the copies but never sleeps: page faults are not handled. */
 size_t uio_copy_from_nofault(struct uio *u, void *dst, size_t len);

@@ -5,7 +5,7 @@
 KTEST(uio, kernel_vector_is_walked_and_reverted)
 {
 	char a[3] = "", b[5] = "", out[8];
-	struct uio_kvec v[3] = { { a, 3 }, { NULL, 0 }, { b, 5 } };
+	struct uio_kvec v[3] = {{a, 3}, {NULL, 0}, {b, 5}};
 	struct uio u;
 
 	uio_init_kernel(&u, false, NULL, 0);

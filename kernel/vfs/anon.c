@@ -1,8 +1,9 @@
 /*
  * Files without a name: pipes, sockets, eventfds and the like.
  *
- * Three pseudo supers that are mounted nowhere.  All "anon_inode" files share one inode, since they differ in their
- * operations only; pipes and sockets have one each.  /proc/PID/fd shows the text that their dentries make.
+ * Three pseudo supers that are mounted nowhere.  All "anon_inode" files share one inode, since they
+ * differ in their operations only; pipes and sockets have one each.  /proc/PID/fd shows the text
+ * that their dentries make.
  */
 #include <kernel/file/file_impl.h>
 #include <kernel/panic/panic.h>
@@ -29,14 +30,14 @@ static int numbered_name(struct dentry *d, char *buf, size_t size)
 	return (size_t)n + 1 >= size ? -ENAMETOOLONG : n;
 }
 
-static const struct dentry_ops anon_dentry_ops = { .name = anon_name };
-static const struct dentry_ops numbered_dentry_ops = { .name = numbered_name };
+static const struct dentry_ops anon_dentry_ops = {.name = anon_name};
+static const struct dentry_ops numbered_dentry_ops = {.name = numbered_name};
 static const struct inode_ops pseudo_inode_ops;
 
 static const struct fs_type pseudo_types[PSEUDO_COUNT] = {
-	[PSEUDO_ANON] = { .name = "anon_inodefs", .flags = FS_NODEV },
-	[PSEUDO_PIPE] = { .name = "pipefs", .flags = FS_NODEV },
-	[PSEUDO_SOCK] = { .name = "sockfs", .flags = FS_NODEV },
+	[PSEUDO_ANON] = {.name = "anon_inodefs", .flags = FS_NODEV},
+	[PSEUDO_PIPE] = {.name = "pipefs", .flags = FS_NODEV},
+	[PSEUDO_SOCK] = {.name = "sockfs", .flags = FS_NODEV},
 };
 
 static int make_mount(enum pseudo n, u64 magic, const struct dentry_ops *ops)
@@ -58,7 +59,8 @@ static int make_mount(enum pseudo n, u64 magic, const struct dentry_ops *ops)
 	if (n == PSEUDO_ANON)
 		anon_inode = inode_get(i);
 	err = dentry_alloc_root(sb, i, &sb->root);
-	return err ? err : mount_create(sb, sb->root, "none", MNT_INTERNAL | MNT_NOATIME, &mounts[n]);
+	return err ? err
+		   : mount_create(sb, sb->root, "none", MNT_INTERNAL | MNT_NOATIME, &mounts[n]);
 }
 
 void anon_init(void)
@@ -73,7 +75,7 @@ void anon_init(void)
 static int open_on(enum pseudo n, const char *name, struct inode *inode, const struct file_ops *ops,
 		   void *private_data, u32 flags, struct file **out)
 {
-	struct qstr q = { name, (u32)strlen(name), 0 };
+	struct qstr q = {name, (u32)strlen(name), 0};
 	struct dentry *d;
 	struct file *f;
 	int err;
@@ -91,9 +93,9 @@ static int open_on(enum pseudo n, const char *name, struct inode *inode, const s
 	f->path.dentry = d;
 	f->inode = inode;
 	f->private_data = private_data;
-	f->mode = (flags & O_ACCMODE) == O_WRONLY ? FMODE_WRITE :
-		  (flags & O_ACCMODE) == O_RDWR	  ? FMODE_READ | FMODE_WRITE :
-						    FMODE_READ;
+	f->mode = (flags & O_ACCMODE) == O_WRONLY ? FMODE_WRITE
+		  : (flags & O_ACCMODE) == O_RDWR ? FMODE_READ | FMODE_WRITE
+						  : FMODE_READ;
 	if (ops->lseek && ops->lseek != no_lseek)
 		f->mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
 	else
@@ -141,7 +143,7 @@ int vfs_internal_mount(struct super *sb, struct mount **out)
 int vfs_nameless_file(struct mount *m, const char *name, struct inode *inode, u32 flags,
 		      struct file **out)
 {
-	struct qstr q = { name, (u32)strlen(name), 0 };
+	struct qstr q = {name, (u32)strlen(name), 0};
 	struct dentry *d;
 	struct file *f;
 	int err = dentry_alloc_nameless(m->root, &q, inode, &d);
@@ -153,7 +155,7 @@ int vfs_nameless_file(struct mount *m, const char *name, struct inode *inode, u3
 		dentry_put(d);
 		return err;
 	}
-	f->path = (struct path){ mount_get(m), d };
+	f->path = (struct path){mount_get(m), d};
 	f->inode = inode;
 	f->cache = inode->cache;
 	f->mode = FMODE_READ | FMODE_WRITE | FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE | FMODE_POS |

@@ -156,8 +156,8 @@ void inode_set_attr(struct inode *i, const struct iattr *a)
 		i->mtime = a->mtime;
 	if (a->valid & ATTR_MODE)
 		i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
-	if (a->valid & (ATTR_UID | ATTR_GID | ATTR_MODE | ATTR_ATIME | ATTR_MTIME | ATTR_CTIME |
-			ATTR_SIZE))
+	if (a->valid &
+	    (ATTR_UID | ATTR_GID | ATTR_MODE | ATTR_ATIME | ATTR_MTIME | ATTR_CTIME | ATTR_SIZE))
 		i->ctime = inode_now();
 	i->version++;
 }
@@ -170,8 +170,7 @@ static void kill_set_ids(const struct inode *i, struct iattr *a)
 	if ((a->valid & ATTR_KILL_SUID) && (mode & S_ISUID))
 		mode &= ~S_ISUID;
 	if ((a->valid & ATTR_KILL_SGID) && (mode & S_ISGID) &&
-	    ((mode & S_IXGRP) ||
-	     (!cred_in_group(current_cred(), i->gid) && !capable(CAP_FSETID))))
+	    ((mode & S_IXGRP) || (!cred_in_group(current_cred(), i->gid) && !capable(CAP_FSETID))))
 		mode &= ~S_ISGID;
 	a->valid &= ~(ATTR_KILL_SUID | ATTR_KILL_SGID);
 	if (mode != i->mode && !(a->valid & ATTR_MODE)) {
@@ -213,7 +212,7 @@ int vfs_setattr(struct dentry *d, struct iattr *a)
 int inode_remove_privs(struct dentry *d)
 {
 	struct inode *i = d->inode;
-	struct iattr a = { .valid = ATTR_KILL_SUID | ATTR_KILL_SGID | ATTR_FORCE };
+	struct iattr a = {.valid = ATTR_KILL_SUID | ATTR_KILL_SGID | ATTR_FORCE};
 
 	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || !S_ISREG(i->mode) || capable(CAP_FSETID))
 		return 0;
@@ -231,9 +230,9 @@ void inode_fill_stat(const struct inode *i, struct kstat *st)
 	st->dev = i->super->dev;
 	st->rdev = i->rdev;
 	st->size = inode_size(i);
-	st->blocks = i->cache && (i->cache->flags & PAGECACHE_MEMORY) ?
-			     READ_ONCE(i->cache->nr_pages) << (PAGE_SHIFT - 9) :
-			     i->blocks;
+	st->blocks = i->cache && (i->cache->flags & PAGECACHE_MEMORY)
+			     ? READ_ONCE(i->cache->nr_pages) << (PAGE_SHIFT - 9)
+			     : i->blocks;
 	st->atime = i->atime;
 	st->mtime = i->mtime;
 	st->ctime = i->ctime;
@@ -257,9 +256,10 @@ int vfs_truncate(struct file *f, const struct path *p, loff_t size)
 {
 	const struct path *at = f ? &f->path : p;
 	struct inode *i = at->dentry->inode;
-	struct iattr a = { .valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_KILL_SUID |
-				    ATTR_KILL_SGID | ATTR_FORCE,
-			   .size = size, .file = f };
+	struct iattr a = {.valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME | ATTR_KILL_SUID |
+				   ATTR_KILL_SGID | ATTR_FORCE,
+			  .size = size,
+			  .file = f};
 	int err;
 
 	if (size < 0)

@@ -1,9 +1,9 @@
 /*
  * New names and their removal: mkdir, mknod, link, symlink, unlink, rmdir.
  *
- * The directory is locked for writing from the lookup of the name to the end of the operation; the victim of a
- * removal is locked too, so that its link count changes once at a time and a directory that is being removed gains
- * no entries.
+ * The directory is locked for writing from the lookup of the name to the end of the operation; the
+ * victim of a removal is locked too, so that its link count changes once at a time and a directory
+ * that is being removed gains no entries.
  */
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -19,7 +19,7 @@ int create_begin(int dfd, const char *name, size_t len, bool is_dir, struct crea
 	if (err)
 		return err;
 	c->dir = nd.path;
-	q = (struct qstr){ nd.last, nd.last_len, nd.last_hash };
+	q = (struct qstr){nd.last, nd.last_len, nd.last_hash};
 	err = -EEXIST;
 	if (nd.last_type != LAST_NORM)
 		goto put;
@@ -197,8 +197,8 @@ static int slash_error(const struct dentry *d)
 
 static int remove_at(int dfd, const char *name, size_t len, bool is_dir)
 {
-	static const s8 dir_errors[] = { [LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY,
-					 [LAST_ROOT] = -EBUSY };
+	static const s8 dir_errors[] = {
+		[LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY, [LAST_ROOT] = -EBUSY};
 	struct nameidata nd __uninit;
 	struct dentry *d;
 	struct inode *di;
@@ -216,7 +216,7 @@ static int remove_at(int dfd, const char *name, size_t len, bool is_dir)
 		err = is_dir ? dir_errors[nd.last_type] : -EISDIR;
 		goto put;
 	}
-	q = (struct qstr){ nd.last, nd.last_len, nd.last_hash };
+	q = (struct qstr){nd.last, nd.last_len, nd.last_hash};
 	rwsem_write_lock(&di->lock);
 	d = dentry_find(dir.dentry, &q);
 	if (!d || (d->flags & DENTRY_REVALIDATE)) {

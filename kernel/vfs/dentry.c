@@ -1,18 +1,20 @@
 /*
  * The dentry cache: names in memory.
  *
- * One hash table by (parent, name).  Readers walk the buckets under RCU and check each dentry with its sequence
- * count: name, parent and inode change only inside seq_write_begin()/end() under d->lock.  A reader that finds
- * nothing may have been led astray by a rename that moved a dentry to another bucket under its feet; vfs_rename_seq
- * tells.
+ * One hash table by (parent, name).  Readers walk the buckets under RCU and check each dentry with
+ * its sequence count: name, parent and inode change only inside seq_write_begin()/end() under
+ * d->lock.  A reader that finds nothing may have been led astray by a rename that moved a dentry to
+ * another bucket under its feet; vfs_rename_seq tells.
  *
- * References: d->refs counts users; zero is an ordinary state (cached, unused).  The last step of a life is
- * refs 0 -> DEAD by compare-and-swap, after which dentry_tryget() fails; the memory goes after a grace period.
- * Memory file systems set DENTRY_PERSISTENT: the dentry is the directory entry and stays without references until
- * it is dropped.  In a DENTRY_COMPLETE directory (every child is such a dentry) a miss in the cache is the answer,
- * no call into the file system and no negative dentry needed.
+ * References: d->refs counts users; zero is an ordinary state (cached, unused).  The last step of a
+ * life is refs 0 -> DEAD by compare-and-swap, after which dentry_tryget() fails; the memory goes
+ * after a grace period. Memory file systems set DENTRY_PERSISTENT: the dentry is the directory
+ * entry and stays without references until it is dropped.  In a DENTRY_COMPLETE directory (every
+ * child is such a dentry) a miss in the cache is the answer, no call into the file system and no
+ * negative dentry needed.
  *
- * A directory's children list is in order of the children's cookies, which readdir hands out as positions.
+ * A directory's children list is in order of the children's cookies, which readdir hands out as
+ * positions.
  */
 #include <kern/hash.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -99,7 +101,8 @@ struct dentry *dentry_lookup_rcu(const struct dentry *parent, const char *name, 
 {
 	struct dentry *d;
 
-	hlist_for_each_entry_rcu(d, bucket(hash), hash) {
+	hlist_for_each_entry_rcu(d, bucket(hash), hash)
+	{
 		u32 seq;
 
 		if (READ_ONCE(d->name.hash) != hash || READ_ONCE(d->parent) != parent)
@@ -248,7 +251,7 @@ int dentry_alloc(struct dentry *parent, const struct qstr *q, struct dentry **ou
 
 int dentry_alloc_root(struct super *sb, struct inode *root, struct dentry **out)
 {
-	struct qstr q = { .name = "/", .len = 1 };
+	struct qstr q = {.name = "/", .len = 1};
 	struct dentry *d;
 	int err = alloc_common(sb, &q, &d);
 
@@ -317,8 +320,8 @@ void dentry_set_inode_nameless(struct dentry *d, struct inode *i)
 }
 
 /*
- * A dentry that is in no directory, for pipes and the like: nothing of @root changes, so that CPUs do not meet there.
- * Consumes @i, on failure too.
+ * A dentry that is in no directory, for pipes and the like: nothing of @root changes, so that CPUs
+ * do not meet there. Consumes @i, on failure too.
  */
 int dentry_alloc_nameless(struct dentry *root, const struct qstr *q, struct inode *i,
 			  struct dentry **out)
@@ -380,8 +383,8 @@ static void unhash_locked(struct dentry *d)
 }
 
 /*
- * Takes a dentry with DEAD set and d->lock held apart; returns its parent, whose reference the caller drops
- * next (a loop instead of recursion).
+ * Takes a dentry with DEAD set and d->lock held apart; returns its parent, whose reference the
+ * caller drops next (a loop instead of recursion).
  */
 static struct dentry *dismantle(struct dentry *d)
 {
@@ -421,7 +424,7 @@ static noinline struct dentry *put_last(struct dentry *d)
 	u32 zero = 0;
 
 	spin_lock(&d->lock);
-	rcu_read_unlock();		/* the lock keeps preemption off, d stays until it is released */
+	rcu_read_unlock(); /* the lock keeps preemption off, d stays until it is released */
 	if (READ_ONCE(d->refs) || (d->flags & DENTRY_PERSISTENT)) {
 		spin_unlock(&d->lock);
 		return NULL;
@@ -466,7 +469,7 @@ static struct dentry *first_child(struct dentry *dir)
 	struct dentry *c, *found = NULL;
 
 	spin_lock(&dir->lock);
-	list_for_each_entry(c, &dir->children, sibling) {
+	list_for_each_entry (c, &dir->children, sibling) {
 		if (dentry_tryget(c)) {
 			found = c;
 			break;
@@ -476,7 +479,8 @@ static struct dentry *first_child(struct dentry *dir)
 	return found;
 }
 
-/* Depth first, without recursion: goes down to a leaf, drops it, and begins again from its parent. */
+/* Depth first, without recursion: goes down to a leaf, drops it, and begins again from its parent.
+ */
 void dentry_drop_tree(struct dentry *root)
 {
 	struct dentry *d = dentry_get(root);
@@ -515,7 +519,7 @@ void dentry_prune_super(struct super *sb)
 
 static u64 lru_shrink(u64 want)
 {
-	u64 freed = 0, target = want * 8;	/* dentries with their inodes fill about 1/8 of a frame */
+	u64 freed = 0, target = want * 8; /* dentries with their inodes fill about 1/8 of a frame */
 
 	while (freed < target) {
 		struct dentry *d, *next;
@@ -543,7 +547,7 @@ static u64 lru_shrink(u64 want)
 	return freed / 8;
 }
 
-static struct frame_shrinker lru_shrinker = { .name = "dentry", .shrink = lru_shrink };
+static struct frame_shrinker lru_shrinker = {.name = "dentry", .shrink = lru_shrink};
 
 /* ---- moves ---- */
 
@@ -600,9 +604,9 @@ static void relink(struct dentry *d, struct dentry *old_parent, struct dentry *p
 }
 
 /*
- * @d takes the name and the place of @target, which leaves the cache.  No name is allocated: a long one is swapped,
- * so that an open file that was replaced then shows the other's name.  In the same directory the position for
- * readdir stays.
+ * @d takes the name and the place of @target, which leaves the cache.  No name is allocated: a long
+ * one is swapped, so that an open file that was replaced then shows the other's name.  In the same
+ * directory the position for readdir stays.
  */
 void dentry_move(struct dentry *d, struct dentry *target)
 {
@@ -677,7 +681,7 @@ bool dentry_has_children(struct dentry *dir)
 	bool found = false;
 
 	spin_lock(&dir->lock);
-	list_for_each_entry(c, &dir->children, sibling) {
+	list_for_each_entry (c, &dir->children, sibling) {
 		if (c->inode && (c->flags & DENTRY_CACHED)) {
 			found = true;
 			break;

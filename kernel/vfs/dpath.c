@@ -1,7 +1,8 @@
 /*
  * Text of places: getcwd(2), /proc/PID/fd, /proc/mounts.
  *
- * Names are read under RCU while renames and mounts go on; both sequence counts are checked at the end.
+ * Names are read under RCU while renames and mounts go on; both sequence counts are checked at the
+ * end.
  */
 #include <kernel/seq/seq.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -63,7 +64,7 @@ static int walk_up(const struct path *p, const struct path *root, struct back *b
 int path_format_below(const struct path *p, const struct path *root, char *buf, size_t size,
 		      char **out)
 {
-	struct back b = { buf, buf + size };
+	struct back b = {buf, buf + size};
 	char *start;
 	int err;
 
@@ -78,7 +79,8 @@ int path_format_below(const struct path *p, const struct path *root, char *buf, 
 
 		b.p = start;
 		err = walk_up(p, root, &b);
-		if (!seq_read_retry(&vfs_rename_seq, renames) && !seq_read_retry(&mount_seq, mounts))
+		if (!seq_read_retry(&vfs_rename_seq, renames) &&
+		    !seq_read_retry(&mount_seq, mounts))
 			break;
 	}
 	rcu_read_unlock();
@@ -115,9 +117,9 @@ static void show_mount_flags(struct seq *s, u32 flags)
 		u32 flag;
 		const char *text;
 	} names[] = {
-		{ MNT_NOSUID, ",nosuid" },	 { MNT_NODEV, ",nodev" },
-		{ MNT_NOEXEC, ",noexec" },	 { MNT_NOATIME, ",noatime" },
-		{ MNT_NODIRATIME, ",nodiratime" }, { MNT_RELATIME, ",relatime" },
+		{MNT_NOSUID, ",nosuid"},	 {MNT_NODEV, ",nodev"},
+		{MNT_NOEXEC, ",noexec"},	 {MNT_NOATIME, ",noatime"},
+		{MNT_NODIRATIME, ",nodiratime"}, {MNT_RELATIME, ",relatime"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -158,7 +160,7 @@ static void show_line(struct seq *s, const struct mount *m, const char *at)
 
 static void show_info(struct seq *s, struct mount *m, const char *at, char *buf, size_t size)
 {
-	struct path in_fs = { m, m->root }, fs_root = { m, m->super->root };
+	struct path in_fs = {m, m->root}, fs_root = {m, m->super->root};
 	char *text = buf;
 
 	seq_printf(s, "%d %d %u:%u ", m->id, m->parent->id, vfs_major(m->super->dev),
@@ -195,8 +197,8 @@ void mounts_show(struct seq *s, struct task *t, bool info)
 		goto out;
 	root = fs_ctx_root(fs);
 	mutex_lock(&mount_ns_lock);
-	list_for_each_entry(m, &init_mount_ns.mounts, ns_link) {
-		struct path p = { m, m->root };
+	list_for_each_entry (m, &init_mount_ns.mounts, ns_link) {
+		struct path p = {m, m->root};
 		char *at;
 
 		if (path_format_below(&p, &root, buf, PATH_MAX_LEN, &at) != 1)

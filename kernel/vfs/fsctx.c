@@ -1,5 +1,6 @@
 /*
- * Root, working directory and umask of processes; chdir(2), chroot(2), getcwd(2), umask(2), pivot_root(2).
+ * Root, working directory and umask of processes; chdir(2), chroot(2), getcwd(2), umask(2),
+ * pivot_root(2).
  *
  * A walk reads the two places without a lock (fs->seq); changes take fs->lock.
  */
@@ -45,7 +46,7 @@ static struct fs_ctx *fs_alloc(void)
 /* For the boot task: both places are the root of the first namespace. */
 int fs_ctx_create_boot(struct mount *root)
 {
-	struct path p = { root, root->root };
+	struct path p = {root, root->root};
 	struct fs_ctx *fs = fs_alloc();
 
 	if (!fs)

@@ -1,9 +1,9 @@
 /*
  * Inodes: life, sizes, times, owners.
  *
- * An inode lives as long as something refers to it: dentries, mostly.  The last inode_put() calls the file system's
- * evict, empties the page cache and frees the memory after a grace period, since lock-free walks look at mode, owner
- * and link text without a reference.
+ * An inode lives as long as something refers to it: dentries, mostly.  The last inode_put() calls
+ * the file system's evict, empties the page cache and frees the memory after a grace period, since
+ * lock-free walks look at mode, owner and link text without a reference.
  */
 #include <kernel/vfs/vfs_impl.h>
 #include <kernel/device/device.h>
@@ -111,7 +111,7 @@ static int special_open_none(struct inode *inode, struct file *f)
 	return S_ISSOCK(inode->mode) ? -ENXIO : -ENODEV;
 }
 
-static const struct file_ops special_none_ops = { .open = special_open_none };
+static const struct file_ops special_none_ops = {.open = special_open_none};
 
 /* The driver is looked up at open: it may come after the node. */
 static int special_open_device(struct inode *inode, struct file *f)
@@ -125,7 +125,7 @@ static int special_open_device(struct inode *inode, struct file *f)
 	return d->ops->open ? d->ops->open(inode, f) : 0;
 }
 
-static const struct file_ops special_device_ops = { .open = special_open_device };
+static const struct file_ops special_device_ops = {.open = special_open_device};
 
 const struct file_ops *vfs_fifo_ops;
 
@@ -137,7 +137,7 @@ static int special_open_fifo(struct inode *inode, struct file *f)
 	return f->ops->open ? f->ops->open(inode, f) : 0;
 }
 
-static const struct file_ops special_fifo_ops = { .open = special_open_fifo };
+static const struct file_ops special_fifo_ops = {.open = special_open_fifo};
 
 void inode_init_special(struct inode *i, umode_t mode, u32 dev)
 {

@@ -1,10 +1,10 @@
 /*
- * Advisory locks: fcntl(2) records (of a process: owner is its descriptor table; of an open file description: owner is
- * the file) and flock(2).
+ * Advisory locks: fcntl(2) records (of a process: owner is its descriptor table; of an open file
+ * description: owner is the file) and flock(2).
  *
- * One spinlock for all: locks are rare and short.  Sleepers wait on one queue and look again when any lock goes.
- * Deadlocks are looked for among process-owned records: each sleeper names the owner it waits for, and a request whose
- * chain of owners leads back to itself is refused.
+ * One spinlock for all: locks are rare and short.  Sleepers wait on one queue and look again when
+ * any lock goes. Deadlocks are looked for among process-owned records: each sleeper names the owner
+ * it waits for, and a request whose chain of owners leads back to itself is refused.
  */
 #include <kernel/file/file_impl.h>
 #include <kernel/seq/seq.h>
@@ -13,14 +13,14 @@
 #include <asm/fcntl.h>
 
 struct file_lock {
-	struct list_head link;		/* inode's list */
-	struct list_head all;		/* for /proc/locks */
+	struct list_head link; /* inode's list */
+	struct list_head all;  /* for /proc/locks */
 	struct inode *inode;
 	const void *owner;
-	loff_t start, end;		/* inclusive */
+	loff_t start, end; /* inclusive */
 	int pid;
-	u8 type;			/* F_RDLCK, F_WRLCK */
-	u8 kind;			/* KIND_* */
+	u8 type; /* F_RDLCK, F_WRLCK */
+	u8 kind; /* KIND_* */
 };
 
 enum { KIND_POSIX, KIND_OFD, KIND_FLOCK };
@@ -34,7 +34,7 @@ static struct spinlock locks_lock = SPINLOCK_INIT(LK_FILE_LOCKS);
 static LIST_HEAD(all_locks);
 static LIST_HEAD(waiters);
 static struct wait_queue locks_wait;
-static u64 unlock_count;		/* sleepers look again when it changes */
+static u64 unlock_count; /* sleepers look again when it changes */
 static struct slab_cache *lock_cache;
 
 void locks_init(void)
@@ -55,7 +55,7 @@ static void free_dead(struct list_head *dead)
 	struct file_lock *l, *n;
 	bool any = !list_empty(dead);
 
-	list_for_each_entry_safe(l, n, dead, link)
+	list_for_each_entry_safe (l, n, dead, link)
 		slab_free(lock_cache, l);
 	if (any)
 		wake_up_all(&locks_wait);
@@ -71,7 +71,7 @@ static struct file_lock *find_conflict(struct list_head *list, const struct file
 {
 	struct file_lock *l;
 
-	list_for_each_entry(l, list, link) {
+	list_for_each_entry (l, list, link) {
 		if (l->owner == want->owner || l->end < want->start || l->start > want->end)
 			continue;
 		if (l->type == F_WRLCK || want->type == F_WRLCK)
@@ -88,7 +88,7 @@ static bool would_deadlock(const void *owner, const void *blocker)
 
 		if (blocker == owner)
 			return true;
-		list_for_each_entry(w, &waiters, link) {
+		list_for_each_entry (w, &waiters, link) {
 			if (w->owner == blocker) {
 				next = w;
 				break;
@@ -102,8 +102,8 @@ static bool would_deadlock(const void *owner, const void *blocker)
 }
 
 /*
- * Takes [start, end] away from the owner's records (trimming, splitting with @spare) and puts @want there unless it
- * unlocks; neighbours of the same type are joined.
+ * Takes [start, end] away from the owner's records (trimming, splitting with @spare) and puts @want
+ * there unless it unlocks; neighbours of the same type are joined.
  */
 static void apply(struct list_head *list, struct file_lock *want, struct file_lock **spare,
 		  struct list_head *dead)
@@ -111,7 +111,7 @@ static void apply(struct list_head *list, struct file_lock *want, struct file_lo
 	struct file_lock *l, *n;
 	bool locking = want->type != F_UNLCK;
 
-	list_for_each_entry_safe(l, n, list, link) {
+	list_for_each_entry_safe (l, n, list, link) {
 		if (l->owner != want->owner)
 			continue;
 		if (locking && l->type == want->type &&
@@ -147,7 +147,8 @@ static void apply(struct list_head *list, struct file_lock *want, struct file_lo
 		insert(want, list);
 }
 
-/* One attempt.  1: done (consumes *want and perhaps *spare), 0: conflict, and the waiter is filled in. */
+/* One attempt.  1: done (consumes *want and perhaps *spare), 0: conflict, and the waiter is filled
+ * in. */
 static int try_lock(struct list_head *list, struct file_lock **want, struct file_lock **spare,
 		    struct waiter *w, u64 *seen)
 {
@@ -190,7 +191,7 @@ static int set_lock(struct list_head *list, const struct file_lock *proto, bool 
 {
 	struct file_lock *want = slab_alloc(lock_cache, GFP_KERNEL);
 	struct file_lock *spare = slab_alloc(lock_cache, GFP_KERNEL);
-	struct waiter w = { .owner = proto->owner };
+	struct waiter w = {.owner = proto->owner};
 	u64 seen;
 	int err = -ENOLCK;
 
@@ -256,7 +257,8 @@ static int range_of(struct file *f, const struct flock *fl, struct file_lock *l)
 	return 0;
 }
 
-static long get_lock(struct file *f, struct file_lock *want, struct flock *fl, struct flock __user *ufl)
+static long get_lock(struct file *f, struct file_lock *want, struct flock *fl,
+		     struct flock __user *ufl)
 {
 	struct file_lock *c;
 
@@ -278,9 +280,10 @@ long locks_fcntl(struct file *f, unsigned int fd, unsigned int cmd, struct flock
 {
 	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
 	bool get = cmd == F_GETLK || cmd == F_OFD_GETLK;
-	struct file_lock l = { .inode = f->inode, .kind = ofd ? KIND_OFD : KIND_POSIX,
-			       .owner = ofd ? (const void *)f : current->files,
-			       .pid = ofd ? -1 : task_tgid(current) };
+	struct file_lock l = {.inode = f->inode,
+			      .kind = ofd ? KIND_OFD : KIND_POSIX,
+			      .owner = ofd ? (const void *)f : current->files,
+			      .pid = ofd ? -1 : task_tgid(current)};
 	struct flock fl;
 	struct fd_ref again;
 	int err;
@@ -303,7 +306,8 @@ long locks_fcntl(struct file *f, unsigned int fd, unsigned int cmd, struct flock
 	err = set_lock(&f->inode->posix_locks, &l, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 	if (err || ofd || l.type == F_UNLCK)
 		return err;
-	/* Another thread may have closed the descriptor meanwhile, and its close saw no lock yet. */
+	/* Another thread may have closed the descriptor meanwhile, and its close saw no lock yet.
+	 */
 	again = fd_get(fd);
 	if (again.file != f) {
 		locks_close(f, current->files);
@@ -320,7 +324,7 @@ long sys_flock(int fd, unsigned int cmd)
 {
 	struct fd_ref r = fd_get((unsigned int)fd);
 	struct file *f = r.file;
-	struct file_lock l = { .kind = KIND_FLOCK, .start = 0, .end = S64_MAX };
+	struct file_lock l = {.kind = KIND_FLOCK, .start = 0, .end = S64_MAX};
 	int err = 0;
 
 	if (!f)
@@ -356,7 +360,7 @@ static void drop_owner(struct list_head *list, const void *owner, struct list_he
 {
 	struct file_lock *l, *n;
 
-	list_for_each_entry_safe(l, n, list, link) {
+	list_for_each_entry_safe (l, n, list, link) {
 		if (l->owner == owner)
 			unlink_lock(l, dead);
 	}
@@ -387,14 +391,14 @@ void locks_inode_free(struct inode *i)
 
 void locks_show(struct seq *s)
 {
-	static const char *const kinds[] = { "POSIX ", "OFDLCK", "FLOCK " };
+	static const char *const kinds[] = {"POSIX ", "OFDLCK", "FLOCK "};
 	struct file_lock *l;
 	int n = 1;
 
 	spin_lock(&locks_lock);
-	list_for_each_entry(l, &all_locks, all) {
-		seq_printf(s, "%d: %s %s %s %d %02x:%02x:%llu %lld ", n++, kinds[l->kind], "ADVISORY ",
-			   l->type == F_WRLCK ? "WRITE" : "READ ", l->pid,
+	list_for_each_entry (l, &all_locks, all) {
+		seq_printf(s, "%d: %s %s %s %d %02x:%02x:%llu %lld ", n++, kinds[l->kind],
+			   "ADVISORY ", l->type == F_WRLCK ? "WRITE" : "READ ", l->pid,
 			   vfs_major(l->inode->super->dev), vfs_minor(l->inode->super->dev),
 			   (unsigned long long)l->inode->ino, (long long)l->start);
 		if (l->end == S64_MAX)

@@ -1,17 +1,18 @@
 /*
  * The mount tree.
  *
- * mount_ns_lock serialises changes.  Each change happens inside mount_lock with mount_seq odd; walks find mounts in a
- * hash by (parent, mountpoint) under RCU and check mount_seq when they turn what they found into a reference.
+ * mount_ns_lock serialises changes.  Each change happens inside mount_lock with mount_seq odd;
+ * walks find mounts in a hash by (parent, mountpoint) under RCU and check mount_seq when they turn
+ * what they found into a reference.
  *
- * An attached mount holds one reference on itself (the tree's), one on its parent and one on its mountpoint.  umount
- * decides "busy" with mount_seq odd: a walk that takes its reference later sees the sequence change and gives it
- * back; one that took it earlier is seen.  A reference can only be gained from a count above zero, so the last
- * mount_put() is unique.
+ * An attached mount holds one reference on itself (the tree's), one on its parent and one on its
+ * mountpoint.  umount decides "busy" with mount_seq odd: a walk that takes its reference later sees
+ * the sequence change and gives it back; one that took it earlier is seen.  A reference can only be
+ * gained from a count above zero, so the last mount_put() is unique.
  *
- * Propagation: there is one namespace, and a bind mount does not join the peer group of its source.  A group thus
- * never has a second member, and MS_SHARED and MS_SLAVE are answered by what is then true: there is nothing to
- * propagate to.
+ * Propagation: there is one namespace, and a bind mount does not join the peer group of its source.
+ * A group thus never has a second member, and MS_SHARED and MS_SLAVE are answered by what is then
+ * true: there is nothing to propagate to.
  */
 #include <kern/hash.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -24,7 +25,7 @@ static struct hlist_head mount_table[1 << MOUNT_BITS];
 struct spinlock mount_lock = SPINLOCK_INIT(LK_MOUNT);
 struct seqcount mount_seq;
 struct mutex mount_ns_lock;
-struct mount_ns init_mount_ns = { .mounts = LIST_HEAD_INIT(init_mount_ns.mounts) };
+struct mount_ns init_mount_ns = {.mounts = LIST_HEAD_INIT(init_mount_ns.mounts)};
 static int next_id = 1;
 
 void mount_init(void)
@@ -35,14 +36,16 @@ void mount_init(void)
 
 static struct hlist_head *mount_bucket(const struct mount *parent, const struct dentry *d)
 {
-	return &mount_table[hash_64((u64)(unsigned long)parent ^ (u64)(unsigned long)d * 3, MOUNT_BITS)];
+	return &mount_table[hash_64((u64)(unsigned long)parent ^ (u64)(unsigned long)d * 3,
+				    MOUNT_BITS)];
 }
 
 struct mount *mount_find_rcu(const struct mount *parent, const struct dentry *d)
 {
 	struct mount *m;
 
-	hlist_for_each_entry_rcu(m, mount_bucket(parent, d), hash) {
+	hlist_for_each_entry_rcu(m, mount_bucket(parent, d), hash)
+	{
 		if (READ_ONCE(m->parent) == parent && READ_ONCE(m->mountpoint) == d)
 			return m;
 	}
@@ -148,7 +151,7 @@ static bool still_mountpoint(const struct dentry *d)
 {
 	struct mount *m;
 
-	list_for_each_entry(m, &init_mount_ns.mounts, ns_link) {
+	list_for_each_entry (m, &init_mount_ns.mounts, ns_link) {
 		if (m->mountpoint == d && m->parent != m)
 			return true;
 	}
@@ -156,8 +159,9 @@ static bool still_mountpoint(const struct dentry *d)
 }
 
 /*
- * Takes @m off its place; mount_ns_lock held.  The tree's reference on @m stays with the caller.  *@was is the old
- * place, with its references.  -EBUSY when there are more than @max_refs references.
+ * Takes @m off its place; mount_ns_lock held.  The tree's reference on @m stays with the caller.
+ * *@was is the old place, with its references.  -EBUSY when there are more than @max_refs
+ * references.
  */
 static int mount_detach(struct mount *m, s64 max_refs, bool keep_listed, struct path *was)
 {
@@ -304,7 +308,7 @@ static void drop_copies(struct mount *top)
 {
 	for (;;) {
 		struct mount *leaf = first_leaf(top);
-		struct path was = { leaf->parent != leaf ? leaf->parent : NULL, leaf->mountpoint };
+		struct path was = {leaf->parent != leaf ? leaf->parent : NULL, leaf->mountpoint};
 
 		list_del_init(&leaf->child_link);
 		if (leaf != top) {
@@ -318,8 +322,8 @@ static void drop_copies(struct mount *top)
 }
 
 /*
- * Copies the mounts below @from; each source points at its copy by ->master while mount_ns_lock is held.  Copies hang
- * together by parent and mountpoint already but are not hashed yet.
+ * Copies the mounts below @from; each source points at its copy by ->master while mount_ns_lock is
+ * held.  Copies hang together by parent and mountpoint already but are not hashed yet.
  */
 static int copy_below(const struct path *from)
 {
@@ -498,8 +502,9 @@ int mount_set_propagation(struct mount *top, unsigned long type, bool recursive)
 	return err;
 }
 
-#define MNT_USER_FLAGS (MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_NOATIME | MNT_NODIRATIME | \
-			MNT_RELATIME | MNT_READONLY)
+#define MNT_USER_FLAGS                                                                       \
+	(MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME | \
+	 MNT_READONLY)
 
 int mount_set_flags(struct mount *m, u32 flags)
 {
@@ -529,7 +534,7 @@ int mount_new(struct super *sb, const char *source, u32 flags, const struct path
 	else if (dentry_unlinked(at->dentry))
 		err = -ENOENT;
 	else if (at->mnt->super == sb && at->mnt->root == at->dentry)
-		err = -EBUSY;		/* the same once more on top of itself */
+		err = -EBUSY; /* the same once more on top of itself */
 	else if (S_ISDIR(sb->root->inode->mode) != S_ISDIR(at->dentry->inode->mode))
 		err = -ENOTDIR;
 	else

@@ -1,14 +1,17 @@
 /*
  * Path walks.
  *
- * A walk first runs in RCU mode: preemption off, no lock, no reference; each step checks the sequence count of the
- * directory it came from after it has read the child, so the whole chain was valid at one time.  The result is either
- * used on the spot (stat) or made referenced by nd_unlazy().  Where RCU mode cannot go on (a name that only the file
- * system knows, something that may sleep) nd_unlazy() makes the place reached so far referenced and the walk goes on
- * in reference mode from there; -ECHILD means that even this failed and the walk starts again with references.
+ * A walk first runs in RCU mode: preemption off, no lock, no reference; each step checks the
+ * sequence count of the directory it came from after it has read the child, so the whole chain was
+ * valid at one time.  The result is either used on the spot (stat) or made referenced by
+ * nd_unlazy().  Where RCU mode cannot go on (a name that only the file system knows, something that
+ * may sleep) nd_unlazy() makes the place reached so far referenced and the walk goes on in
+ * reference mode from there; -ECHILD means that even this failed and the walk starts again with
+ * references.
  *
- * Symbolic links: the rest of the outer text is pushed on a stack and the link's text walked; at most 40 links in all.
- * Reference mode copies link texts, RCU mode reads them in place (they are freed after a grace period).
+ * Symbolic links: the rest of the outer text is pushed on a stack and the link's text walked; at
+ * most 40 links in all. Reference mode copies link texts, RCU mode reads them in place (they are
+ * freed after a grace period).
  */
 #include <kern/hash.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -79,11 +82,12 @@ static bool legitimize(struct nameidata *nd, const struct path *p, u32 seq, stru
 	return !seq_read_retry(&p->dentry->seq, seq);
 }
 
-/* From RCU mode to reference mode, at nd->path.  On failure out of RCU mode with nothing held: -ECHILD. */
+/* From RCU mode to reference mode, at nd->path.  On failure out of RCU mode with nothing held:
+ * -ECHILD. */
 static int nd_unlazy(struct nameidata *nd)
 {
-	struct mount *m[2] = { NULL, NULL };
-	struct dentry *d[2] = { NULL, NULL };
+	struct mount *m[2] = {NULL, NULL};
+	struct dentry *d[2] = {NULL, NULL};
 	bool ok;
 
 	ok = legitimize(nd, &nd->path, nd->seq, &m[0], &d[0]);
@@ -93,7 +97,7 @@ static int nd_unlazy(struct nameidata *nd)
 	rcu_read_unlock();
 	if (likely(ok))
 		return 0;
-	nd->path = (struct path){ NULL, NULL };
+	nd->path = (struct path){NULL, NULL};
 	nd->have_root = false;
 	for (int i = 0; i < 2; i++) {
 		dentry_put(d[i]);
@@ -107,7 +111,7 @@ static int nd_unlazy_midway(struct nameidata *nd)
 {
 	if (nd->depth) {
 		drop(nd, true);
-		nd->path = (struct path){ NULL, NULL };
+		nd->path = (struct path){NULL, NULL};
 		return -ECHILD;
 	}
 	return nd_unlazy(nd);
@@ -181,7 +185,8 @@ static int start_at_fd(struct nameidata *nd)
 	} else if (nd->rcu) {
 		nd->path = r.file->path;
 		nd->seq = seq_read_begin(&nd->path.dentry->seq);
-		/* A table that is shared may lose the file at once: its place then needs references. */
+		/* A table that is shared may lose the file at once: its place then needs
+		 * references. */
 		if (r.owned) {
 			nd->path = path_get(&r.file->path);
 			nd->rcu = false;
@@ -201,7 +206,7 @@ static int nd_start(struct nameidata *nd)
 
 	nd->depth = nd->links = 0;
 	nd->have_root = false;
-	nd->path = (struct path){ NULL, NULL };
+	nd->path = (struct path){NULL, NULL};
 	nd->last_type = LAST_ROOT;
 	nd->last_slash = false;
 	nd->mount_seq = seq_read_begin(&mount_seq);
@@ -363,7 +368,7 @@ static int dotdot_rcu(struct nameidata *nd)
 	d = parent;
 	nd->seq = seq;
 stay:
-	nd->path = (struct path){ m, d };
+	nd->path = (struct path){m, d};
 	err = cross_mounts_rcu(nd, &nd->path.mnt, &nd->path.dentry, &nd->seq);
 	nd->inode = READ_ONCE(nd->path.dentry->inode);
 	return err;
@@ -399,8 +404,9 @@ static int walk_dotdot(struct nameidata *nd)
 	set_root(nd);
 	err = nd->rcu ? dotdot_rcu(nd) : dotdot_ref(nd);
 	/* A rename or mount meanwhile may have taken us out of the scope. */
-	if (!err && nd->scoped && (seq_read_retry(&vfs_rename_seq, nd->rename_seq) ||
-				   seq_read_retry(&mount_seq, nd->mount_seq)))
+	if (!err && nd->scoped &&
+	    (seq_read_retry(&vfs_rename_seq, nd->rename_seq) ||
+	     seq_read_retry(&mount_seq, nd->mount_seq)))
 		return -EAGAIN;
 	return err;
 }
@@ -526,8 +532,8 @@ static int follow_magic(struct nameidata *nd, struct path *link)
 
 static int step_ref(struct nameidata *nd, bool follow, const char **body, const char **body_end)
 {
-	struct qstr q = { nd->last, nd->last_len, nd->last_hash };
-	struct path p = { nd->path.mnt, NULL };
+	struct qstr q = {nd->last, nd->last_len, nd->last_hash};
+	struct path p = {nd->path.mnt, NULL};
 	struct inode *i;
 	int err = vfs_lookup_child(nd->path.dentry, &q, false, &p.dentry);
 
@@ -649,14 +655,14 @@ static int push_rest(struct nameidata *nd, const char *p, const char *end)
 		struct nd_rest *s;
 
 		if (nd->rcu)
-			return -ECHILD;		/* with references there may be an allocation */
+			return -ECHILD; /* with references there may be an allocation */
 		s = alloc_array(ND_MAX_LINKS + 1, sizeof(*s));
 		if (!s)
 			return -ENOMEM;
 		memcpy(s, nd->inline_stack, sizeof(nd->inline_stack));
 		nd->stack = s;
 	}
-	nd->stack[nd->depth++] = (struct nd_rest){ p, end };
+	nd->stack[nd->depth++] = (struct nd_rest){p, end};
 	return 0;
 }
 

@@ -1,16 +1,18 @@
 /*
  * Opening files: open(2), openat2(2) and the kernel's own forms.
  *
- * Without O_CREAT the walk is lock-free to the end and its two references (mount, dentry) become the file's.  With
- * O_CREAT the directory is locked only when the name is not in the cache yet or O_EXCL asks for certainty.
+ * Without O_CREAT the walk is lock-free to the end and its two references (mount, dentry) become
+ * the file's.  With O_CREAT the directory is locked only when the name is not in the cache yet or
+ * O_EXCL asks for certainty.
  */
 #include <kernel/file/file_impl.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
 
-#define OPEN_VALID (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | \
-		    O_SYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
-		    O_CLOEXEC | O_PATH | __O_TMPFILE)
+#define OPEN_VALID                                                                             \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | \
+	 O_SYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |     \
+	 O_CLOEXEC | O_PATH | __O_TMPFILE)
 
 int open_check_flags(u64 flags, u64 mode, struct open_how_k *how)
 {
@@ -47,7 +49,7 @@ int open_check_flags(u64 flags, u64 mode, struct open_how_k *how)
 /* Access that the open mode needs. O_ACCMODE 3 asks for both and gives neither. */
 static int acc_mask(u64 flags)
 {
-	static const u8 mask[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+	static const u8 mask[4] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
 	int m = mask[flags & O_ACCMODE];
 
 	if (flags & O_TRUNC)
@@ -93,14 +95,14 @@ static int may_open(const struct path *p, struct inode *i, u64 *flags, int acc)
 
 static u32 open_mode(u64 flags)
 {
-	static const u8 mode[4] = { FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0 };
+	static const u8 mode[4] = {FMODE_READ, FMODE_WRITE, FMODE_READ | FMODE_WRITE, 0};
 
 	return mode[flags & O_ACCMODE];
 }
 
 /*
- * Makes the open file of @p, whose references it consumes on success and on failure.  @created: this call made it,
- * so nothing is checked any more.
+ * Makes the open file of @p, whose references it consumes on success and on failure.  @created:
+ * this call made it, so nothing is checked any more.
  */
 static int finish_open(struct path *p, u64 flags, bool created, struct file **out)
 {
@@ -139,7 +141,7 @@ static int finish_open(struct path *p, u64 flags, bool created, struct file **ou
 	if (f->ops->open) {
 		err = f->ops->open(i, f);
 		if (err) {
-			f->ops = &file_dead_ops;	/* its release does not run */
+			f->ops = &file_dead_ops; /* its release does not run */
 			goto put_file;
 		}
 	}
@@ -168,7 +170,8 @@ put_path:
 static int finish_path(struct path *p, u64 flags, struct file **out)
 {
 	struct file *f;
-	int err = file_alloc((u32)(flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW)), &file_dead_ops, &f);
+	int err =
+		file_alloc((u32)(flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW)), &file_dead_ops, &f);
 
 	if (err) {
 		path_put(p);
@@ -185,7 +188,7 @@ static int open_tmpfile(struct path *dir, const struct open_how_k *how, struct f
 {
 	struct inode *di = dir->dentry->inode, *i;
 	char name[24];
-	struct qstr q = { name, 0, 0 };
+	struct qstr q = {name, 0, 0};
 	struct path p;
 	int err;
 
@@ -219,13 +222,13 @@ put_dir:
 }
 
 /*
- * The last component of an open with O_CREAT, in nd->path (a directory).  1: created, 0: there; then nd->path is it;
- * a link to follow leaves *body.
+ * The last component of an open with O_CREAT, in nd->path (a directory).  1: created, 0: there;
+ * then nd->path is it; a link to follow leaves *body.
  */
 static int create_last(struct nameidata *nd, const struct open_how_k *how, const char **body,
 		       const char **body_end)
 {
-	struct qstr q = { nd->last, nd->last_len, nd->last_hash };
+	struct qstr q = {nd->last, nd->last_len, nd->last_hash};
 	struct dentry *dir = nd->path.dentry, *d;
 	struct inode *di = dir->inode;
 	int err;
@@ -320,8 +323,8 @@ int vfs_do_open(int dfd, const struct path *base, const char *name, size_t len,
 	p = nd.path;
 	nd_end(&nd);
 	if (unlikely(how->flags & (O_PATH | __O_TMPFILE)))
-		return how->flags & O_PATH ? finish_path(&p, how->flags, out) :
-					     open_tmpfile(&p, how, out);
+		return how->flags & O_PATH ? finish_path(&p, how->flags, out)
+					   : open_tmpfile(&p, how, out);
 	return finish_open(&p, how->flags, false, out);
 }
 
@@ -335,7 +338,8 @@ static u64 kernel_flags(int flags)
 int vfs_open(const char *path, int flags, umode_t mode, struct file **out)
 {
 	struct open_how_k how;
-	int err = open_check_flags(kernel_flags(flags) | O_LARGEFILE, flags & O_CREAT ? mode : 0, &how);
+	int err = open_check_flags(kernel_flags(flags) | O_LARGEFILE, flags & O_CREAT ? mode : 0,
+				   &how);
 
 	return err ? err : vfs_do_open(AT_FDCWD, NULL, path, strlen(path), &how, out);
 }
@@ -349,7 +353,7 @@ int vfs_open_path(const struct path *p, int flags, struct file **out)
 
 int vfs_open_exec(int dfd, const char *path, int at_flags, struct file **out)
 {
-	struct open_how_k how = { .flags = O_RDONLY | O_LARGEFILE, .lookup = LOOKUP_FOLLOW };
+	struct open_how_k how = {.flags = O_RDONLY | O_LARGEFILE, .lookup = LOOKUP_FOLLOW};
 	struct file *f;
 	int err;
 

@@ -10,7 +10,7 @@
 struct dirent_old {
 	unsigned long ino, off;
 	u16 reclen;
-	char name[];		/* then a pad byte and the type at the end of the record */
+	char name[]; /* then a pad byte and the type at the end of the record */
 };
 
 struct dirent64 {
@@ -38,7 +38,8 @@ static int flush(struct getdents *g)
 	return 0;
 }
 
-/* Place for a record, or NULL: then err says whether the user's buffer is full (-EINVAL: even for the first). */
+/* Place for a record, or NULL: then err says whether the user's buffer is full (-EINVAL: even for
+ * the first). */
 static void *record(struct getdents *g, size_t reclen)
 {
 	void *p;

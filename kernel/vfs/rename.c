@@ -1,8 +1,9 @@
 /*
  * rename(2).
  *
- * One cross-directory rename per superblock at a time (LK_RENAME), which keeps "is an ancestor of" true while the two
- * directories are locked, ancestor first.  Then the inodes that lose or change a name.
+ * One cross-directory rename per superblock at a time (LK_RENAME), which keeps "is an ancestor of"
+ * true while the two directories are locked, ancestor first.  Then the inodes that lose or change a
+ * name.
  */
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -21,7 +22,8 @@ static void lock_dirs(struct dentry *a, struct dentry *b)
 		return;
 	}
 	mutex_lock(&a->super->rename_lock);
-	/* An ancestor first; unrelated ones in any order, since only one such pair is locked at a time. */
+	/* An ancestor first; unrelated ones in any order, since only one such pair is locked at a
+	 * time. */
 	if (dentry_is_below(a, b))
 		swap(a, b);
 	rwsem_write_lock(&a->inode->lock);
@@ -96,8 +98,9 @@ static int rename_locked(struct rename_side *o, struct rename_side *n, u32 flags
 	/* Two inodes of the same kind by address; directories come first in the lock order. */
 	first = from;
 	second = to;
-	if (to && (S_ISDIR(from->mode) == S_ISDIR(to->mode) ? (unsigned long)from > (unsigned long)to :
-							     S_ISDIR(to->mode)))
+	if (to &&
+	    (S_ISDIR(from->mode) == S_ISDIR(to->mode) ? (unsigned long)from > (unsigned long)to
+						      : S_ISDIR(to->mode)))
 		swap(first, second);
 	inode_get(from);
 	rwsem_write_lock_nested(&first->lock, 2);
@@ -149,7 +152,7 @@ static void side_end(struct rename_side *s)
 
 static int side_lookup(struct rename_side *s)
 {
-	struct qstr q = { s->nd.last, s->nd.last_len, s->nd.last_hash };
+	struct qstr q = {s->nd.last, s->nd.last_len, s->nd.last_hash};
 
 	return vfs_lookup_child(s->dir.dentry, &q, true, &s->dentry);
 }

@@ -1,5 +1,6 @@
 /*
- * Ready-made operations: positions, files over the page cache, directories whose dentries are the entries.
+ * Ready-made operations: positions, files over the page cache, directories whose dentries are the
+ * entries.
  */
 #include <kernel/mm/mm.h>
 #include <kernel/uio/uio.h>
@@ -201,8 +202,8 @@ bool dir_emit_dots(struct file *f, struct dir_context *ctx)
 }
 
 /*
- * The directory is locked, so the list changes only by dentries that die unhashed, which is why a reference is held
- * while the entry is copied out.  Positions are the children's cookies.
+ * The directory is locked, so the list changes only by dentries that die unhashed, which is why a
+ * reference is held while the entry is copied out.  Positions are the children's cookies.
  */
 static struct dentry *next_entry(struct dentry *dir, struct dentry *from, u64 pos)
 {
@@ -210,11 +211,12 @@ static struct dentry *next_entry(struct dentry *dir, struct dentry *from, u64 po
 	struct dentry *c, *found = NULL;
 
 	spin_lock(&dir->lock);
-	at = from && from->parent == dir && !list_empty(&from->sibling) ? from->sibling.next :
-									  dir->children.next;
+	at = from && from->parent == dir && !list_empty(&from->sibling) ? from->sibling.next
+									: dir->children.next;
 	for (; at != &dir->children; at = at->next) {
 		c = list_entry(at, struct dentry, sibling);
-		if (c->cookie >= pos && c->inode && (c->flags & DENTRY_CACHED) && dentry_tryget(c)) {
+		if (c->cookie >= pos && c->inode && (c->flags & DENTRY_CACHED) &&
+		    dentry_tryget(c)) {
 			found = c;
 			break;
 		}

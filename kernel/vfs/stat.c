@@ -1,8 +1,8 @@
 /*
  * The stat family, access, readlink.
  *
- * On file systems without a getattr of their own, stat(2) reads the attributes in RCU mode at the end of the walk:
- * no reference, no lock.
+ * On file systems without a getattr of their own, stat(2) reads the attributes in RCU mode at the
+ * end of the walk: no reference, no lock.
  */
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -140,7 +140,7 @@ long sys_newfstatat(int dfd, const char __user *path, struct stat __user *buf, i
 
 static struct statx_timestamp statx_time(const struct timespec64 *t)
 {
-	return (struct statx_timestamp){ .tv_sec = t->tv_sec, .tv_nsec = (u32)t->tv_nsec };
+	return (struct statx_timestamp){.tv_sec = t->tv_sec, .tv_nsec = (u32)t->tv_nsec};
 }
 
 long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask,

@@ -1,8 +1,8 @@
 /*
  * Superblocks and the table of file-system types.
  *
- * A super lives as long as mounts refer to it.  Anonymous device numbers (major 0) count up and are not reused, so
- * that (st_dev, st_ino) never names two files.
+ * A super lives as long as mounts refer to it.  Anonymous device numbers (major 0) count up and are
+ * not reused, so that (st_dev, st_ino) never names two files.
  */
 #include <kernel/vfs/vfs_impl.h>
 #include <kernel/seq/seq.h>
@@ -94,7 +94,7 @@ void super_for_each(void (*fn)(struct super *sb))
 	struct super *sb, *prev = NULL;
 
 	spin_lock(&supers_lock);
-	list_for_each_entry(sb, &supers, link) {
+	list_for_each_entry (sb, &supers, link) {
 		u32 old = READ_ONCE(sb->refs);
 
 		do {

@@ -11,7 +11,7 @@
 
 static int chmod_path(const struct path *p, unsigned int mode)
 {
-	struct iattr a = { .valid = ATTR_MODE | ATTR_CTIME, .mode = (umode_t)(mode & 07777) };
+	struct iattr a = {.valid = ATTR_MODE | ATTR_CTIME, .mode = (umode_t)(mode & 07777)};
 	int err = mount_may_write(p);
 
 	if (!err && S_ISLNK(p->dentry->inode->mode))
@@ -53,7 +53,7 @@ long sys_fchmod(int fd, unsigned int mode)
 static int chown_path(const struct path *p, unsigned int uid, unsigned int gid)
 {
 	struct inode *i = p->dentry->inode;
-	struct iattr a = { .valid = ATTR_CTIME };
+	struct iattr a = {.valid = ATTR_CTIME};
 	int err = mount_may_write(p);
 
 	if (err)
@@ -117,7 +117,8 @@ static int utimes_path(const struct path *p, const struct timespec64 t[2])
 {
 	struct inode *i = p->dentry->inode;
 	struct timespec64 now = inode_now();
-	struct iattr a = { .valid = ATTR_CTIME | ATTR_ATIME | ATTR_MTIME, .atime = now, .mtime = now };
+	struct iattr a = {
+		.valid = ATTR_CTIME | ATTR_ATIME | ATTR_MTIME, .atime = now, .mtime = now};
 	int err = mount_may_write(p);
 
 	if (err)
@@ -233,7 +234,7 @@ long sys_utimes(const char __user *path, const struct __kernel_old_timeval __use
 long sys_utime(const char __user *path, const struct utimbuf __user *ut)
 {
 	struct utimbuf u;
-	struct timespec64 t[2] = { { 0, 0 }, { 0, 0 } };
+	struct timespec64 t[2] = {{0, 0}, {0, 0}};
 
 	if (!ut)
 		return utimes_at(AT_FDCWD, path, NULL, 0);

@@ -13,8 +13,9 @@
 #define UMOUNT_NOFOLLOW 8
 
 #define MS_TYPES (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
-#define SUPER_FLAGS (MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_DIRSYNC | MS_SILENT | MS_POSIXACL | \
-		     MS_LAZYTIME | MS_I_VERSION)
+#define SUPER_FLAGS                                                                        \
+	(MS_RDONLY | MS_SYNCHRONOUS | MS_MANDLOCK | MS_DIRSYNC | MS_SILENT | MS_POSIXACL | \
+	 MS_LAZYTIME | MS_I_VERSION)
 
 static u32 mount_flags(unsigned long flags)
 {
@@ -22,9 +23,9 @@ static u32 mount_flags(unsigned long flags)
 		unsigned long ms;
 		u32 mnt;
 	} map[] = {
-		{ MS_NOSUID, MNT_NOSUID },	   { MS_NODEV, MNT_NODEV },
-		{ MS_NOEXEC, MNT_NOEXEC },	   { MS_NOATIME, MNT_NOATIME },
-		{ MS_NODIRATIME, MNT_NODIRATIME }, { MS_RDONLY, MNT_READONLY },
+		{MS_NOSUID, MNT_NOSUID},	 {MS_NODEV, MNT_NODEV},
+		{MS_NOEXEC, MNT_NOEXEC},	 {MS_NOATIME, MNT_NOATIME},
+		{MS_NODIRATIME, MNT_NODIRATIME}, {MS_RDONLY, MNT_READONLY},
 	};
 	u32 mnt = 0;
 
@@ -107,8 +108,8 @@ static int move(const char *source, const struct path *to)
 	return err;
 }
 
-static int do_mount(const char *source, const struct path *at, const char *type, unsigned long flags,
-		    const char *options)
+static int do_mount(const char *source, const struct path *at, const char *type,
+		    unsigned long flags, const char *options)
 {
 	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
 		flags &= ~(unsigned long)MS_MGC_MSK;
@@ -126,8 +127,8 @@ static int do_mount(const char *source, const struct path *at, const char *type,
 	if (flags & MS_TYPES) {
 		unsigned long kind = flags & MS_TYPES;
 
-		if ((flags & ~(unsigned long)(MS_REC | MS_SILENT | MS_TYPES)) || !is_power_of_2(kind) ||
-		    at->dentry != at->mnt->root)
+		if ((flags & ~(unsigned long)(MS_REC | MS_SILENT | MS_TYPES)) ||
+		    !is_power_of_2(kind) || at->dentry != at->mnt->root)
 			return -EINVAL;
 		return mount_set_propagation(at->mnt, kind, flags & MS_REC);
 	}
@@ -230,7 +231,7 @@ static int statfs_path(const struct path *p, struct kstatfs *st)
 		return err;
 	if (!st->frsize)
 		st->frsize = st->bsize;
-	st->flags |= 0x20;		/* ST_VALID */
+	st->flags |= 0x20; /* ST_VALID */
 	if ((f & MNT_READONLY) || (sb->flags & MS_RDONLY))
 		st->flags |= 1;
 	st->flags |= (f & MNT_NOSUID ? 2 : 0) | (f & MNT_NODEV ? 4 : 0) | (f & MNT_NOEXEC ? 8 : 0) |
@@ -364,7 +365,8 @@ long sys_sync_file_range(int fd, s64 off, s64 nbytes, unsigned int flags)
 	return err;
 }
 
-/* Hints: there is no read-ahead to steer in memory file systems; the arguments are judged as Linux does. */
+/* Hints: there is no read-ahead to steer in memory file systems; the arguments are judged as Linux
+ * does. */
 long sys_fadvise64(int fd, s64 off, s64 len, int advice)
 {
 	struct fd_ref r = fd_get((unsigned int)fd);

@@ -1,12 +1,13 @@
 /*
  * Virtual file system: names, inodes, mounts, path walks.
  *
- * A file system fills fs_type, super_ops, inode_ops and file_ops.  To add one: (1) a folder under fs/,
- * (2) FS_TYPE(name), (3) a get_root that fills a struct super, (4) inode_ops for its kinds of inodes.
+ * A file system fills fs_type, super_ops, inode_ops and file_ops.  To add one: (1) a folder under
+ * fs/, (2) FS_TYPE(name), (3) a get_root that fills a struct super, (4) inode_ops for its kinds of
+ * inodes.
  *
  * Path walks run lock-free under RCU with sequence checks on dentries and fall back to references.
- * Ownership: a dentry holds its inode, its parent and (while positive and cached) stays for reuse; an open file
- * holds path.{mnt,dentry}; a mount holds its root dentry and its super.
+ * Ownership: a dentry holds its inode, its parent and (while positive and cached) stays for reuse;
+ * an open file holds path.{mnt,dentry}; a mount holds its root dentry and its super.
  */
 #pragma once
 
@@ -42,32 +43,35 @@ struct qstr {
 
 struct dentry {
 	/* hot: RCU walk */
-	struct hlist_node hash;		/* in the name table by (parent, name) */
-	struct seqcount seq;		/* name, parent, inode change under lock */
-	u32 flags;			/* DENTRY_* */
-	struct dentry *parent;		/* itself: root */
+	struct hlist_node hash; /* in the name table by (parent, name) */
+	struct seqcount seq;	/* name, parent, inode change under lock */
+	u32 flags;		/* DENTRY_* */
+	struct dentry *parent;	/* itself: root */
 	struct qstr name;
-	struct inode *inode;		/* NULL: negative */
+	struct inode *inode; /* NULL: negative */
 	char inline_name[32];
-	u32 refs;			/* atomic; the cache itself holds none */
-	struct spinlock lock;		/* LK_DENTRY */
+	u32 refs;	      /* atomic; the cache itself holds none */
+	struct spinlock lock; /* LK_DENTRY */
 	struct super *super;
 	const struct dentry_ops *ops;
 	void *fs_data;
-	struct list_head children, sibling;	/* parent's lock */
-	struct list_head alias;		/* inode->dentries */
+	struct list_head children, sibling; /* parent's lock */
+	struct list_head alias;		    /* inode->dentries */
 	struct list_head lru;
-	u64 cookie, next_cookie;	/* place in the parent's list; last given to a child: parent's lock */
+	u64 cookie,
+		next_cookie; /* place in the parent's list; last given to a child: parent's lock */
 	struct rcu_head rcu;
 };
 
-#define DENTRY_MOUNTED 1u		/* something is mounted here in some namespace */
-#define DENTRY_CACHED 2u		/* in the hash */
-#define DENTRY_PERSISTENT 4u		/* a memory file system pins it: the dentry is the directory entry */
-#define DENTRY_REVALIDATE 8u		/* ops->revalidate must be asked */
-#define DENTRY_COMPLETE 16u		/* directory whose children are all cached (lookup is simple_lookup) */
-#define DENTRY_LRU 32u			/* on the list of unused dentries */
-#define DENTRY_KIND_SHIFT 8		/* DT_* of the inode, for the walk */
+#define DENTRY_MOUNTED 1u    /* something is mounted here in some namespace */
+#define DENTRY_CACHED 2u     /* in the hash */
+#define DENTRY_PERSISTENT 4u /* a memory file system pins it: the dentry is the directory entry */
+#define DENTRY_REVALIDATE 8u /* ops->revalidate must be asked */
+#define DENTRY_COMPLETE                                                                          \
+	16u		    /* directory whose children are all cached (lookup is simple_lookup) \
+			     */
+#define DENTRY_LRU 32u	    /* on the list of unused dentries */
+#define DENTRY_KIND_SHIFT 8 /* DT_* of the inode, for the walk */
 
 struct dentry_ops {
 	/* 1 still good, 0 drop it, -ECHILD cannot tell without sleeping (in RCU walk). */
@@ -79,35 +83,36 @@ struct dentry_ops {
 };
 
 struct inode {
-	u16 mode;			/* S_IF* and permissions; attributes: LK_INODE or seq */
-	u16 flags;			/* INODE_* */
+	u16 mode;  /* S_IF* and permissions; attributes: LK_INODE or seq */
+	u16 flags; /* INODE_* */
 	u32 uid, gid, nlink;
-	u32 refs;			/* atomic */
-	u32 rdev;			/* new_encode_dev form as in stat: see vfs_makedev */
+	u32 refs; /* atomic */
+	u32 rdev; /* new_encode_dev form as in stat: see vfs_makedev */
 	u64 ino;
-	loff_t size;			/* read by inode_size() */
-	u64 blocks;			/* 512-byte units */
+	loff_t size; /* read by inode_size() */
+	u64 blocks;  /* 512-byte units */
 	struct timespec64 atime, mtime, ctime, btime;
-	u64 version;			/* changes with contents */
+	u64 version; /* changes with contents */
 	u32 blkbits;
 	u32 generation;
-	s32 writers;			/* atomic: open for writing; negative: execution denies it */
+	s32 writers; /* atomic: open for writing; negative: execution denies it */
 	const struct inode_ops *ops;
-	const struct file_ops *fops;	/* of a regular file, directory; devices through kernel/device */
+	const struct file_ops
+		*fops; /* of a regular file, directory; devices through kernel/device */
 	struct super *super;
-	struct pagecache *cache;	/* &own_cache, or shared */
+	struct pagecache *cache; /* &own_cache, or shared */
 	struct pagecache own_cache;
-	struct rwsem lock;		/* LK_INODE_DIR for directories, else LK_INODE */
-	struct spinlock spin;		/* LK_SPIN_LEAF */
-	char *link;			/* symlink target (kmalloc, freed with the inode), or NULL */
+	struct rwsem lock;    /* LK_INODE_DIR for directories, else LK_INODE */
+	struct spinlock spin; /* LK_SPIN_LEAF */
+	char *link;	      /* symlink target (kmalloc, freed with the inode), or NULL */
 	void *fs_data;
-	struct list_head dentries;	/* spin */
+	struct list_head dentries; /* spin */
 	struct list_head super_link;
 	struct hlist_node hash;
-	struct list_head posix_locks, flock_locks;	/* kernel/vfs locks.c: LK_FILE_LOCKS */
-	struct pipe *pipe;		/* FIFO */
-	void *watches;			/* inotify */
-	void *socket;			/* AF_UNIX bound here: net/unix */
+	struct list_head posix_locks, flock_locks; /* kernel/vfs locks.c: LK_FILE_LOCKS */
+	struct pipe *pipe;			   /* FIFO */
+	void *watches;				   /* inotify */
+	void *socket;				   /* AF_UNIX bound here: net/unix */
 	struct xattr_list *xattrs;
 	struct rcu_head rcu;
 };
@@ -115,18 +120,20 @@ struct inode {
 #define INODE_IMMUTABLE 1u
 #define INODE_APPEND 2u
 #define INODE_NOATIME 4u
-#define INODE_DEAD 8u			/* a removed directory */
+#define INODE_DEAD 8u /* a removed directory */
 #define INODE_PRIVATE 16u
 #define INODE_HAS_XATTRS 32u
-#define INODE_LINKABLE 64u		/* O_TMPFILE without O_EXCL: linkat() may give it a name */
+#define INODE_LINKABLE 64u /* O_TMPFILE without O_EXCL: linkat() may give it a name */
 
 struct name_iter;
 struct kstat;
 struct iattr;
 
-/* All called with the locks Linux has them with: directory LK_INODE_DIR for changes, none for lookup results. */
+/* All called with the locks Linux has them with: directory LK_INODE_DIR for changes, none for
+ * lookup results. */
 struct inode_ops {
-	/* Fills the (negative, locked) @d by dentry_set_inode(); leaves it negative when there is no such name. */
+	/* Fills the (negative, locked) @d by dentry_set_inode(); leaves it negative when there is
+	 * no such name. */
 	int (*lookup)(struct inode *dir, struct dentry *d);
 	int (*create)(struct inode *dir, struct dentry *d, umode_t mode, bool excl);
 	int (*link)(struct inode *dir, struct dentry *d, struct inode *target);
@@ -138,11 +145,12 @@ struct inode_ops {
 	int (*rename)(struct inode *olddir, struct dentry *old, struct inode *newdir,
 		      struct dentry *new, u32 flags);
 	int (*tmpfile)(struct inode *dir, struct inode **out, umode_t mode);
-	/* Target text of a symlink into @buf; returns its length.  Used when inode->link is NULL. */
+	/* Target text of a symlink into @buf; returns its length.  Used when inode->link is NULL.
+	 */
 	ssize_t (*readlink)(struct inode *inode, struct dentry *d, char *buf, size_t size);
 	/* Magic links (/proc/self/exe): jumps to a place; +1 references in @out. */
 	int (*get_path)(struct dentry *d, struct path *out);
-	int (*permission)(struct inode *inode, int mask);	/* NULL: mode bits */
+	int (*permission)(struct inode *inode, int mask); /* NULL: mode bits */
 	int (*setattr)(struct dentry *d, struct iattr *attr);
 	int (*getattr)(const struct path *path, struct kstat *st, u32 mask);
 	ssize_t (*listxattr)(struct dentry *d, char *buf, size_t size);
@@ -157,7 +165,7 @@ struct inode_ops {
 #define MAY_ACCESS 16
 #define MAY_OPEN 32
 #define MAY_CHDIR 64
-#define MAY_NOT_BLOCK 128		/* RCU walk: -ECHILD when it would sleep */
+#define MAY_NOT_BLOCK 128 /* RCU walk: -ECHILD when it would sleep */
 
 #define ATTR_MODE 1u
 #define ATTR_UID 2u
@@ -206,21 +214,22 @@ struct super_ops {
 
 struct fs_type {
 	const char *name;
-	u32 flags;			/* FS_* */
-	/* Finds or makes the super for this mount; sb->root set.  @options: comma-separated text or NULL. */
+	u32 flags; /* FS_* */
+	/* Finds or makes the super for this mount; sb->root set.  @options: comma-separated text or
+	 * NULL. */
 	int (*mount)(const struct fs_type *t, u32 ms_flags, const char *source, const char *options,
 		     struct super **out);
 };
-#define FS_NODEV 1u			/* "nodev" in /proc/filesystems */
+#define FS_NODEV 1u /* "nodev" in /proc/filesystems */
 #define FS_USERNS 2u
-#define FS_TYPE(sym)                                                                             \
-	static const struct fs_type *const fs_type_##sym                                         \
+#define FS_TYPE(sym)                                     \
+	static const struct fs_type *const fs_type_##sym \
 		__attribute__((section(".tab.fs_type"), used)) = &sym
 
 struct super {
-	u32 refs;			/* atomic: mounts */
-	u32 dev;			/* st_dev */
-	u64 flags;			/* SB_/MS_* */
+	u32 refs;  /* atomic: mounts */
+	u32 dev;   /* st_dev */
+	u64 flags; /* SB_/MS_* */
 	u64 magic;
 	u32 blksize;
 	loff_t max_bytes;
@@ -228,8 +237,8 @@ struct super {
 	const struct super_ops *ops;
 	const struct dentry_ops *dentry_ops;
 	struct dentry *root;
-	struct mutex rename_lock;	/* LK_RENAME */
-	struct spinlock lock;		/* LK_INODE_HASH */
+	struct mutex rename_lock; /* LK_RENAME */
+	struct spinlock lock;	  /* LK_INODE_HASH */
 	struct list_head inodes;
 	struct list_head link;
 	u32 time_gran_ns;
@@ -238,19 +247,19 @@ struct super {
 };
 
 struct mount {
-	struct hlist_node hash;		/* by (parent, mountpoint) */
-	struct mount *parent;		/* itself: root of the namespace */
-	struct dentry *mountpoint;	/* in parent */
+	struct hlist_node hash;	   /* by (parent, mountpoint) */
+	struct mount *parent;	   /* itself: root of the namespace */
+	struct dentry *mountpoint; /* in parent */
 	struct dentry *root;
 	struct super *super;
-	u32 flags;			/* MNT_* */
-	s64 refs;			/* atomic; per-CPU later */
+	u32 flags; /* MNT_* */
+	s64 refs;  /* atomic; per-CPU later */
 	int id, group_id;
-	u32 writers;			/* atomic: files open for writing */
+	u32 writers; /* atomic: files open for writing */
 	struct mount *master;
 	struct list_head children, child_link, ns_link;
 	struct mount_ns *ns;
-	char *source;			/* device name for /proc/mounts */
+	char *source; /* device name for /proc/mounts */
 	struct rcu_head rcu;
 };
 #define MNT_NOSUID 1u
@@ -262,12 +271,12 @@ struct mount {
 #define MNT_READONLY 64u
 #define MNT_DETACHED 128u
 #define MNT_UNBINDABLE 256u
-#define MNT_INTERNAL 512u		/* of a pseudo file system: in no namespace */
+#define MNT_INTERNAL 512u /* of a pseudo file system: in no namespace */
 
 /* ---- names ---- */
-#define LOOKUP_FOLLOW 1u		/* a trailing symlink */
+#define LOOKUP_FOLLOW 1u /* a trailing symlink */
 #define LOOKUP_DIRECTORY 2u
-#define LOOKUP_EMPTY 4u			/* AT_EMPTY_PATH */
+#define LOOKUP_EMPTY 4u /* AT_EMPTY_PATH */
 #define LOOKUP_NO_SYMLINKS 8u
 #define LOOKUP_NO_MAGICLINKS 16u
 #define LOOKUP_NO_XDEV 32u
@@ -279,22 +288,25 @@ struct mount {
 int path_lookup_user(int dfd, const char __user *name, u32 flags, struct path *out) __must_check;
 int path_lookup(int dfd, const char *name, u32 flags, struct path *out) __must_check;
 /* From a place, inside @root (NULL: current's). */
-int path_lookup_at(const struct path *base, const char *name, u32 flags, struct path *out) __must_check;
+int path_lookup_at(const struct path *base, const char *name, u32 flags, struct path *out)
+	__must_check;
 struct path path_get(const struct path *p);
 void path_put(const struct path *p);
-/* Text of a place as seen from current's root, at the end of @buf; "(unreachable)" and " (deleted)" as Linux.
- * Returns the start in *out. -ENAMETOOLONG. */
+/* Text of a place as seen from current's root, at the end of @buf; "(unreachable)" and " (deleted)"
+ * as Linux. Returns the start in *out. -ENAMETOOLONG. */
 int path_format(const struct path *p, char *buf, size_t size, char **out) __must_check;
-int vfs_getname(const char __user *name, char **out) __must_check;	/* PATH_MAX copy; free with vfs_putname */
+int vfs_getname(const char __user *name, char **out)
+	__must_check; /* PATH_MAX copy; free with vfs_putname */
 void vfs_putname(char *name);
 
 /* ---- open and whole-file helpers for the kernel ---- */
 int vfs_open(const char *path, int flags, umode_t mode, struct file **out) __must_check;
 int vfs_open_path(const struct path *p, int flags, struct file **out) __must_check;
-int vfs_open_exec(int dfd, const char *path, int at_flags, struct file **out) __must_check;	/* denies writers */
-int vfs_deny_write(struct file *f) __must_check;	/* -ETXTBSY */
+int vfs_open_exec(int dfd, const char *path, int at_flags, struct file **out)
+	__must_check;				 /* denies writers */
+int vfs_deny_write(struct file *f) __must_check; /* -ETXTBSY */
 void vfs_allow_write(struct file *f);
-ssize_t vfs_read(struct file *f, struct uio *u, loff_t *pos);	/* checks modes */
+ssize_t vfs_read(struct file *f, struct uio *u, loff_t *pos); /* checks modes */
 ssize_t vfs_write(struct file *f, struct uio *u, loff_t *pos);
 ssize_t vfs_read_kernel(struct file *f, void *buf, size_t len, loff_t pos);
 ssize_t vfs_write_kernel(struct file *f, const void *buf, size_t len, loff_t pos);
@@ -309,36 +321,44 @@ int vfs_mount(const char *source, const char *dir, const char *type, u32 flags, 
 int vfs_getattr(const struct path *p, struct kstat *st, u32 mask) __must_check;
 int vfs_setattr(struct dentry *d, struct iattr *attr) __must_check;
 int vfs_permission(struct inode *inode, int mask) __must_check;
-int generic_permission(struct inode *inode, int mask) __must_check;	/* mode bits only: for ->permission */
+int generic_permission(struct inode *inode, int mask)
+	__must_check; /* mode bits only: for ->permission */
 int vfs_truncate(struct file *f_or_null, const struct path *p, loff_t size) __must_check;
 
 /* ---- nameless objects ---- */
-/* An inode of the pipe (S_IFIFO) or socket (S_IFSOCK) pseudo file system: it shows as "pipe:[ino]". +1. */
+/* An inode of the pipe (S_IFIFO) or socket (S_IFSOCK) pseudo file system: it shows as "pipe:[ino]".
+ * +1. */
 int vfs_pseudo_inode(umode_t mode, struct inode **out) __must_check;
-/* An open file on such an inode (takes its own reference); @flags: O_*.  Does not call ops->open. */
+/* An open file on such an inode (takes its own reference); @flags: O_*.  Does not call ops->open.
+ */
 int vfs_pseudo_open(struct inode *inode, const struct file_ops *ops, void *private_data, u32 flags,
 		    struct file **out) __must_check;
 /* A mount of @sb (consumed) that is in no namespace. */
 int vfs_internal_mount(struct super *sb, struct mount **out) __must_check;
-/* An open file on @inode (consumed) that has a text but no place: memfd_create(2).  Does not call ops->open. */
+/* An open file on @inode (consumed) that has a text but no place: memfd_create(2).  Does not call
+ * ops->open. */
 int vfs_nameless_file(struct mount *m, const char *name, struct inode *inode, u32 flags,
 		      struct file **out) __must_check;
 /* What an opened FIFO does: set by kernel/pipe before the first user program. */
 extern const struct file_ops *vfs_fifo_ops;
 
 /* ---- for file systems ---- */
-int inode_alloc(struct super *sb, struct inode **out) __must_check;	/* zeroed, refs 1, ino not set */
+int inode_alloc(struct super *sb, struct inode **out)
+	__must_check; /* zeroed, refs 1, ino not set */
 struct inode *inode_get(struct inode *i);
 void inode_put(struct inode *i);
 loff_t inode_size(const struct inode *i);
 void inode_set_size(struct inode *i, loff_t size);
 u64 inode_next_ino(void);
-void inode_init_owner(struct inode *i, const struct inode *dir, umode_t mode);	/* fsuid, setgid dirs */
-void inode_init_special(struct inode *i, umode_t mode, u32 dev);	/* device, FIFO, socket: sets fops */
+void inode_init_owner(struct inode *i, const struct inode *dir,
+		      umode_t mode); /* fsuid, setgid dirs */
+void inode_init_special(struct inode *i, umode_t mode,
+			u32 dev); /* device, FIFO, socket: sets fops */
 void inode_touch(struct inode *i, bool mtime, bool ctime);
-void inode_access(const struct path *p);		/* relatime rules */
+void inode_access(const struct path *p); /* relatime rules */
 int dentry_alloc(struct dentry *parent, const struct qstr *name, struct dentry **out) __must_check;
-int dentry_alloc_root(struct super *sb, struct inode *root, struct dentry **out) __must_check; /* consumes */
+int dentry_alloc_root(struct super *sb, struct inode *root, struct dentry **out)
+	__must_check; /* consumes */
 /* Positive from now on, and hashed; consumes the inode reference. */
 void dentry_set_inode(struct dentry *d, struct inode *i);
 /* The same for memory file systems: stays without references until dentry_drop(). */
@@ -347,8 +367,9 @@ void dentry_set_inode_pinned(struct dentry *d, struct inode *i);
 void dentry_set_inode_nameless(struct dentry *d, struct inode *i);
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
-void dentry_drop(struct dentry *d);			/* out of the hash and of its directory */
-/* Unhashes and forgets everything below @d as well: a directory of a pseudo file system goes away. */
+void dentry_drop(struct dentry *d); /* out of the hash and of its directory */
+/* Unhashes and forgets everything below @d as well: a directory of a pseudo file system goes away.
+ */
 void dentry_drop_tree(struct dentry *d);
 /* Child of @dir by name in the cache; +1 or NULL. */
 struct dentry *dentry_find(struct dentry *dir, const struct qstr *name) __must_check;
@@ -365,7 +386,7 @@ void simple_xattr_free(struct inode *i);
 void inode_set_attr(struct inode *i, const struct iattr *attr);
 void inode_fill_stat(const struct inode *i, struct kstat *st);
 extern const struct inode_ops simple_dir_inode_ops;
-extern const struct file_ops simple_dir_ops;		/* readdir over cached children */
+extern const struct file_ops simple_dir_ops; /* readdir over cached children */
 int simple_lookup(struct inode *dir, struct dentry *d);
 
 /* getdents: emit returns false when the buffer is full. */
@@ -377,17 +398,18 @@ static inline bool dir_emit(struct dir_context *ctx, const char *name, u32 len, 
 {
 	return ctx->emit(ctx, name, len, (u64)ctx->pos, ino, type);
 }
-bool dir_emit_dots(struct file *f, struct dir_context *ctx);	/* "." and ".." at pos 0, 1 */
+bool dir_emit_dots(struct file *f, struct dir_context *ctx); /* "." and ".." at pos 0, 1 */
 
 int generic_lseek(struct file *f, loff_t off, int whence, loff_t *out);
-int no_lseek(struct file *f, loff_t off, int whence, loff_t *out);	/* -ESPIPE */
-ssize_t generic_read(struct file *f, struct uio *u, loff_t *pos);	/* over f->cache */
+int no_lseek(struct file *f, loff_t off, int whence, loff_t *out); /* -ESPIPE */
+ssize_t generic_read(struct file *f, struct uio *u, loff_t *pos);  /* over f->cache */
 ssize_t generic_write(struct file *f, struct uio *u, loff_t *pos);
-ssize_t generic_write_at_end(struct file *f, struct uio *u, loff_t *pos);	/* as with O_APPEND */
+ssize_t generic_write_at_end(struct file *f, struct uio *u, loff_t *pos); /* as with O_APPEND */
 int generic_mmap(struct file *f, struct vma *vma);
-int generic_fsync_memory(struct file *f, loff_t start, loff_t end, bool data_only);	/* nothing to do */
+int generic_fsync_memory(struct file *f, loff_t start, loff_t end,
+			 bool data_only); /* nothing to do */
 
-static inline u32 vfs_makedev(u32 major, u32 minor)	/* as in struct stat */
+static inline u32 vfs_makedev(u32 major, u32 minor) /* as in struct stat */
 {
 	return (minor & 0xffu) | (major << 8) | ((minor & ~0xffu) << 12);
 }
@@ -402,17 +424,17 @@ static inline u32 vfs_minor(u32 dev)
 
 /* ---- process context ---- */
 struct fs_ctx {
-	u32 refs;			/* atomic */
-	struct spinlock lock;		/* LK_FS_CTX */
+	u32 refs;	      /* atomic */
+	struct spinlock lock; /* LK_FS_CTX */
 	struct seqcount seq;
 	struct path root, pwd;
 	u32 umask;
 };
 int fs_ctx_copy(struct task *child, u64 clone_flags) __must_check;
 void fs_ctx_put(struct fs_ctx *fs);
-struct path fs_ctx_root(struct fs_ctx *fs);	/* +1 */
-struct path fs_ctx_pwd(struct fs_ctx *fs);	/* +1 */
-int fs_ctx_unshare(void) __must_check;		/* unshare(CLONE_FS) */
+struct path fs_ctx_root(struct fs_ctx *fs); /* +1 */
+struct path fs_ctx_pwd(struct fs_ctx *fs);  /* +1 */
+int fs_ctx_unshare(void) __must_check;	    /* unshare(CLONE_FS) */
 u32 current_umask(void);
 
 /* ---- mounts, boot ---- */
@@ -423,7 +445,7 @@ void vfs_mount_root(void);
 void initramfs_unpack(void);
 /* /proc/mounts, /proc/self/mountinfo, mountstats */
 void mounts_show(struct seq *s, struct task *t, bool info);
-u64 mounts_event(void);			/* changes with the mount tree */
+u64 mounts_event(void); /* changes with the mount tree */
 void filesystems_show(struct seq *s);
 /* Record locks: exit and close hooks, /proc/locks. */
 void locks_close(struct file *f, struct files *owner);

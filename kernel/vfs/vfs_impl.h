@@ -18,7 +18,7 @@
 #define __uninit __attribute__((__uninitialized__))
 
 /* ---- dentry.c ---- */
-extern struct seqcount vfs_rename_seq;		/* changes around each dentry_move() */
+extern struct seqcount vfs_rename_seq; /* changes around each dentry_move() */
 struct dentry *dentry_lookup_rcu(const struct dentry *parent, const char *name, u32 len, u32 hash,
 				 u32 *out_seq);
 /* False: it is dying.  RCU. */
@@ -27,7 +27,7 @@ void dentry_hash_add(struct dentry *d);
 /* @d becomes the child @name of @parent; both directories are locked. */
 void dentry_move(struct dentry *d, struct dentry *target);
 void dentry_exchange(struct dentry *a, struct dentry *b);
-bool dentry_is_below(const struct dentry *d, const struct dentry *ancestor);	/* or equal */
+bool dentry_is_below(const struct dentry *d, const struct dentry *ancestor); /* or equal */
 bool dentry_has_children(struct dentry *dir);
 int dentry_alloc_nameless(struct dentry *root, const struct qstr *q, struct inode *i,
 			  struct dentry **out) __must_check;
@@ -49,7 +49,7 @@ int inode_permission(struct inode *i, int mask) __must_check;
 int inode_may_create(struct inode *dir) __must_check;
 int inode_may_delete(struct inode *dir, struct dentry *victim, bool is_dir) __must_check;
 bool inode_owner_or_capable(const struct inode *i);
-int inode_get_writer(struct inode *i) __must_check;	/* -ETXTBSY */
+int inode_get_writer(struct inode *i) __must_check; /* -ETXTBSY */
 void inode_put_writer(struct inode *i);
 struct timespec64 inode_now(void);
 /* Drops set-id bits before contents change; inode lock held. */
@@ -58,12 +58,12 @@ int inode_remove_privs(struct dentry *d) __must_check;
 /* ---- mount.c ---- */
 struct mount_ns {
 	struct mount *root;
-	struct list_head mounts;	/* LK_MOUNT_NS */
-	u64 event;			/* changes: poll on /proc/mounts */
+	struct list_head mounts; /* LK_MOUNT_NS */
+	u64 event;		 /* changes: poll on /proc/mounts */
 	u32 count;
 };
 extern struct mount_ns init_mount_ns;
-extern struct seqcount mount_seq;		/* changes of the mount tree */
+extern struct seqcount mount_seq; /* changes of the mount tree */
 extern struct mutex mount_ns_lock;
 struct mount *mount_find_rcu(const struct mount *parent, const struct dentry *d);
 bool mount_tryget(struct mount *m);
@@ -94,7 +94,8 @@ int mount_new(struct super *sb, const char *source, u32 flags, const struct path
 void super_for_each(void (*fn)(struct super *sb));
 
 /* ---- dpath.c ---- */
-/* Text of @p below @root.  1: reached @root; 0: another top (detached or outside). -ENAMETOOLONG. */
+/* Text of @p below @root.  1: reached @root; 0: another top (detached or outside). -ENAMETOOLONG.
+ */
 int path_format_below(const struct path *p, const struct path *root, char *buf, size_t size,
 		      char **out) __must_check;
 
@@ -111,28 +112,29 @@ struct nd_rest {
 struct nameidata {
 	struct path path;
 	struct inode *inode;
-	u32 seq;			/* of path.dentry in RCU mode */
+	u32 seq; /* of path.dentry in RCU mode */
 	u32 mount_seq, rename_seq;
-	u32 flags;			/* LOOKUP_* */
+	u32 flags; /* LOOKUP_* */
 	bool rcu, scoped, have_root;
 	u8 last_type;
-	bool last_slash;		/* the last component is followed by slashes */
+	bool last_slash; /* the last component is followed by slashes */
 	u8 depth, links;
 	struct path root;
 	u32 root_seq;
 	const char *last;
 	u32 last_len, last_hash;
 	int dfd;
-	const struct path *base;	/* instead of dfd */
+	const struct path *base; /* instead of dfd */
 	const char *name, *name_end;
-	struct nd_rest *stack;		/* inline_stack or allocated */
-	struct nd_body *bodies;		/* link texts owned by a reference walk */
+	struct nd_rest *stack;	/* inline_stack or allocated */
+	struct nd_body *bodies; /* link texts owned by a reference walk */
 	struct nd_rest inline_stack[ND_INLINE_LINKS];
 };
 
 void nd_init(struct nameidata *nd, int dfd, const struct path *base, const char *name, size_t len,
 	     u32 flags);
-/* Lock-free attempt: 0 with nd in RCU mode at the result (rcu_read_lock held), or an error (unlocked). */
+/* Lock-free attempt: 0 with nd in RCU mode at the result (rcu_read_lock held), or an error
+ * (unlocked). */
 int nd_walk_rcu(struct nameidata *nd) __must_check;
 /* Ends a lock-free walk; false: what was seen may be wrong, walk again with references. */
 bool nd_end_rcu(struct nameidata *nd) __must_check;
@@ -145,8 +147,9 @@ int nd_walk_parent(struct nameidata *nd) __must_check;
 /* One more step from a parent walk for open(2): follows links; leaves nd->path. */
 int nd_step_last(struct nameidata *nd, const char **body, const char **body_end) __must_check;
 int nd_continue(struct nameidata *nd, const char *p, const char *end) __must_check;
-void nd_end(struct nameidata *nd);		/* drops what a walk holds apart from nd->path */
-/* Child of a directory by reference walk: looks it up in the file system if need be; may be negative. */
+void nd_end(struct nameidata *nd); /* drops what a walk holds apart from nd->path */
+/* Child of a directory by reference walk: looks it up in the file system if need be; may be
+ * negative. */
 int vfs_lookup_child(struct dentry *dir, const struct qstr *q, bool locked, struct dentry **out)
 	__must_check;
 
@@ -168,7 +171,7 @@ static inline void pathname_put(struct pathname *pn)
 struct open_how_k {
 	u64 flags;
 	umode_t mode;
-	u32 lookup;			/* LOOKUP_* of openat2's resolve */
+	u32 lookup; /* LOOKUP_* of openat2's resolve */
 };
 int vfs_do_open(int dfd, const struct path *base, const char *name, size_t len,
 		const struct open_how_k *how, struct file **out) __must_check;

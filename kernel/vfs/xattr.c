@@ -1,8 +1,9 @@
 /*
  * Extended attributes: the calls of xattr(7), and a store in memory for file systems that want one.
  *
- * Names have a prefix that says who may use them: user. (regular files and directories, by mode bits), trusted.
- * (CAP_SYS_ADMIN), security. (CAP_SYS_ADMIN to change), system. (ACLs: not supported).
+ * Names have a prefix that says who may use them: user. (regular files and directories, by mode
+ * bits), trusted. (CAP_SYS_ADMIN), security. (CAP_SYS_ADMIN to change), system. (ACLs: not
+ * supported).
  */
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -10,7 +11,7 @@
 #include <linux/xattr.h>
 
 struct xattr_list {
-	struct list_head items;		/* inode->spin */
+	struct list_head items; /* inode->spin */
 };
 
 struct xattr {
@@ -26,7 +27,7 @@ static struct xattr *find(struct inode *i, const char *name)
 
 	if (!i->xattrs)
 		return NULL;
-	list_for_each_entry(x, &i->xattrs->items, link) {
+	list_for_each_entry (x, &i->xattrs->items, link) {
 		if (!strcmp(x->name, name))
 			return x;
 	}
@@ -108,7 +109,7 @@ ssize_t simple_xattr_list(struct inode *i, char *buf, size_t size)
 	if (!i->xattrs)
 		return 0;
 	spin_lock(&i->spin);
-	list_for_each_entry(x, &i->xattrs->items, link) {
+	list_for_each_entry (x, &i->xattrs->items, link) {
 		size_t len = strlen(x->name) + 1;
 
 		if (!trusted && str_has_prefix(x->name, XATTR_TRUSTED_PREFIX))
@@ -125,7 +126,7 @@ void simple_xattr_free(struct inode *i)
 {
 	struct xattr *x, *n;
 
-	list_for_each_entry_safe(x, n, &i->xattrs->items, link)
+	list_for_each_entry_safe (x, n, &i->xattrs->items, link)
 		xattr_free(x);
 	kfree(i->xattrs);
 	i->xattrs = NULL;
@@ -309,7 +310,8 @@ static long list_common(const char __user *path, u32 lookup, int fd, void __user
 long sys_setxattr(const char __user *path, const char __user *name, const void __user *value,
 		  size_t size, int flags)
 {
-	return path ? set_common(path, LOOKUP_FOLLOW, -1, name, value, size, flags, false) : -EFAULT;
+	return path ? set_common(path, LOOKUP_FOLLOW, -1, name, value, size, flags, false)
+		    : -EFAULT;
 }
 
 long sys_lsetxattr(const char __user *path, const char __user *name, const void __user *value,
@@ -318,7 +320,8 @@ long sys_lsetxattr(const char __user *path, const char __user *name, const void 
 	return path ? set_common(path, 0, -1, name, value, size, flags, false) : -EFAULT;
 }
 
-long sys_fsetxattr(int fd, const char __user *name, const void __user *value, size_t size, int flags)
+long sys_fsetxattr(int fd, const char __user *name, const void __user *value, size_t size,
+		   int flags)
 {
 	return set_common(NULL, 0, fd, name, value, size, flags, false);
 }
@@ -328,7 +331,8 @@ long sys_getxattr(const char __user *path, const char __user *name, void __user 
 	return path ? get_common(path, LOOKUP_FOLLOW, -1, name, value, size) : -EFAULT;
 }
 
-long sys_lgetxattr(const char __user *path, const char __user *name, void __user *value, size_t size)
+long sys_lgetxattr(const char __user *path, const char __user *name, void __user *value,
+		   size_t size)
 {
 	return path ? get_common(path, 0, -1, name, value, size) : -EFAULT;
 }

@@ -1,9 +1,9 @@
 /*
  * Kernel stacks.
  *
- * A stack sits in the middle of a slot twice its size, so unmapped pages lie on both sides.  A few freed
- * stacks stay mapped per CPU, which makes thread creation free of page-table work; what is beyond
- * gives its frames back, and its slot waits until translations have been flushed.
+ * A stack sits in the middle of a slot twice its size, so unmapped pages lie on both sides.  A few
+ * freed stacks stay mapped per CPU, which makes thread creation free of page-table work; what is
+ * beyond gives its frames back, and its slot waits until translations have been flushed.
  */
 #include "vmap_impl.h"
 
@@ -59,7 +59,8 @@ static void flush_dirty(void)
 	spin_unlock(&vmap_lock);
 	if (list == NO_SLOT)
 		return;
-	tlb_flush_kernel(STACK_BASE, STACK_BASE + ((unsigned long)READ_ONCE(fresh) << STACK_SLOT_SHIFT));
+	tlb_flush_kernel(STACK_BASE,
+			 STACK_BASE + ((unsigned long)READ_ONCE(fresh) << STACK_SLOT_SHIFT));
 	spin_lock(&vmap_lock);
 	while (list != NO_SLOT) {
 		u32 next = *slot_link(list);

@@ -1,13 +1,13 @@
 /*
  * Kernel virtual memory outside the direct map.
  *
- * Areas are kept by address in a red-black tree and handed out first-fit from the lowest place known to have a
- * hole, each with an unmapped page behind it.  Tables of the kernel half are shared by all address spaces
- * from the root's entries down and are never freed.
+ * Areas are kept by address in a red-black tree and handed out first-fit from the lowest place
+ * known to have a hole, each with an unmapped page behind it.  Tables of the kernel half are shared
+ * by all address spaces from the root's entries down and are never freed.
  *
- * A freed area's frames go back at once, but its addresses wait until a batch of them has been flushed from all
- * translation caches by one shoot-down: nobody may use them, so nobody can see stale ones until they are
- * given out again.
+ * A freed area's frames go back at once, but its addresses wait until a batch of them has been
+ * flushed from all translation caches by one shoot-down: nobody may use them, so nobody can see
+ * stale ones until they are given out again.
  */
 #include "vmap_impl.h"
 
@@ -26,15 +26,15 @@
 
 struct vmap_area {
 	struct rb_node node;
-	unsigned long start, end;	/* end: behind the guard page */
-	size_t pages;			/* mapped */
+	unsigned long start, end; /* end: behind the guard page */
+	size_t pages;		  /* mapped */
 	bool is_device;
 	struct vmap_area *lazy_next;
 };
 
 struct spinlock vmap_lock = SPINLOCK_INIT(LK_VMAP);
 static struct rb_root areas;
-static unsigned long search_from = AREA_BASE;	/* no hole below */
+static unsigned long search_from = AREA_BASE; /* no hole below */
 static struct vmap_area *lazy;
 static size_t lazy_count, lazy_bytes;
 static u64 used_bytes;
@@ -74,7 +74,7 @@ void vmap_unback(unsigned long va, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		spin_lock(&vmap_lock);
 		pte_t *e = vmap_entry(va + i * PAGE_SIZE, false);
-		pte_t old = e ? pte_xchg(e, (pte_t){ 0 }) : (pte_t){ 0 };
+		pte_t old = e ? pte_xchg(e, (pte_t){0}) : (pte_t){0};
 
 		spin_unlock(&vmap_lock);
 		if (pte_present(old))
@@ -325,7 +325,7 @@ void iounmap(const void *p)
 		pte_t *e = vmap_entry(a->start + i * PAGE_SIZE, false);
 
 		if (e)
-			pte_write(e, (pte_t){ 0 });
+			pte_write(e, (pte_t){0});
 	}
 	spin_unlock(&vmap_lock);
 	a->pages = 0;

@@ -19,6 +19,6 @@ void vmap_stack_free(void *stack);
 /* Is @addr in a guard page?  For the double-fault report. */
 bool vmap_is_guard(unsigned long addr);
 struct vmap_stats {
-	u64 total, used, largest;	/* bytes */
+	u64 total, used, largest; /* bytes */
 };
 void vmap_stats(struct vmap_stats *out);

@@ -13,7 +13,7 @@
 #define AREA_BASE (STACK_END + PAGE_SIZE)
 #define AREA_END (VMALLOC_BASE + VMALLOC_SIZE)
 
-extern struct spinlock vmap_lock;	/* LK_VMAP: kernel page tables of the area, areas, slots */
+extern struct spinlock vmap_lock; /* LK_VMAP: kernel page tables of the area, areas, slots */
 
 /* vmap_lock held.  The leaf entry of @va; tables are made if @make.  NULL: none, or no memory. */
 pte_t *vmap_entry(unsigned long va, bool make);

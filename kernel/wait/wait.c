@@ -4,9 +4,9 @@
  * Non-exclusive entries stand before exclusive ones, so a wake-up that walks from the front meets
  * all of the former and stops after the first of the latter that it woke.
  *
- * A wake-up looks at the list without the lock first.  That is safe because the sleeper adds itself,
- * sets its state (a full barrier) and only then tests the condition, while the waker changes the
- * condition before the full barrier here: one of the two sees the other.
+ * A wake-up looks at the list without the lock first.  That is safe because the sleeper adds
+ * itself, sets its state (a full barrier) and only then tests the condition, while the waker
+ * changes the condition before the full barrier here: one of the two sees the other.
  */
 #include <kernel/wait/wait.h>
 #include <kernel/task/task.h>
@@ -107,7 +107,7 @@ static void wake_up_locked(struct wait_queue *q, unsigned int mode, bool all, u3
 {
 	struct wait_entry *e, *next;
 
-	list_for_each_entry_safe(e, next, &q->entries, link) {
+	list_for_each_entry_safe (e, next, &q->entries, link) {
 		bool exclusive = e->flags & WAIT_EXCLUSIVE;
 		int woken = e->wake(e, mode, key);
 
@@ -212,7 +212,7 @@ static void completion_signal(struct completion *c, bool all)
 	else if (c->done != COMPLETION_ALL)
 		c->done++;
 	/* Under the lock to the end: the waiter may free the completion once it gets the lock. */
-	list_for_each_entry_safe(e, next, &c->wq.entries, link) {
+	list_for_each_entry_safe (e, next, &c->wq.entries, link) {
 		if (e->wake(e, TASK_NORMAL, 0) > 0 && !all)
 			break;
 	}

@@ -13,7 +13,7 @@
 #define WAIT_FOREVER U64_MAX
 
 struct wait_queue {
-	struct spinlock lock;		/* LK_WAIT */
+	struct spinlock lock; /* LK_WAIT */
 	struct list_head entries;
 };
 
@@ -35,7 +35,10 @@ struct wait_entry {
 #define WAIT_EXCLUSIVE 1u
 
 void wait_queue_init(struct wait_queue *q);
-#define WAIT_QUEUE_INIT(name) { SPINLOCK_INIT(LK_WAIT), LIST_HEAD_INIT((name).entries) }
+#define WAIT_QUEUE_INIT(name)                                          \
+	{                                                              \
+		SPINLOCK_INIT(LK_WAIT), LIST_HEAD_INIT((name).entries) \
+	}
 
 /* default wake function: wakes e->task and takes the entry off the queue (autoremove) */
 int wait_wake_task(struct wait_entry *e, unsigned int mode, u32 key);
@@ -66,41 +69,40 @@ void wake_up_poll_nested(struct wait_queue *q, u32 poll_mask, unsigned int sub);
 void wake_up_sync_poll(struct wait_queue *q, u32 poll_mask);
 
 /* Returns 0, -ERESTARTSYS when interrupted by a signal, -ETIME past the deadline. */
-#define wait_event_full(q, cond, state, exclusive, deadline)                                     \
-	({                                                                                       \
-		struct wait_entry we_;                                                           \
-		int werr_ = 0;                                                                   \
-		if (!(cond)) {                                                                   \
-			wait_entry_init(&we_, wait_wake_task);                                   \
-			for (;;) {                                                               \
-				if (exclusive)                                                   \
-					wait_prepare_exclusive(q, &we_, state);                  \
-				else                                                             \
-					wait_prepare(q, &we_, state);                            \
-				if (cond)                                                        \
-					break;                                                   \
-				werr_ = sched_block((state), (deadline));                        \
-				if (cond) {                                                      \
-					werr_ = 0;                                               \
-					break;                                                   \
-				}                                                                \
-				if (werr_)                                                       \
-					break;                                                   \
-			}                                                                        \
-			wait_finish(q, &we_);                                                    \
-		}                                                                                \
-		werr_;                                                                           \
+#define wait_event_full(q, cond, state, exclusive, deadline)                    \
+	({                                                                      \
+		struct wait_entry we_;                                          \
+		int werr_ = 0;                                                  \
+		if (!(cond)) {                                                  \
+			wait_entry_init(&we_, wait_wake_task);                  \
+			for (;;) {                                              \
+				if (exclusive)                                  \
+					wait_prepare_exclusive(q, &we_, state); \
+				else                                            \
+					wait_prepare(q, &we_, state);           \
+				if (cond)                                       \
+					break;                                  \
+				werr_ = sched_block((state), (deadline));       \
+				if (cond) {                                     \
+					werr_ = 0;                              \
+					break;                                  \
+				}                                               \
+				if (werr_)                                      \
+					break;                                  \
+			}                                                       \
+			wait_finish(q, &we_);                                   \
+		}                                                               \
+		werr_;                                                          \
 	})
 
-#define wait_event(q, cond)                                                                      \
+#define wait_event(q, cond) \
 	((void)wait_event_full(q, cond, TASK_UNINTERRUPTIBLE, false, WAIT_FOREVER))
-#define wait_event_killable(q, cond)                                                             \
-	wait_event_full(q, cond, TASK_KILLABLE, false, WAIT_FOREVER)
-#define wait_event_interruptible(q, cond)                                                        \
+#define wait_event_killable(q, cond) wait_event_full(q, cond, TASK_KILLABLE, false, WAIT_FOREVER)
+#define wait_event_interruptible(q, cond) \
 	wait_event_full(q, cond, TASK_INTERRUPTIBLE, false, WAIT_FOREVER)
-#define wait_event_interruptible_exclusive(q, cond)                                              \
+#define wait_event_interruptible_exclusive(q, cond) \
 	wait_event_full(q, cond, TASK_INTERRUPTIBLE, true, WAIT_FOREVER)
-#define wait_event_deadline(q, cond, deadline)                                                   \
+#define wait_event_deadline(q, cond, deadline) \
 	wait_event_full(q, cond, TASK_INTERRUPTIBLE, false, deadline)
 
 struct completion {

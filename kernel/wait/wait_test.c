@@ -6,7 +6,7 @@
 
 struct ping {
 	struct wait_queue wq[2];
-	u32 turn;		/* atomic */
+	u32 turn; /* atomic */
 	struct completion done;
 };
 
@@ -59,7 +59,7 @@ KTEST(wait, deadline_passes)
 
 struct herd {
 	struct wait_queue wq;
-	u32 open, passed;	/* atomic */
+	u32 open, passed; /* atomic */
 	struct completion done;
 };
 
@@ -69,8 +69,7 @@ static int herd_thread(void *ctx)
 {
 	struct herd *h = ctx;
 
-	(void)wait_event_full(&h->wq, READ_ONCE(h->open), TASK_UNINTERRUPTIBLE, true,
-			      WAIT_FOREVER);
+	(void)wait_event_full(&h->wq, READ_ONCE(h->open), TASK_UNINTERRUPTIBLE, true, WAIT_FOREVER);
 	if (__atomic_add_fetch(&h->passed, 1, __ATOMIC_SEQ_CST) == HERD)
 		completion_done(&h->done);
 	else

@@ -1,9 +1,9 @@
 /*
  * Deferred work.
  *
- * One queue, served by a few threads.  There is one thread to begin with; a thread that takes an item
- * while others wait and nobody idles starts another one, so items that sleep do not hold the rest up.
- * Threads beyond the first end after a while without work.
+ * One queue, served by a few threads.  There is one thread to begin with; a thread that takes an
+ * item while others wait and nobody idles starts another one, so items that sleep do not hold the
+ * rest up. Threads beyond the first end after a while without work.
  *
  * An item's memory is its owner's, who may free it from within fn: after the call the worker only
  * uses the pointer as a number.  An item that is queued again while it runs is kept aside by
@@ -24,16 +24,16 @@
 #define WORKER_IDLE_NS (10ull * NSEC_PER_SEC)
 
 struct worker {
-	struct list_head link;		/* work_lock: busy workers */
-	struct work *current_work;	/* work_lock: what it runs; only compared */
-	struct list_head again;		/* work_lock: queued once more meanwhile (at most one) */
+	struct list_head link;	   /* work_lock: busy workers */
+	struct work *current_work; /* work_lock: what it runs; only compared */
+	struct list_head again;	   /* work_lock: queued once more meanwhile (at most one) */
 	bool is_first;
 };
 
 static struct spinlock work_lock = SPINLOCK_INIT(LK_WORK);
-static LIST_HEAD(work_items);		/* work_lock */
-static LIST_HEAD(work_busy);		/* work_lock */
-static unsigned int work_threads, work_idle;	/* work_lock */
+static LIST_HEAD(work_items);		     /* work_lock */
+static LIST_HEAD(work_busy);		     /* work_lock */
+static unsigned int work_threads, work_idle; /* work_lock */
 static struct wait_queue work_wake = WAIT_QUEUE_INIT(work_wake);
 static struct wait_queue work_done = WAIT_QUEUE_INIT(work_done);
 
@@ -49,7 +49,7 @@ static struct worker *work_runner(const struct work *w)
 {
 	struct worker *worker;
 
-	list_for_each_entry(worker, &work_busy, link) {
+	list_for_each_entry (worker, &work_busy, link) {
 		if (worker->current_work == w)
 			return worker;
 	}

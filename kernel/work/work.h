@@ -10,7 +10,7 @@ struct task;
 struct work {
 	struct list_head link;
 	void (*fn)(struct work *w);
-	u32 state;		/* private */
+	u32 state; /* private */
 };
 
 struct work_delayed {
@@ -18,7 +18,7 @@ struct work_delayed {
 	struct timer timer;
 };
 
-void work_init_system(void);		/* starts the worker threads */
+void work_init_system(void); /* starts the worker threads */
 void work_init(struct work *w, void (*fn)(struct work *w));
 /* Queues @w unless it is queued already; returns whether it was queued now.  Any context. */
 bool work_queue(struct work *w);

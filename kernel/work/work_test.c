@@ -3,7 +3,7 @@
 #include <kernel/wait/wait.h>
 #include <kernel/work/work.h>
 
-static u32 ran, inside;		/* atomic */
+static u32 ran, inside; /* atomic */
 static struct completion gate;
 
 static void count_work(struct work *w)

@@ -12,7 +12,7 @@
 #include <linux/capability.h>
 #include <linux/time_types.h>
 
-#define SOCKET_BUFFER_MAX 212992u	/* net.core.wmem_max, rmem_max; doubled as socket(7) says */
+#define SOCKET_BUFFER_MAX 212992u /* net.core.wmem_max, rmem_max; doubled as socket(7) says */
 #define SOCKET_SNDBUF_MIN 4608u
 #define SOCKET_RCVBUF_MIN 2304u
 
@@ -29,7 +29,7 @@ static u32 buffer_size(int wanted, u32 min_size)
 
 static int timeout_from(const void *buf, u32 len, u64 *out)
 {
-	struct __kernel_old_timeval tv;	/* two words, as the 64-bit form */
+	struct __kernel_old_timeval tv; /* two words, as the 64-bit form */
 
 	if (len < sizeof(tv))
 		return -EINVAL;
@@ -141,7 +141,7 @@ static int set_option(struct socket *s, int name, const void *buf, u32 len)
 /* The peer's identity as SO_PEERCRED gives it; pid 0 and ids -1 when nobody is connected. */
 static struct ucred peer_ucred(const struct socket *s)
 {
-	struct ucred u = { 0, (u32)-1, (u32)-1 };
+	struct ucred u = {0, (u32)-1, (u32)-1};
 
 	if (s->peer_pid)
 		u.pid = (u32)s->peer_pid->nr;
@@ -221,7 +221,7 @@ static int get_option(struct socket *s, int name, void *buf, u32 *len)
 
 	switch (name) {
 	case SO_LINGER:
-		l = (struct option_linger){ s->linger_s >= 0, max(s->linger_s, 0) };
+		l = (struct option_linger){s->linger_s >= 0, max(s->linger_s, 0)};
 		*len = min_t(u32, *len, sizeof(l));
 		memcpy(buf, &l, *len);
 		return 0;
@@ -254,7 +254,7 @@ static int get_option(struct socket *s, int name, void *buf, u32 *len)
 
 long sys_setsockopt(int fd, int level, int optname, const void __user *optval, int optlen)
 {
-	u8 buf[OPTION_MAX] = { 0 };
+	u8 buf[OPTION_MAX] = {0};
 	struct fd_ref ref;
 	struct socket *s;
 	int err;
@@ -290,7 +290,8 @@ long sys_getsockopt(int fd, int level, int optname, void __user *optval, int __u
 	if (!err && level == SOL_SOCKET)
 		err = get_option(s, optname, buf, &n);
 	else if (!err)
-		err = s->ops->getsockopt ? s->ops->getsockopt(s, level, optname, buf, &n) : -EOPNOTSUPP;
+		err = s->ops->getsockopt ? s->ops->getsockopt(s, level, optname, buf, &n)
+					 : -EOPNOTSUPP;
 	if (!err && (copy_to_user(optval, buf, n) || put_user((int)n, optlen)))
 		err = -EFAULT;
 	fd_put(ref);

@@ -1,8 +1,8 @@
 /*
  * Sockets as files.
  *
- * A socket lives as long as its open file.  Families keep their own object in sock->sk, which may outlive it (messages
- * in flight, peers).
+ * A socket lives as long as its open file.  Families keep their own object in sock->sk, which may
+ * outlive it (messages in flight, peers).
  */
 #include <net/core/socket_impl.h>
 
@@ -50,7 +50,7 @@ int socket_wait_error(int err, u64 timeo_ns)
 
 void socket_put_cmsg(struct socket_msg *m, int level, int type, const void *data, size_t len)
 {
-	struct cmsghdr h = { sizeof(h) + len, level, type };
+	struct cmsghdr h = {sizeof(h) + len, level, type};
 	size_t left = m->control_room - m->control_used;
 	u8 __user *to = m->control_out + m->control_used;
 
@@ -147,7 +147,8 @@ static const struct file_ops socket_file_ops = {
 
 static const struct socket_family *family_find(int family)
 {
-	for (const struct socket_family *const *f = __start_socket_family; f < __stop_socket_family; f++)
+	for (const struct socket_family *const *f = __start_socket_family; f < __stop_socket_family;
+	     f++)
 		if ((*f)->family == family)
 			return *f;
 	return NULL;
@@ -193,7 +194,8 @@ int socket_create(int family, int type, int protocol, u32 o_flags, struct file *
 		return err;
 	err = vfs_pseudo_inode(S_IFSOCK | 0777, &inode);
 	if (!err) {
-		err = vfs_pseudo_open(inode, &socket_file_ops, s, O_RDWR | (o_flags & O_NONBLOCK), out);
+		err = vfs_pseudo_open(inode, &socket_file_ops, s, O_RDWR | (o_flags & O_NONBLOCK),
+				      out);
 		inode_put(inode);
 	}
 	if (err) {

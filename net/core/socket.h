@@ -19,13 +19,13 @@ struct seq;
 struct socket;
 struct uio;
 
-#define SOCKET_NAME_MAX 128		/* struct sockaddr_storage */
+#define SOCKET_NAME_MAX 128 /* struct sockaddr_storage */
 
 /* One message on its way between a system call and a family. */
 struct socket_msg {
 	struct uio *uio;
-	u32 flags;			/* MSG_*: from the caller; receive adds what it found */
-	u8 name[SOCKET_NAME_MAX];	/* send: destination; receive: source */
+	u32 flags;		  /* MSG_*: from the caller; receive adds what it found */
+	u8 name[SOCKET_NAME_MAX]; /* send: destination; receive: source */
 	u32 name_len;
 	/* send: the caller's control data, copied in */
 	const u8 *control;
@@ -56,18 +56,18 @@ struct socket_ops {
 };
 
 struct socket {
-	int family, type, protocol;	/* [I] */
+	int family, type, protocol; /* [I] */
 	const struct socket_ops *ops;
-	struct file *file;		/* +0 */
-	void *sk;			/* the family's */
+	struct file *file; /* +0 */
+	void *sk;	   /* the family's */
 	/* options of SOL_SOCKET, changed without a lock: each is one word */
 	u32 sndbuf, rcvbuf;
-	u64 rcvtimeo_ns, sndtimeo_ns;	/* WAIT_FOREVER: none */
+	u64 rcvtimeo_ns, sndtimeo_ns; /* WAIT_FOREVER: none */
 	u32 rcvlowat, priority;
-	s32 linger_s;			/* -1: off */
+	s32 linger_s; /* -1: off */
 	bool passcred, reuseaddr, keepalive, broadcast, timestamp, debug, dontroute, oobinline;
-	bool listening;			/* SO_ACCEPTCONN */
-	s32 error;			/* SO_ERROR; atomic, cleared by reading */
+	bool listening; /* SO_ACCEPTCONN */
+	s32 error;	/* SO_ERROR; atomic, cleared by reading */
 	/* SO_PEERCRED */
 	struct pid *peer_pid;
 	const struct cred *peer_cred;
@@ -78,8 +78,8 @@ struct socket_family {
 	/* Checks type and protocol: -ESOCKTNOSUPPORT, -EPROTONOSUPPORT. */
 	int (*create)(struct socket *s, int protocol);
 };
-#define SOCKET_FAMILY(sym)                                                                       \
-	static const struct socket_family *const socket_family_##sym                             \
+#define SOCKET_FAMILY(sym)                                           \
+	static const struct socket_family *const socket_family_##sym \
 		__attribute__((section(".tab.socket_family"), used)) = &sym
 
 /* A socket with its file, not yet in a table: -EAFNOSUPPORT, -ENFILE, ... */
@@ -90,7 +90,8 @@ struct socket *socket_of_file(struct file *f);
 bool socket_nonblock(const struct socket *s, u32 flags);
 /* Deadline from SO_RCVTIMEO or SO_SNDTIMEO. */
 u64 socket_deadline(u64 timeo_ns);
-/* Error of a wait on a socket in the form that callers see: -EAGAIN past a time-out, -ERESTARTSYS or -EINTR. */
+/* Error of a wait on a socket in the form that callers see: -EAGAIN past a time-out, -ERESTARTSYS
+ * or -EINTR. */
 int socket_wait_error(int err, u64 timeo_ns);
 /* Appends one control message to a receive; sets MSG_CTRUNC when there is no room. */
 void socket_put_cmsg(struct socket_msg *m, int level, int type, const void *data, size_t len);

@@ -12,7 +12,7 @@
 #include <linux/time_types.h>
 
 #define CONTROL_FAST 256
-#define CONTROL_MAX 20480		/* net.core.optmem_max */
+#define CONTROL_MAX 20480 /* net.core.optmem_max */
 
 static void msg_init(struct socket_msg *m, struct uio *u, u32 flags)
 {
@@ -169,7 +169,8 @@ long sys_sendmmsg(int fd, struct mmsghdr __user *msgs, unsigned int vlen, unsign
 static long recv_results(struct user_msghdr __user *umsg, const struct user_msghdr *h,
 			 const struct socket_msg *m)
 {
-	if (h->msg_name && copy_to_user(h->msg_name, m->name, min_t(u32, m->name_len, (u32)h->msg_namelen)))
+	if (h->msg_name &&
+	    copy_to_user(h->msg_name, m->name, min_t(u32, m->name_len, (u32)h->msg_namelen)))
 		return -EFAULT;
 	if ((h->msg_name && put_user((int)m->name_len, &umsg->msg_namelen)) ||
 	    put_user(m->flags & ~(MSG_PEEK | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL |

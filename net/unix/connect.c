@@ -72,8 +72,10 @@ static int wait_backlog(struct socket *s, struct unix_sock *l, bool nonblock)
 	return socket_wait_error(err, s->sndtimeo_ns);
 }
 
-/* Joins @sk and @fresh and queues @fresh; 1: the queue is full. Both socks' locks are taken here. */
-static int join(struct socket *s, struct unix_sock *sk, struct unix_sock *l, struct unix_sock *fresh)
+/* Joins @sk and @fresh and queues @fresh; 1: the queue is full. Both socks' locks are taken here.
+ */
+static int join(struct socket *s, struct unix_sock *sk, struct unix_sock *l,
+		struct unix_sock *fresh)
 {
 	int err = 0;
 
@@ -176,7 +178,8 @@ static struct unix_sock *take_pending(struct unix_sock *l)
 	return p;
 }
 
-static int wait_pending(struct socket *s, struct unix_sock *l, bool nonblock, struct unix_sock **out)
+static int wait_pending(struct socket *s, struct unix_sock *l, bool nonblock,
+			struct unix_sock **out)
 {
 	u64 deadline = socket_deadline(s->rcvtimeo_ns);
 
@@ -191,7 +194,8 @@ static int wait_pending(struct socket *s, struct unix_sock *l, bool nonblock, st
 		if (nonblock)
 			return -EAGAIN;
 		err = wait_event_full(&l->wait,
-				      !list_empty(&l->pending) || (READ_ONCE(l->shutdown) & UNIX_SHUT_RD),
+				      !list_empty(&l->pending) ||
+					      (READ_ONCE(l->shutdown) & UNIX_SHUT_RD),
 				      TASK_INTERRUPTIBLE, true, deadline);
 		if (err)
 			return socket_wait_error(err, s->rcvtimeo_ns);

@@ -1,7 +1,8 @@
 /*
  * Control messages: SCM_RIGHTS and SCM_CREDENTIALS, unix(7).
  *
- * Every message carries its sender's identity, since the receiver may turn SO_PASSCRED on after it was sent.
+ * Every message carries its sender's identity, since the receiver may turn SO_PASSCRED on after it
+ * was sent.
  */
 #include <net/unix/unix_impl.h>
 
@@ -92,7 +93,7 @@ static int parse_one(const struct cmsghdr *h, const void *data, struct unix_scm 
 
 int unix_scm_parse(const struct socket_msg *m, struct unix_scm *out)
 {
-	struct unix_scm scm = { 0 };
+	struct unix_scm scm = {0};
 	size_t at = 0;
 	int err = 0;
 
@@ -137,7 +138,9 @@ static u32 install_files(struct socket_msg *m, struct unix_scm *scm, u32 room, i
 static void deliver_files(struct socket_msg *m, struct unix_scm *scm, bool peek)
 {
 	size_t left = m->control_room - m->control_used;
-	u32 room = left > sizeof(struct cmsghdr) ? (u32)((left - sizeof(struct cmsghdr)) / sizeof(int)) : 0;
+	u32 room = left > sizeof(struct cmsghdr)
+			   ? (u32)((left - sizeof(struct cmsghdr)) / sizeof(int))
+			   : 0;
 	int fds[SCM_MAX_FD];
 	u32 n = install_files(m, scm, room, fds);
 
@@ -157,7 +160,7 @@ static void deliver_files(struct socket_msg *m, struct unix_scm *scm, bool peek)
 void unix_scm_deliver(struct socket *s, struct socket_msg *m, struct unix_scm *scm, bool peek)
 {
 	if (s->passcred) {
-		struct ucred u = { scm->pid ? (u32)scm->pid->nr : 0, scm->uid, scm->gid };
+		struct ucred u = {scm->pid ? (u32)scm->pid->nr : 0, scm->uid, scm->gid};
 
 		socket_put_cmsg(m, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u));
 	}

@@ -199,7 +199,7 @@ ssize_t unix_dgram_recv(struct socket *s, struct socket_msg *m)
 		wake_up(&sk->peer_wait);
 		unix_msg_free(msg);
 	} else if (n < 0 && n == -EFAULT && !(flags & MSG_PEEK)) {
-		unix_msg_free(msg);	/* as Linux: a message that could not be stored is lost */
+		unix_msg_free(msg); /* as Linux: a message that could not be stored is lost */
 	}
 	return n;
 }

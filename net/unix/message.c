@@ -1,8 +1,9 @@
 /*
  * Messages and the sender's budget.
  *
- * Every message in a receiver's queue is charged to its sender, who may have at most SO_SNDBUF bytes in flight; the
- * receiver gives the charge back and wakes the sender when that makes it writable.
+ * Every message in a receiver's queue is charged to its sender, who may have at most SO_SNDBUF
+ * bytes in flight; the receiver gives the charge back and wakes the sender when that makes it
+ * writable.
  */
 #include <net/unix/unix_impl.h>
 
@@ -81,7 +82,8 @@ int unix_wait_wmem(struct socket *s, u32 flags)
 	if (socket_nonblock(s, flags))
 		return -EAGAIN;
 	err = wait_event_full(&sk->wait,
-			      READ_ONCE(sk->wmem) < s->sndbuf || (READ_ONCE(sk->shutdown) & UNIX_SHUT_WR),
+			      READ_ONCE(sk->wmem) < s->sndbuf ||
+				      (READ_ONCE(sk->shutdown) & UNIX_SHUT_WR),
 			      TASK_INTERRUPTIBLE, false, socket_deadline(s->sndtimeo_ns));
 	return socket_wait_error(err, s->sndtimeo_ns);
 }

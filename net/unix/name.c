@@ -1,8 +1,8 @@
 /*
  * Names of AF_UNIX sockets: in the file system, or abstract (first byte zero).
  *
- * A bound inode points to its socket (inode->socket, under inode->spin) without a reference; the socket clears it when it
- * closes.  Abstract names live in a hash table of their own.
+ * A bound inode points to its socket (inode->socket, under inode->spin) without a reference; the
+ * socket clears it when it closes.  Abstract names live in a hash table of their own.
  */
 #include <net/unix/unix_impl.h>
 
@@ -15,7 +15,7 @@
 #define NAME_FAMILY_LEN ((u32)offsetof(struct sockaddr_un, sun_path))
 
 static struct spinlock unix_names_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
-static struct hlist_head unix_names[NAME_BUCKETS];	/* unix_names_lock */
+static struct hlist_head unix_names[NAME_BUCKETS]; /* unix_names_lock */
 
 struct unix_name *unix_name_get(struct unix_name *n)
 {
@@ -32,7 +32,7 @@ void unix_name_put(struct unix_name *n)
 
 u32 unix_name_copy(const struct unix_name *n, void *out)
 {
-	struct sockaddr_un unnamed = { .sun_family = AF_UNIX };
+	struct sockaddr_un unnamed = {.sun_family = AF_UNIX};
 
 	if (!n) {
 		memcpy(out, &unnamed, NAME_FAMILY_LEN);
@@ -63,7 +63,8 @@ static struct unix_name *name_new(const void *addr, u32 len)
 	n->len = len;
 	/* A path's length is that of the string with its terminator, whatever the caller said. */
 	if (n->addr.sun_path[0])
-		n->len = min_t(u32, NAME_FAMILY_LEN + (u32)strnlen(n->addr.sun_path, UNIX_PATH_MAX) + 1,
+		n->len = min_t(u32,
+			       NAME_FAMILY_LEN + (u32)strnlen(n->addr.sun_path, UNIX_PATH_MAX) + 1,
 			       sizeof(n->addr));
 	return n;
 }
@@ -79,7 +80,7 @@ static struct unix_name *name_find_locked(const struct sockaddr_un *a, u32 len)
 {
 	struct unix_name *n;
 
-	hlist_for_each_entry(n, name_bucket(a, len), hash)
+	hlist_for_each_entry (n, name_bucket(a, len), hash)
 		if (n->len == len && !memcmp(&n->addr, a, len))
 			return n;
 	return NULL;
@@ -109,7 +110,7 @@ static int bind_abstract(struct unix_sock *sk, struct unix_name *n)
 /* bind(2) with a family only: five hexadecimal digits that are free. */
 static int bind_auto(struct unix_sock *sk)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	struct unix_name *n;
 	int err = -ENOSPC;
 
@@ -193,7 +194,7 @@ void unix_unbind(struct unix_sock *sk)
 	if (p.dentry) {
 		struct inode *inode = p.dentry->inode;
 
-		sk->path = (struct path){ NULL, NULL };
+		sk->path = (struct path){NULL, NULL};
 		spin_lock(&inode->spin);
 		if (inode->socket == sk)
 			inode->socket = NULL;
@@ -227,7 +228,7 @@ int unix_getname(struct socket *s, void *name, bool peer)
 
 static int find_path(const struct sockaddr_un *a, u32 len, struct unix_sock **out)
 {
-	char text[UNIX_PATH_MAX + 1] = { 0 };
+	char text[UNIX_PATH_MAX + 1] = {0};
 	struct unix_sock *sk = NULL;
 	struct inode *inode;
 	struct path p;

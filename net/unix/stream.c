@@ -1,15 +1,15 @@
 /*
  * SOCK_STREAM: bytes in order.
  *
- * A send makes messages of at most UNIX_CHUNK bytes; a receive eats them up.  Passed descriptors and credentials
- * are barriers: one receive never mixes bytes from before and after them (unix(7)).
+ * A send makes messages of at most UNIX_CHUNK bytes; a receive eats them up.  Passed descriptors
+ * and credentials are barriers: one receive never mixes bytes from before and after them (unix(7)).
  */
 #include <net/unix/unix_impl.h>
 
 #include <kernel/poll/poll.h>
 
 #define UNIX_CHUNK (32768u - (u32)sizeof(struct unix_msg))
-#define UNIX_RECV_FLAGS \
+#define UNIX_RECV_FLAGS                                                                        \
 	(MSG_PEEK | MSG_DONTWAIT | MSG_WAITALL | MSG_CMSG_CLOEXEC | MSG_TRUNC | MSG_NOSIGNAL | \
 	 MSG_WAITFORONE | MSG_ERRQUEUE | MSG_OOB)
 
@@ -35,8 +35,9 @@ static int stream_send_chunk(struct socket *s, struct unix_sock *peer, struct so
 			     struct unix_scm *scm)
 {
 	struct unix_sock *sk = s->sk;
-	size_t len = min_t(size_t, min_t(size_t, m->uio->left, UNIX_CHUNK), max(s->sndbuf / 2, 1024u));
-	struct unix_scm extra = { 0 };
+	size_t len =
+		min_t(size_t, min_t(size_t, m->uio->left, UNIX_CHUNK), max(s->sndbuf / 2, 1024u));
+	struct unix_scm extra = {0};
 	struct unix_msg *msg;
 	int err = unix_wait_wmem(s, m->flags);
 
@@ -44,8 +45,8 @@ static int stream_send_chunk(struct socket *s, struct unix_sock *peer, struct so
 		return err;
 	if (READ_ONCE(sk->shutdown) & UNIX_SHUT_WR)
 		return -EPIPE;
-	if (!scm->pid) {	/* later chunks carry the sender's identity, not its files */
-		err = unix_scm_parse(&(struct socket_msg){ .uio = m->uio }, &extra);
+	if (!scm->pid) { /* later chunks carry the sender's identity, not its files */
+		err = unix_scm_parse(&(struct socket_msg){.uio = m->uio}, &extra);
 		if (err)
 			return err;
 		scm = &extra;
@@ -141,9 +142,9 @@ static void stream_consume(struct unix_sock *sk, struct unix_msg *msg, u32 n)
 }
 
 struct stream_reader {
-	struct unix_scm first;		/* of the first message: identity only, +1 on the pid */
+	struct unix_scm first; /* of the first message: identity only, +1 on the pid */
 	bool have_first;
-	size_t peeked;			/* bytes of the queue looked at by MSG_PEEK */
+	size_t peeked; /* bytes of the queue looked at by MSG_PEEK */
 };
 
 static void stream_begin(struct stream_reader *r, struct socket *s, struct socket_msg *m,
@@ -164,7 +165,7 @@ static struct unix_msg *stream_at(struct unix_sock *sk, size_t skip, u32 *offset
 	struct unix_msg *msg, *found = NULL;
 
 	spin_lock(&sk->lock);
-	list_for_each_entry(msg, &sk->queue, link) {
+	list_for_each_entry (msg, &sk->queue, link) {
 		u32 left = msg->len - msg->offset;
 
 		if (skip < left) {
@@ -189,7 +190,8 @@ static int stream_copy(struct stream_reader *r, struct socket *s, struct unix_so
 
 	if (!msg)
 		return 1;
-	if (r->have_first && ((s->passcred && !same_sender(&r->first, &msg->scm)) || msg->scm.file_count))
+	if (r->have_first &&
+	    ((s->passcred && !same_sender(&r->first, &msg->scm)) || msg->scm.file_count))
 		return 1;
 	had_files = msg->scm.file_count;
 	if (!r->have_first)
@@ -209,7 +211,7 @@ static int stream_copy(struct stream_reader *r, struct socket *s, struct unix_so
 ssize_t unix_stream_recv(struct socket *s, struct socket_msg *m)
 {
 	struct unix_sock *sk = s->sk;
-	struct stream_reader r = { .have_first = false };
+	struct stream_reader r = {.have_first = false};
 	u64 deadline = socket_deadline(s->rcvtimeo_ns);
 	u32 flags = m->flags;
 	ssize_t done = 0;

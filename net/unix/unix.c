@@ -109,7 +109,7 @@ static int unix_create(struct socket *s, int protocol)
 
 	if (protocol && protocol != AF_UNIX)
 		return -EPROTONOSUPPORT;
-	if (s->type == SOCK_RAW)	/* as Linux: BSD programs ask for it */
+	if (s->type == SOCK_RAW) /* as Linux: BSD programs ask for it */
 		s->type = SOCK_DGRAM;
 	s->ops = ops_of_type(s->type);
 	if (!s->ops)
@@ -122,7 +122,7 @@ static int unix_create(struct socket *s, int protocol)
 	return 0;
 }
 
-static const struct socket_family unix_family = { AF_UNIX, unix_create };
+static const struct socket_family unix_family = {AF_UNIX, unix_create};
 SOCKET_FAMILY(unix_family);
 
 /* ---- readiness ---- */
@@ -141,7 +141,8 @@ static bool dgram_peer_full(struct unix_sock *sk, struct file *f, struct poll_ta
 	if (!peer)
 		return false;
 	if (READ_ONCE(peer->peer) != sk) {
-		/* The hook would outlive our reference on the peer: readiness comes with our own queue then. */
+		/* The hook would outlive our reference on the peer: readiness comes with our own
+		 * queue then. */
 		(void)f;
 		(void)pt;
 		full = READ_ONCE(peer->queue_len) > UNIX_DGRAM_QUEUE;
@@ -213,21 +214,23 @@ static void unix_mark_shutdown(struct unix_sock *sk, u32 how, int error)
 int unix_shutdown(struct socket *s, int how)
 {
 	struct unix_sock *sk = s->sk, *peer;
-	u32 mask = (u32)how + 1;	/* RD 1, WR 2, RDWR 3 */
+	u32 mask = (u32)how + 1; /* RD 1, WR 2, RDWR 3 */
 
 	if (sk->type != SOCK_DGRAM && READ_ONCE(sk->state) == UNIX_FREE)
 		return -ENOTCONN;
 	unix_mark_shutdown(sk, mask, 0);
 	peer = unix_peer_get(sk);
 	if (peer && sk->type != SOCK_DGRAM)
-		unix_mark_shutdown(peer, (mask & UNIX_SHUT_RD ? UNIX_SHUT_WR : 0) |
-						 (mask & UNIX_SHUT_WR ? UNIX_SHUT_RD : 0),
+		unix_mark_shutdown(peer,
+				   (mask & UNIX_SHUT_RD ? UNIX_SHUT_WR : 0) |
+					   (mask & UNIX_SHUT_WR ? UNIX_SHUT_RD : 0),
 				   0);
 	unix_put(peer);
 	return 0;
 }
 
-/* Drops a socket that nobody can reach any more: unread messages, its connection, connections to be accepted. */
+/* Drops a socket that nobody can reach any more: unread messages, its connection, connections to be
+ * accepted. */
 static void unix_close(struct unix_sock *sk)
 {
 	LIST_HEAD(messages);
@@ -254,7 +257,7 @@ static void unix_close(struct unix_sock *sk)
 	unix_put(peer);
 	wake_up_all(&sk->wait);
 	wake_up_all(&sk->peer_wait);
-	list_for_each_entry_safe(m, next, &messages, link)
+	list_for_each_entry_safe (m, next, &messages, link)
 		unix_msg_free(m);
 	while (!list_empty(&pending)) {
 		struct unix_sock *p = list_first_entry(&pending, struct unix_sock, pending_link);

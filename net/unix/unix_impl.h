@@ -1,9 +1,10 @@
 /*
  * AF_UNIX sockets: unix(7).  Private to net/unix.
  *
- * Ownership: a struct socket holds one reference on its unix_sock; so do a peer, each message that it sent and that is not
- * yet read, and a place in a listener's queue.  A name is shared by the sockets accepted under it.
- * Locks: sk->lock (LK_SOCK_STATE) guards everything of one socket; two are taken listener first.
+ * Ownership: a struct socket holds one reference on its unix_sock; so do a peer, each message that
+ * it sent and that is not yet read, and a place in a listener's queue.  A name is shared by the
+ * sockets accepted under it. Locks: sk->lock (LK_SOCK_STATE) guards everything of one socket; two
+ * are taken listener first.
  */
 #pragma once
 
@@ -22,59 +23,59 @@
 
 #define UNIX_SHUT_RD 1u
 #define UNIX_SHUT_WR 2u
-#define UNIX_DGRAM_QUEUE 10u		/* net.unix.max_dgram_qlen */
+#define UNIX_DGRAM_QUEUE 10u /* net.unix.max_dgram_qlen */
 
 struct unix_name {
-	u32 refs;			/* atomic */
-	u32 len;			/* of the address as given: family included */
-	struct hlist_node hash;		/* abstract names: unix_names_lock */
-	struct unix_sock *owner;	/* +0: abstract names: unix_names_lock */
+	u32 refs;		 /* atomic */
+	u32 len;		 /* of the address as given: family included */
+	struct hlist_node hash;	 /* abstract names: unix_names_lock */
+	struct unix_sock *owner; /* +0: abstract names: unix_names_lock */
 	struct sockaddr_un addr;
 };
 
 enum unix_state { UNIX_FREE, UNIX_LISTENING, UNIX_CONNECTED };
 
 struct unix_sock {
-	u32 refs;			/* atomic */
-	int type;			/* [I] */
-	struct spinlock lock;		/* LK_SOCK_STATE */
-	enum unix_state state;		/* lock */
-	bool dead;			/* lock: its socket is closed */
-	u32 shutdown;			/* lock */
-	struct socket *sock;		/* lock; NULL before accept and after close */
-	struct unix_sock *peer;		/* +1; lock */
-	struct unix_name *name;		/* +1; lock */
-	struct path path;		/* of a bound name in the file system; +1 each */
-	struct list_head queue;		/* messages; lock */
-	u32 queue_len;			/* messages, or connections of a listener; lock */
-	u64 queue_bytes;		/* lock */
-	struct list_head pending;	/* listener: connections not accepted; lock */
+	u32 refs;		  /* atomic */
+	int type;		  /* [I] */
+	struct spinlock lock;	  /* LK_SOCK_STATE */
+	enum unix_state state;	  /* lock */
+	bool dead;		  /* lock: its socket is closed */
+	u32 shutdown;		  /* lock */
+	struct socket *sock;	  /* lock; NULL before accept and after close */
+	struct unix_sock *peer;	  /* +1; lock */
+	struct unix_name *name;	  /* +1; lock */
+	struct path path;	  /* of a bound name in the file system; +1 each */
+	struct list_head queue;	  /* messages; lock */
+	u32 queue_len;		  /* messages, or connections of a listener; lock */
+	u64 queue_bytes;	  /* lock */
+	struct list_head pending; /* listener: connections not accepted; lock */
 	struct list_head pending_link;
 	u32 backlog;
-	u32 wmem;			/* atomic: sent and not yet read */
-	s32 error;			/* before there is a socket; lock */
-	struct mutex read_lock;		/* LK_SOCK: one reader of a stream at a time */
-	struct wait_queue wait;		/* readers, and writers waiting for wmem */
-	struct wait_queue peer_wait;	/* senders and connectors that wait for room in our queue */
-	struct pid *peer_pid;		/* +1: SO_PEERCRED; a listener's own */
-	const struct cred *peer_cred;	/* +1 */
+	u32 wmem;		      /* atomic: sent and not yet read */
+	s32 error;		      /* before there is a socket; lock */
+	struct mutex read_lock;	      /* LK_SOCK: one reader of a stream at a time */
+	struct wait_queue wait;	      /* readers, and writers waiting for wmem */
+	struct wait_queue peer_wait;  /* senders and connectors that wait for room in our queue */
+	struct pid *peer_pid;	      /* +1: SO_PEERCRED; a listener's own */
+	const struct cred *peer_cred; /* +1 */
 };
 
 /* What travels beside the bytes. */
 struct unix_scm {
-	struct pid *pid;		/* +1 */
+	struct pid *pid; /* +1 */
 	u32 uid, gid;
-	struct file **files;		/* +1 each */
+	struct file **files; /* +1 each */
 	u32 file_count;
 };
 
 struct unix_msg {
 	struct list_head link;
-	struct unix_sock *sender;	/* +1 */
-	struct unix_name *name;		/* +1: of the sender at that time, or NULL */
+	struct unix_sock *sender; /* +1 */
+	struct unix_name *name;	  /* +1: of the sender at that time, or NULL */
 	struct unix_scm scm;
-	u32 charge;			/* of sender->wmem */
-	u32 offset, len;		/* unread bytes are [offset, len) */
+	u32 charge;	 /* of sender->wmem */
+	u32 offset, len; /* unread bytes are [offset, len) */
 	u8 data[];
 };
 
@@ -85,7 +86,7 @@ int unix_sock_new(int type, struct unix_sock **out) __must_check;
 struct unix_sock *unix_get(struct unix_sock *sk);
 bool unix_tryget(struct unix_sock *sk) __must_check;
 void unix_put(struct unix_sock *sk);
-struct unix_sock *unix_peer_get(struct unix_sock *sk);	/* +1 or NULL */
+struct unix_sock *unix_peer_get(struct unix_sock *sk); /* +1 or NULL */
 int unix_take_error(struct unix_sock *sk, struct socket *s);
 void unix_set_peer_ids(struct unix_sock *sk, struct pid *pid, const struct cred *cred);
 u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt);
@@ -100,7 +101,8 @@ int unix_getname(struct socket *s, void *name, bool peer);
 struct unix_name *unix_name_get(struct unix_name *n);
 void unix_name_put(struct unix_name *n);
 void unix_unbind(struct unix_sock *sk);
-/* The socket bound to an address, of the given type; +1. -ECONNREFUSED, -EPROTOTYPE, -EACCES, ... */
+/* The socket bound to an address, of the given type; +1. -ECONNREFUSED, -EPROTOTYPE, -EACCES, ...
+ */
 int unix_find(const void *name, u32 len, int type, struct unix_sock **out) __must_check;
 u32 unix_name_copy(const struct unix_name *n, void *out);
 
@@ -115,13 +117,13 @@ int unix_accept(struct socket *s, struct socket *fresh, bool nonblock);
 /* A message of @len bytes from @m's uio with @scm (consumed on success). -ENOMEM, -EFAULT. */
 int unix_msg_create(struct unix_sock *sk, struct socket_msg *m, size_t len, struct unix_scm *scm,
 		    struct unix_msg **out) __must_check;
-void unix_msg_free(struct unix_msg *msg);	/* gives the charge back, wakes the sender */
-void unix_queue_append(struct unix_sock *to, struct unix_msg *msg);	/* lock held */
-struct unix_msg *unix_queue_first(struct unix_sock *sk);			/* lock held */
-void unix_queue_remove(struct unix_sock *sk, struct unix_msg *msg);		/* lock held */
+void unix_msg_free(struct unix_msg *msg); /* gives the charge back, wakes the sender */
+void unix_queue_append(struct unix_sock *to, struct unix_msg *msg); /* lock held */
+struct unix_msg *unix_queue_first(struct unix_sock *sk);	    /* lock held */
+void unix_queue_remove(struct unix_sock *sk, struct unix_msg *msg); /* lock held */
 /* Waits until the sender may have more in flight. -EAGAIN, -EPIPE, -ERESTARTSYS. */
 int unix_wait_wmem(struct socket *s, u32 flags) __must_check;
-int unix_broken(u32 flags);			/* SIGPIPE unless MSG_NOSIGNAL; -EPIPE */
+int unix_broken(u32 flags); /* SIGPIPE unless MSG_NOSIGNAL; -EPIPE */
 
 /* stream.c, datagram.c */
 ssize_t unix_stream_send(struct socket *s, struct socket_msg *m);

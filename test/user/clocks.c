@@ -30,9 +30,9 @@ static int64_t now_ns_call(clockid_t c)
 TEST(clocks_exist_and_advance)
 {
 	static const clockid_t clocks[] = {
-		CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
-		CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME,
-		CLOCK_TAI,
+		CLOCK_REALTIME,		 CLOCK_MONOTONIC,     CLOCK_PROCESS_CPUTIME_ID,
+		CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+		CLOCK_MONOTONIC_COARSE,	 CLOCK_BOOTTIME,      CLOCK_TAI,
 	};
 
 	for (unsigned int i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
@@ -42,8 +42,8 @@ TEST(clocks_exist_and_advance)
 		CHECK(b >= a - 8000000);
 		CHECK(now_ns(clocks[i]) >= b - 8000000);
 	}
-	CHECK_ERR(syscall(SYS_clock_gettime, 10, &(struct timespec){ 0 }), EINVAL);
-	CHECK_ERR(syscall(SYS_clock_gettime, 99, &(struct timespec){ 0 }), EINVAL);
+	CHECK_ERR(syscall(SYS_clock_gettime, 10, &(struct timespec){0}), EINVAL);
+	CHECK_ERR(syscall(SYS_clock_gettime, 99, &(struct timespec){0}), EINVAL);
 	CHECK_ERR(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (void *)8), EFAULT);
 }
 
@@ -106,25 +106,25 @@ static void nothing(int sig)
 
 TEST(nanosleep_sleeps)
 {
-	struct timespec ts = { 0, 3000000 }, rem = { 7, 7 };
+	struct timespec ts = {0, 3000000}, rem = {7, 7};
 	int64_t begin = now_ns(CLOCK_MONOTONIC);
 
 	CHECK_EQ(nanosleep(&ts, &rem), 0);
 	CHECK(now_ns(CLOCK_MONOTONIC) - begin >= 3000000);
 	ts.tv_nsec = 1000000000;
 	CHECK_ERR(syscall(SYS_nanosleep, &ts, NULL), EINVAL);
-	ts = (struct timespec){ -1, 0 };
+	ts = (struct timespec){-1, 0};
 	CHECK_ERR(syscall(SYS_nanosleep, &ts, NULL), EINVAL);
 	CHECK_ERR(syscall(SYS_nanosleep, (void *)8, NULL), EFAULT);
-	ts = (struct timespec){ 0, 0 };
+	ts = (struct timespec){0, 0};
 	CHECK_EQ(syscall(SYS_nanosleep, &ts, NULL), 0);
 }
 
 TEST(interrupted_sleep_tells_the_rest)
 {
-	struct sigaction sa = { .sa_handler = nothing };
-	struct itimerval it = { .it_value = { 0, 5000 } };
-	struct timespec ts = { 5, 0 }, rem = { 0, 0 };
+	struct sigaction sa = {.sa_handler = nothing};
+	struct itimerval it = {.it_value = {0, 5000}};
+	struct timespec ts = {5, 0}, rem = {0, 0};
 
 	sigaction(SIGALRM, &sa, NULL);
 	CHECK_EQ(setitimer(ITIMER_REAL, &it, NULL), 0);
@@ -138,17 +138,18 @@ TEST(interrupted_sleep_tells_the_rest)
 
 TEST(absolute_sleep)
 {
-	static const clockid_t clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI };
+	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
+					   CLOCK_TAI};
 
 	for (int i = 0; i < 4; i++) {
 		int64_t until = now_ns(clocks[i]) + 3000000;
-		struct timespec ts = { until / 1000000000, until % 1000000000 };
+		struct timespec ts = {until / 1000000000, until % 1000000000};
 
 		CHECK_EQ(clock_nanosleep(clocks[i], TIMER_ABSTIME, &ts, NULL), 0);
 		CHECK(now_ns(clocks[i]) >= until);
 		CHECK_EQ(clock_nanosleep(clocks[i], TIMER_ABSTIME, &ts, NULL), 0);
 	}
-	struct timespec ts = { 0, 0 };
+	struct timespec ts = {0, 0};
 
 	CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC_RAW, 0, &ts, NULL), ENOTSUP);
 	CHECK_ERR(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &ts, NULL), EOPNOTSUPP);
@@ -165,8 +166,8 @@ static void count_alarm(int sig)
 
 TEST(interval_timer_repeats)
 {
-	struct sigaction sa = { .sa_handler = count_alarm };
-	struct itimerval it = { { 0, 2000 }, { 0, 2000 } }, old;
+	struct sigaction sa = {.sa_handler = count_alarm};
+	struct itimerval it = {{0, 2000}, {0, 2000}}, old;
 
 	sigaction(SIGALRM, &sa, NULL);
 	CHECK_EQ(setitimer(ITIMER_REAL, &it, &old), 0);
@@ -175,7 +176,7 @@ TEST(interval_timer_repeats)
 	CHECK_EQ(getitimer(ITIMER_REAL, &it), 0);
 	CHECK_EQ(it.it_interval.tv_usec, 2000);
 	CHECK(it.it_value.tv_sec == 0 && it.it_value.tv_usec <= 2000);
-	it = (struct itimerval){ 0 };
+	it = (struct itimerval){0};
 	CHECK_EQ(setitimer(ITIMER_REAL, &it, &old), 0);
 	CHECK_EQ(old.it_interval.tv_usec, 2000);
 	CHECK_EQ(getitimer(ITIMER_REAL, &it), 0);
@@ -198,8 +199,8 @@ TEST(alarm_tells_what_was_left)
 
 TEST(cpu_time_timer)
 {
-	struct sigaction sa = { .sa_handler = count_alarm };
-	struct itimerval it = { { 0, 0 }, { 0, 20000 } };
+	struct sigaction sa = {.sa_handler = count_alarm};
+	struct itimerval it = {{0, 0}, {0, 20000}};
 	int64_t begin = now_ns(CLOCK_MONOTONIC);
 
 	sigaction(SIGPROF, &sa, NULL);
@@ -216,7 +217,7 @@ TEST(cpu_limit_kills)
 	int status;
 
 	if (!pid) {
-		struct rlimit r = { 1, 2 };
+		struct rlimit r = {1, 2};
 
 		alarm(0);
 		setrlimit(RLIMIT_CPU, &r);
@@ -240,9 +241,9 @@ static void on_timer(int sig, siginfo_t *info, void *uc)
 
 TEST(posix_timer_signals)
 {
-	struct sigaction sa = { .sa_sigaction = on_timer, .sa_flags = SA_SIGINFO };
-	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1 };
-	struct itimerspec it = { { 0, 0 }, { 0, 2000000 } }, old;
+	struct sigaction sa = {.sa_sigaction = on_timer, .sa_flags = SA_SIGINFO};
+	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 1};
+	struct itimerspec it = {{0, 0}, {0, 2000000}}, old;
 	timer_t t;
 
 	ev.sigev_value.sival_int = 4711;
@@ -268,10 +269,10 @@ TEST(posix_timer_signals)
 
 TEST(posix_timer_overruns)
 {
-	struct sigaction sa = { .sa_sigaction = on_timer, .sa_flags = SA_SIGINFO };
-	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
-	struct itimerspec it = { { 0, 1000000 }, { 0, 1000000 } };
-	struct timespec ts = { 0, 30000000 };
+	struct sigaction sa = {.sa_sigaction = on_timer, .sa_flags = SA_SIGINFO};
+	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	struct itimerspec it = {{0, 1000000}, {0, 1000000}};
+	struct timespec ts = {0, 30000000};
 	sigset_t set;
 	timer_t t;
 
@@ -293,8 +294,8 @@ TEST(posix_timer_overruns)
 
 TEST(posix_timer_without_signal)
 {
-	struct sigevent ev = { .sigev_notify = SIGEV_NONE };
-	struct itimerspec it = { { 0, 0 }, { 100, 0 } };
+	struct sigevent ev = {.sigev_notify = SIGEV_NONE};
+	struct itimerspec it = {{0, 0}, {100, 0}};
 	timer_t t;
 
 	CHECK_EQ(timer_create(CLOCK_REALTIME, &ev, &t), 0);
@@ -306,7 +307,7 @@ TEST(posix_timer_without_signal)
 
 TEST(adjtimex_reads)
 {
-	struct timex tx = { .modes = 0 };
+	struct timex tx = {.modes = 0};
 	int r = adjtimex(&tx);
 
 	CHECK(r >= 0);
@@ -317,7 +318,7 @@ TEST(adjtimex_reads)
 
 TEST(setting_needs_privilege)
 {
-	struct timespec ts = { 1000000000, 0 };
+	struct timespec ts = {1000000000, 0};
 
 	CHECK_ERR(clock_settime(CLOCK_MONOTONIC, &ts), EINVAL);
 	ts.tv_nsec = -1;
@@ -326,7 +327,7 @@ TEST(setting_needs_privilege)
 		return;
 	ts.tv_nsec = 0;
 	CHECK_ERR(clock_settime(CLOCK_REALTIME, &ts), EPERM);
-	CHECK_ERR(syscall(SYS_settimeofday, NULL, &(struct timezone){ 0 }), EPERM);
+	CHECK_ERR(syscall(SYS_settimeofday, NULL, &(struct timezone){0}), EPERM);
 }
 
 int main(void)

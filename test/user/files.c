@@ -126,7 +126,7 @@ TEST(reading_and_writing)
 	CHECK_EQ(lseek(fd, 0, SEEK_HOLE), 4096);
 	CHECK_EQ(lseek(fd, 4096, SEEK_DATA), 8192);
 	CHECK_ERR(lseek(fd, 10001, SEEK_DATA), ENXIO);
-	struct iovec v[3] = { { buf, 2 }, { buf + 10, 0 }, { buf + 20, 9 } };
+	struct iovec v[3] = {{buf, 2}, {buf + 10, 0}, {buf + 20, 9}};
 	lseek(fd, 0, SEEK_SET);
 	CHECK_EQ(readv(fd, v, 3), 11);
 	CHECK(!memcmp(buf, "HE", 2) && !memcmp(buf + 20, "llo world", 9));
@@ -158,7 +158,7 @@ TEST(reading_and_writing)
 
 TEST(size_limit)
 {
-	struct rlimit r = { 1000, 1000 };
+	struct rlimit r = {1000, 1000};
 	char buf[600];
 	int fd;
 
@@ -175,7 +175,7 @@ TEST(size_limit)
 TEST(stat_and_times)
 {
 	struct stat a, b;
-	struct timespec ts[2] = { { 1000, 5 }, { 2000, 7 } };
+	struct timespec ts[2] = {{1000, 5}, {2000, 7}};
 	struct statx sx;
 
 	enter();
@@ -403,7 +403,7 @@ TEST(descriptors)
 	CHECK_EQ(fcntl(300, F_GETFD), FD_CLOEXEC);
 	CHECK_ERR(close(100), EBADF);
 	CHECK_ERR(syscall(SYS_close_range, 5, 4, 0), EINVAL);
-	struct rlimit r = { 10, 10 };
+	struct rlimit r = {10, 10};
 	CHECK(!setrlimit(RLIMIT_NOFILE, &r));
 	while ((fd = dup(0)) >= 0)
 		;
@@ -448,7 +448,7 @@ TEST(o_path_and_tmpfile)
 
 TEST(openat2_scopes)
 {
-	struct open_how how = { .flags = O_RDONLY };
+	struct open_how how = {.flags = O_RDONLY};
 
 	enter();
 	CHECK(!mkdir("d", 0755) && !make("d/f", "x") && !symlink("/etc", "d/abs") &&
@@ -469,7 +469,8 @@ TEST(openat2_scopes)
 	fd = (int)syscall(SYS_openat2, d, "../../f", &how, sizeof(how));
 	CHECK(fd >= 0);
 	close(fd);
-	CHECK_ERR(syscall(SYS_openat2, d, "up", &how, sizeof(how)), ELOOP);	/* "up" is itself there */
+	CHECK_ERR(syscall(SYS_openat2, d, "up", &how, sizeof(how)),
+		  ELOOP); /* "up" is itself there */
 	how.resolve = RESOLVE_NO_SYMLINKS;
 	CHECK_ERR(syscall(SYS_openat2, d, "up", &how, sizeof(how)), ELOOP);
 	how.resolve = 0x1000;
@@ -486,7 +487,8 @@ TEST(permissions)
 		exit(0);
 	CHECK(!mkdir("closed", 0700) && !make("closed/f", "x") && !make("secret", "x") &&
 	      !chmod("secret", 0600) && !mkdir("sticky", 0777) && !chmod("sticky", 01777) &&
-	      !make("sticky/f", "x") && !mkdir("sg", 0777) && !chown("sg", 0, 77) && !chmod("sg", 02777));
+	      !make("sticky/f", "x") && !mkdir("sg", 0777) && !chown("sg", 0, 77) &&
+	      !chmod("sg", 02777));
 	fd = open("sg/f", O_CREAT | O_WRONLY, 0644);
 	struct stat st;
 	CHECK(!fstat(fd, &st));
@@ -512,7 +514,7 @@ TEST(permissions)
 
 TEST(record_locks)
 {
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 10 };
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 10};
 	int fd, status;
 
 	enter();
@@ -520,11 +522,13 @@ TEST(record_locks)
 	CHECK(!fcntl(fd, F_SETLK, &l));
 	pid_t pid = fork();
 	if (!pid) {
-		struct flock g = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
+		struct flock g = {
+			.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
 		int ok = !fcntl(fd, F_GETLK, &g) && g.l_type == F_WRLCK && g.l_start == 10 &&
 			 g.l_len == 10 && g.l_pid == getppid();
 
-		g = (struct flock){ .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 15, .l_len = 1 };
+		g = (struct flock){
+			.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 15, .l_len = 1};
 		ok = ok && fcntl(fd, F_SETLK, &g) == -1 && errno == EAGAIN;
 		g.l_start = 20;
 		ok = ok && !fcntl(fd, F_SETLK, &g);
@@ -564,7 +568,7 @@ TEST(mounts)
 	CHECK(!mkdir("m", 0755) && !mkdir("b", 0755));
 	if (mount("none", "m", "tmpfs", 0, "size=64k,nr_inodes=10,mode=700")) {
 		if (errno == EPERM)
-			exit(0);	/* a container */
+			exit(0); /* a container */
 		CHECK(0);
 	}
 	CHECK(!statfs("m", &fs));

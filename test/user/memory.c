@@ -1,4 +1,5 @@
-/* mmap, munmap, mprotect, mremap, brk, madvise, msync, mincore, mlock, process_vm_*, policies, faults. */
+/* mmap, munmap, mprotect, mremap, brk, madvise, msync, mincore, mlock, process_vm_*, policies,
+ * faults. */
 #include "test.h"
 #include <fcntl.h>
 #include <linux/mempolicy.h>
@@ -31,7 +32,7 @@ static void on_fault(int sig, siginfo_t *info, void *ctx)
 
 static void catch_faults(void)
 {
-	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
 
 	sigaction(SIGSEGV, &sa, NULL);
 	sigaction(SIGBUS, &sa, NULL);
@@ -90,8 +91,10 @@ TEST(mmap_arguments)
 	CHECK((long)mmap(NULL, P, RW, MAP_PRIVATE, fd, 1) == -1 && errno == EINVAL);
 	CHECK((long)mmap(NULL, ~0ul - P, RW, ANON, -1, 0) == -1 && errno == ENOMEM);
 	CHECK((long)mmap(p, P, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == -1 && errno == EEXIST);
-	CHECK((long)mmap(NULL, P, RW, MAP_SHARED_VALIDATE | 0x800000, fd, 0) == -1 && errno == EOPNOTSUPP);
-	CHECK((long)mmap((void *)0x7ffffffff000, P, RW, ANON | MAP_FIXED, -1, 0) == -1 && errno == ENOMEM);
+	CHECK((long)mmap(NULL, P, RW, MAP_SHARED_VALIDATE | 0x800000, fd, 0) == -1 &&
+	      errno == EOPNOTSUPP);
+	CHECK((long)mmap((void *)0x7ffffffff000, P, RW, ANON | MAP_FIXED, -1, 0) == -1 &&
+	      errno == ENOMEM);
 	if (ro >= 0)
 		CHECK((long)mmap(NULL, P, RW, MAP_SHARED, ro, 0) == -1 && errno == EACCES);
 	CHECK(mmap(p + P, P, PROT_READ, ANON | MAP_FIXED, -1, 0) == p + P);
@@ -302,7 +305,7 @@ TEST(mincore_and_mlock)
 {
 	char *p = anon(8);
 	unsigned char vec[8];
-	struct rlimit zero = { 0, 0 };
+	struct rlimit zero = {0, 0};
 
 	p[0] = 1;
 	p[3 * P] = 1;
@@ -331,7 +334,7 @@ TEST(mincore_and_mlock)
 
 TEST(address_space_limit)
 {
-	struct rlimit r = { 64 << 20, 64 << 20 };
+	struct rlimit r = {64 << 20, 64 << 20};
 
 	CHECK_EQ(setrlimit(RLIMIT_AS, &r), 0);
 	CHECK((long)mmap(NULL, 128 << 20, RW, ANON, -1, 0) == -1 && errno == ENOMEM);
@@ -348,7 +351,7 @@ static long deep(int n)
 
 TEST(stack_grows)
 {
-	CHECK(deep(1000) != 1);		/* 4 MiB of the default 8 */
+	CHECK(deep(1000) != 1); /* 4 MiB of the default 8 */
 }
 
 /* Through a pointer: the compiler must not see that it never returns. */
@@ -380,7 +383,7 @@ TEST(process_vm_copies)
 {
 	static char there[3 * P] = "there";
 	char here[64] = "";
-	struct iovec l = { here, sizeof(here) }, r = { there + 100, 32 };
+	struct iovec l = {here, sizeof(here)}, r = {there + 100, 32};
 	int pipefd[2], status;
 
 	REQUIRE(!pipe(pipefd));

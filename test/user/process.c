@@ -216,7 +216,7 @@ TEST(wait_for_a_group)
 
 TEST(clone3_and_its_refusals)
 {
-	struct clone_args a = { .exit_signal = SIGCHLD };
+	struct clone_args a = {.exit_signal = SIGCHLD};
 	int status, pidfd = -1;
 	long pid = syscall(SYS_clone3, &a, sizeof(a));
 
@@ -236,8 +236,8 @@ TEST(clone3_and_its_refusals)
 	a.stack = 4096;
 	CHECK_ERR(syscall(SYS_clone3, &a, sizeof(a)), EINVAL);
 
-	a = (struct clone_args){ .exit_signal = SIGCHLD, .flags = CLONE_PIDFD,
-				 .pidfd = (uintptr_t)&pidfd };
+	a = (struct clone_args){
+		.exit_signal = SIGCHLD, .flags = CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd};
 	pid = syscall(SYS_clone3, &a, sizeof(a));
 	if (!pid)
 		_exit(0);

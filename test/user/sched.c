@@ -20,7 +20,7 @@ TEST(priorities)
 
 TEST(policy_of_self)
 {
-	struct sched_param p = { 0 };
+	struct sched_param p = {0};
 
 	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
 	CHECK_EQ(sched_getparam(0, &p), 0);
@@ -42,7 +42,7 @@ TEST(policy_of_self)
 
 TEST(real_time)
 {
-	struct sched_param p = { .sched_priority = 10 };
+	struct sched_param p = {.sched_priority = 10};
 	struct timespec ts;
 
 	if (sched_setscheduler(0, SCHED_RR, &p)) {
@@ -71,7 +71,7 @@ TEST(attributes)
 		uint32_t priority;
 		uint64_t runtime, deadline, period;
 		uint32_t util_min, util_max;
-	} a = { 0 };
+	} a = {0};
 
 	CHECK_EQ(syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0), 0);
 	CHECK_EQ(a.policy, SCHED_OTHER);
@@ -114,7 +114,7 @@ TEST(affinity)
 
 TEST(random_numbers)
 {
-	unsigned char a[300] = { 0 }, b[300] = { 0 };
+	unsigned char a[300] = {0}, b[300] = {0};
 
 	CHECK_EQ(getrandom(a, sizeof(a), 0), sizeof(a));
 	CHECK_EQ(getrandom(b, sizeof(b), GRND_RANDOM), sizeof(b));

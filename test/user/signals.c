@@ -29,7 +29,7 @@ static void on_info(int sig, siginfo_t *si, void *uc)
 
 static void install(int sig, void *fn, int flags)
 {
-	struct sigaction sa = { .sa_flags = flags };
+	struct sigaction sa = {.sa_flags = flags};
 
 	sa.sa_handler = (void (*)(int))fn;
 	REQUIRE(sigaction(sig, &sa, NULL) == 0);
@@ -54,7 +54,7 @@ TEST(siginfo_of_kill_and_queue)
 	CHECK_EQ(last_pid, getpid());
 	raise(SIGUSR1);
 	CHECK_EQ(last_code, SI_TKILL);
-	CHECK_EQ(sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = 1234 }), 0);
+	CHECK_EQ(sigqueue(getpid(), SIGRTMIN, (union sigval){.sival_int = 1234}), 0);
 	CHECK_EQ(last_code, SI_QUEUE);
 	CHECK_EQ(last_value, 1234);
 }
@@ -85,7 +85,7 @@ TEST(blocked_signals_wait)
 TEST(mask_during_a_handler)
 {
 	static volatile int nested;
-	struct sigaction sa = { 0 };
+	struct sigaction sa = {0};
 
 	(void)nested;
 	sa.sa_handler = on_signal;
@@ -100,7 +100,7 @@ TEST(mask_during_a_handler)
 
 TEST(refusals)
 {
-	struct sigaction sa = { .sa_handler = SIG_IGN };
+	struct sigaction sa = {.sa_handler = SIG_IGN};
 
 	CHECK_ERR(sigaction(SIGKILL, &sa, NULL), EINVAL);
 	CHECK_ERR(sigaction(SIGSTOP, &sa, NULL), EINVAL);
@@ -169,7 +169,7 @@ TEST(sigsuspend_restores_the_mask)
 
 TEST(sigtimedwait)
 {
-	struct timespec ts = { .tv_nsec = 20000000 };
+	struct timespec ts = {.tv_nsec = 20000000};
 	siginfo_t si;
 	sigset_t set;
 
@@ -184,7 +184,7 @@ TEST(sigtimedwait)
 	CHECK_ERR(sigtimedwait(&set, &si, &ts), EINVAL);
 }
 
-static char *volatile low = (char *)16;	/* an address that nobody maps */
+static char *volatile low = (char *)16; /* an address that nobody maps */
 static sigjmp_buf env;
 static void *volatile fault_addr;
 
@@ -212,7 +212,8 @@ TEST(faults)
 	install(SIGFPE, on_fault, SA_SIGINFO);
 	install(SIGILL, on_fault, SA_SIGINFO);
 	if (!sigsetjmp(env, 1))
-		__asm__ volatile("xor %%edx, %%edx; xor %%ecx, %%ecx; div %%ecx" ::: "eax", "ecx", "edx");
+		__asm__ volatile("xor %%edx, %%edx; xor %%ecx, %%ecx; div %%ecx" ::
+					 : "eax", "ecx", "edx");
 	CHECK_EQ(last_sig, SIGFPE);
 	CHECK_EQ(last_code, FPE_INTDIV);
 	if (!sigsetjmp(env, 1))
@@ -246,7 +247,7 @@ static void on_stack(int sig)
 TEST(alternate_stack)
 {
 	static char stack[65536];
-	stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack) }, old;
+	stack_t ss = {.ss_sp = stack, .ss_size = sizeof(stack)}, old;
 
 	CHECK_EQ(sigaltstack(&ss, NULL), 0);
 	install(SIGUSR1, on_stack, SA_ONSTACK);
@@ -263,7 +264,7 @@ TEST(alternate_stack)
 
 TEST(nanosleep_goes_on_after_a_stop)
 {
-	struct timespec a, b, ts = { .tv_nsec = 200000000 };
+	struct timespec a, b, ts = {.tv_nsec = 200000000};
 	pid_t me = getpid(), pid = fork();
 
 	if (!pid) {

@@ -24,52 +24,52 @@ struct test {
 static struct test *test_first, **test_last = &test_first;
 static int test_failures;
 
-#define TEST(name_)                                                                              \
-	static void test_##name_(void);                                                          \
-	__attribute__((constructor)) static void test_add_##name_(void)                          \
-	{                                                                                        \
-		static struct test t = { #name_, test_##name_, NULL };                           \
-		*test_last = &t;                                                                 \
-		test_last = &t.next;                                                             \
-	}                                                                                        \
+#define TEST(name_)                                                     \
+	static void test_##name_(void);                                 \
+	__attribute__((constructor)) static void test_add_##name_(void) \
+	{                                                               \
+		static struct test t = {#name_, test_##name_, NULL};    \
+		*test_last = &t;                                        \
+		test_last = &t.next;                                    \
+	}                                                               \
 	static void test_##name_(void)
 
-#define CHECK(c)                                                                                 \
-	do {                                                                                     \
-		if (!(c)) {                                                                      \
-			printf("# %s:%d: %s (errno %d)\n", __FILE__, __LINE__, #c, errno);       \
-			test_failures++;                                                         \
-		}                                                                                \
+#define CHECK(c)                                                                           \
+	do {                                                                               \
+		if (!(c)) {                                                                \
+			printf("# %s:%d: %s (errno %d)\n", __FILE__, __LINE__, #c, errno); \
+			test_failures++;                                                   \
+		}                                                                          \
 	} while (0)
 #define CHECK_EQ(a, b)                                                                           \
 	do {                                                                                     \
 		long a_ = (long)(a), b_ = (long)(b);                                             \
 		if (a_ != b_) {                                                                  \
-			printf("# %s:%d: %s is %ld, %s is %ld (errno %d)\n", __FILE__, __LINE__,  \
+			printf("# %s:%d: %s is %ld, %s is %ld (errno %d)\n", __FILE__, __LINE__, \
 			       #a, a_, #b, b_, errno);                                           \
 			test_failures++;                                                         \
 		}                                                                                \
 	} while (0)
 /* The call fails with this errno. */
-#define CHECK_ERR(call, err)                                                                     \
-	do {                                                                                     \
-		errno = 0;                                                                       \
-		long r_ = (long)(call);                                                          \
-		if (r_ != -1 || errno != (err)) {                                                \
-			printf("# %s:%d: %s gives %ld, errno %d, not %s\n", __FILE__, __LINE__,  \
-			       #call, r_, errno, #err);                                          \
-			test_failures++;                                                         \
-		}                                                                                \
+#define CHECK_ERR(call, err)                                                                    \
+	do {                                                                                    \
+		errno = 0;                                                                      \
+		long r_ = (long)(call);                                                         \
+		if (r_ != -1 || errno != (err)) {                                               \
+			printf("# %s:%d: %s gives %ld, errno %d, not %s\n", __FILE__, __LINE__, \
+			       #call, r_, errno, #err);                                         \
+			test_failures++;                                                        \
+		}                                                                               \
 	} while (0)
 /* Ends the test. */
-#define REQUIRE(c)                                                                               \
-	do {                                                                                     \
-		if (!(c)) {                                                                      \
-			printf("# %s:%d: required: %s (errno %d)\n", __FILE__, __LINE__, #c,     \
-			       errno);                                                           \
-			fflush(stdout);                                                          \
-			_exit(1);                                                                \
-		}                                                                                \
+#define REQUIRE(c)                                                                           \
+	do {                                                                                 \
+		if (!(c)) {                                                                  \
+			printf("# %s:%d: required: %s (errno %d)\n", __FILE__, __LINE__, #c, \
+			       errno);                                                       \
+			fflush(stdout);                                                      \
+			_exit(1);                                                            \
+		}                                                                            \
 	} while (0)
 
 static inline int test_run(void)

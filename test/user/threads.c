@@ -9,8 +9,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-static long futex(uint32_t *uaddr, int op, uint32_t val, const struct timespec *ts, uint32_t *uaddr2,
-		  uint32_t val3)
+static long futex(uint32_t *uaddr, int op, uint32_t val, const struct timespec *ts,
+		  uint32_t *uaddr2, uint32_t val3)
 {
 	return syscall(SYS_futex, uaddr, op, val, ts, uaddr2, val3);
 }
@@ -88,7 +88,7 @@ TEST(condition_variable_ping_pong)
 
 TEST(futex_answers)
 {
-	struct timespec ts = { .tv_nsec = 20000000 };
+	struct timespec ts = {.tv_nsec = 20000000};
 	uint32_t word = 5, other = 0;
 
 	CHECK_ERR(futex(&word, FUTEX_WAIT, 4, NULL, NULL, 0), EAGAIN);
@@ -102,7 +102,8 @@ TEST(futex_answers)
 	ts.tv_nsec = 1000000000;
 	CHECK_ERR(futex(&word, FUTEX_WAIT, 5, &ts, NULL, 0), EINVAL);
 	CHECK_EQ(futex(&word, FUTEX_WAKE_OP, 1, (void *)1, &other,
-		       FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 0)), 0);
+		       FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 0)),
+		 0);
 	CHECK_EQ(other, 3);
 }
 
@@ -137,7 +138,8 @@ TEST(requeue_moves_waiters)
 
 TEST(shared_between_processes)
 {
-	uint32_t *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint32_t *word =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status;
 	pid_t pid = fork();
 
@@ -264,7 +266,7 @@ static char *self;
 
 static void *exec_true(void *arg)
 {
-	char *argv[] = { self, "--exec-child", NULL };
+	char *argv[] = {self, "--exec-child", NULL};
 
 	(void)arg;
 	usleep(10000);
