@@ -119,14 +119,15 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 
 	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
 		return -EINVAL;		/* no huge pages */
-	name = kmalloc(MEMFD_NAME_MAX + 8);
+	/* The user's part begins at a multiple of 8: strncpy_from_user() stores words. */
+	name = kmalloc(MEMFD_NAME_MAX + 16);
 	if (!name)
 		return -ENOMEM;
-	memcpy(name, "memfd:", 6);
-	len = strncpy_from_user(name + 6, uname, MEMFD_NAME_MAX + 1);
+	memcpy(name + 2, "memfd:", 6);
+	len = strncpy_from_user(name + 8, uname, MEMFD_NAME_MAX + 1);
 	err = len < 0 ? (int)len : len > MEMFD_NAME_MAX ? -EINVAL : 0;
 	if (!err)
-		err = memfd_open(name, flags, &f);
+		err = memfd_open(name + 2, flags, &f);
 	if (!err) {
 		err = fd_install_new(f, flags & MFD_CLOEXEC ? O_CLOEXEC : 0, &fd);
 		if (err)
