@@ -5,13 +5,16 @@
  * wake-up (the waker is about to block) between tasks that only run for moments: the wakee stays
  * with the waker, since an interrupt to another CPU costs more than the run.
  *
- * A CPU that runs out of work takes a queued task from one that has several.  A busy one lets an
- * idle one know at its tick, and moves a task to a clearly less loaded one from time to time.
+ * A CPU that runs out of work takes a queued task from one that has several.  A busy one moves a task to
+ * an idle one at its tick, and to a clearly less loaded one from time to time.  Where the tasks do
+ * not divide evenly, the surplus one is passed on ten times a second, so that it is not always
+ * the same tasks that share a CPU.
  * The masks are hints: nothing is lost when they are wrong for a moment.
  */
 #include <kernel/sched/sched_impl.h>
 
 #define BALANCE_TICKS 8
+#define BALANCE_ROTATE_TICKS 25
 #define BALANCE_SCAN_MAX 8
 
 void balance_note_load(struct runqueue *rq)
@@ -145,17 +148,35 @@ bool balance_pull(struct runqueue *rq, u64 now)
 	return false;
 }
 
-/* Moves one task to @cpu if it has clearly less to do. */
-static void balance_push(struct runqueue *rq, unsigned int cpu)
+/* The next CPU in the ring with fewer tasks, so that the surplus goes round; this one if there is none. */
+static unsigned int balance_next_lighter(const struct runqueue *rq)
+{
+	struct cpumask cpus = cpumask_read(&sched_cpus);
+	struct cpumask after = { cpus.bits & ~((2ull << rq->cpu) - 1) };
+	unsigned int cpu;
+
+	for_each_cpu(cpu, after) {
+		if (READ_ONCE(rq_of(cpu)->nr_running) < rq->nr_running)
+			return cpu;
+	}
+	for_each_cpu(cpu, cpus) {
+		if (READ_ONCE(rq_of(cpu)->nr_running) < rq->nr_running)
+			return cpu;
+	}
+	return rq->cpu;
+}
+
+/* Moves one task to @cpu if it has at least @margin tasks less. */
+static void balance_push(struct runqueue *rq, unsigned int cpu, unsigned int margin)
 {
 	struct runqueue *to = rq_of(cpu);
 
-	if (READ_ONCE(to->nr_running) + 2 > rq->nr_running)
+	if (READ_ONCE(to->nr_running) + margin > rq->nr_running)
 		return;
 	rq_lock(rq);
 	if (rq_trylock(to)) {
-		if (to->nr_running + 2 <= rq->nr_running && balance_move(rq, to, time_mono_ns()) &&
-		    to->curr == to->idle)
+		if (to->nr_running + margin <= rq->nr_running &&
+		    balance_move(rq, to, time_mono_ns()) && to->curr == to->idle)
 			rq_kick(to);
 		rq_unlock(to);
 	}
@@ -170,7 +191,9 @@ void balance_tick(struct runqueue *rq)
 	if (rq->nr_running < 2)
 		return;
 	if (!cpumask_empty(idle))
-		balance_push(rq, cpumask_first(idle));
+		balance_push(rq, cpumask_first(idle), 2);
+	else if (rq->ticks % BALANCE_ROTATE_TICKS == 0)
+		balance_push(rq, balance_next_lighter(rq), 1);
 	else if (rq->ticks % BALANCE_TICKS == 0)
-		balance_push(rq, balance_least_loaded(cpumask_read(&sched_cpus)));
+		balance_push(rq, balance_least_loaded(cpumask_read(&sched_cpus)), 2);
 }

@@ -80,6 +80,32 @@ KTEST(sched, balance_uses_all_cpus)
 	EXPECT_GT(total * 4, wall * cpus * 2);
 }
 
+/* One task more than CPUs: nobody gets much less than the others. */
+KTEST(sched, surplus_task_is_passed_on)
+{
+	static struct hog h[9];
+	unsigned int n = cpumask_weight(cpumask_read(&sched_cpus)) + 1;
+	u64 least = U64_MAX, most = 0;
+	struct task *task;
+
+	if (n < 3 || n > 9)
+		KTEST_SKIP("for 2 to 8 CPUs");
+	for (unsigned int i = 0; i < n; i++) {
+		memset(&h[i], 0, sizeof(h[i]));
+		completion_init(&h[i].done);
+		KTEST_REQUIRE(kthread_start(hog_thread, &h[i], "hog", &task) == 0);
+	}
+	nap(2000000000ull);
+	for (unsigned int i = 0; i < n; i++)
+		WRITE_ONCE(h[i].stop, 1);
+	for (unsigned int i = 0; i < n; i++) {
+		completion_wait(&h[i].done);
+		least = min(least, h[i].ran_ns);
+		most = max(most, h[i].ran_ns);
+	}
+	EXPECT_LT(most * 5, least * 9);
+}
+
 struct mover {
 	unsigned int seen[8];
 	struct completion done;
