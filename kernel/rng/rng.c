@@ -2,14 +2,14 @@
  * The random source.
  *
  * The pool is a 256-bit key.  Input is absorbed 16 bytes at a time as the nonce of a ChaCha20 block
- * under that key, and half of the block becomes the new key: the pool stays unpredictable if it was,
- * and becomes so when the input is.  What leaves the pool is the other half of such a block, so it tells
- * nothing about what the pool was or will be.
+ * under that key, and half of the block becomes the new key: the pool stays unpredictable if it
+ * was, and becomes so when the input is.  What leaves the pool is the other half of such a block,
+ * so it tells nothing about what the pool was or will be.
  *
- * Each CPU has a key of its own, drawn from the pool, and a batch of output.  A refill makes RNG_BATCH
- * bytes of key stream; the first 32 replace the key, the rest is handed out and erased as it goes
- * (fast key erasure).  Large requests take a one-time key from the batch and run their own stream
- * with interrupts on.
+ * Each CPU has a key of its own, drawn from the pool, and a batch of output.  A refill makes
+ * RNG_BATCH bytes of key stream; the first 32 replace the key, the rest is handed out and erased as
+ * it goes (fast key erasure).  Large requests take a one-time key from the batch and run their own
+ * stream with interrupts on.
  *
  * The pool takes the clock and the CPU's random numbers again each RNG_RESEED_NS; when its
  * generation changes, the CPUs draw new keys at their next refill.
@@ -37,23 +37,23 @@
 
 struct rng_cpu {
 	u8 key[CHACHA_KEY_SIZE];
-	u8 out[RNG_BATCH - CHACHA_KEY_SIZE];	/* behind key: one run of key stream */
-	u64 generation;		/* of the pool when the key was drawn; 0: never */
-	u32 left;		/* unused bytes at the end of out */
+	u8 out[RNG_BATCH - CHACHA_KEY_SIZE]; /* behind key: one run of key stream */
+	u64 generation;			     /* of the pool when the key was drawn; 0: never */
+	u32 left;			     /* unused bytes at the end of out */
 };
 static_assert(offsetof(struct rng_cpu, out) == CHACHA_KEY_SIZE, "key and out are adjacent");
 
 static_assert(RNG_BATCH % CHACHA_WIDE_SIZE == 0, "a batch is whole wide steps");
 
-static DEFINE_PERCPU(struct rng_cpu, rng_cpu);	/* with interrupts off */
+static DEFINE_PERCPU(struct rng_cpu, rng_cpu); /* with interrupts off */
 DEFINE_PERCPU(u64, rng_jitter);
 
 static struct spinlock rng_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
-static u8 rng_pool[CHACHA_KEY_SIZE];	/* rng_lock */
-static u64 rng_generation = 1;		/* written under rng_lock */
-static u64 rng_reseed_ns;		/* rng_lock */
-static u32 rng_entropy_bits;		/* rng_lock; up to RNG_READY_BITS */
-static bool rng_ready;			/* atomic */
+static u8 rng_pool[CHACHA_KEY_SIZE]; /* rng_lock */
+static u64 rng_generation = 1;	     /* written under rng_lock */
+static u64 rng_reseed_ns;	     /* rng_lock */
+static u32 rng_entropy_bits;	     /* rng_lock; up to RNG_READY_BITS */
+static bool rng_ready;		     /* atomic */
 struct wait_queue rng_ready_wait = WAIT_QUEUE_INIT(rng_ready_wait);
 
 /* --- the pool, under rng_lock --- */
@@ -81,7 +81,7 @@ static void pool_absorb(const void *data, size_t len)
 
 	while (len) {
 		size_t n = len < 16 ? len : 16;
-		u8 input[16] = { 0 };
+		u8 input[16] = {0};
 
 		memcpy(input, p, n);
 		pool_step(input, NULL);
@@ -92,7 +92,7 @@ static void pool_absorb(const void *data, size_t len)
 
 static void pool_absorb_u64(u64 a, u64 b)
 {
-	u64 input[2] = { a, b };
+	u64 input[2] = {a, b};
 
 	pool_step((const u8 *)input, NULL);
 }
@@ -115,8 +115,8 @@ static u32 pool_absorb_cpu(void)
 
 static void pool_credit(u32 bits)
 {
-	rng_entropy_bits = rng_entropy_bits + bits < RNG_READY_BITS ? rng_entropy_bits + bits :
-								       RNG_READY_BITS;
+	rng_entropy_bits =
+		rng_entropy_bits + bits < RNG_READY_BITS ? rng_entropy_bits + bits : RNG_READY_BITS;
 	if (rng_entropy_bits == RNG_READY_BITS && !rng_ready) {
 		rng_generation++;
 		__atomic_store_n(&rng_ready, true, __ATOMIC_RELEASE);
@@ -135,7 +135,7 @@ static void pool_reseed(u64 now)
 
 static void rng_draw_key(struct rng_cpu *rc, u64 now)
 {
-	const u64 input[2] = { clock_cycles(), this_cpu_read(rng_jitter) };
+	const u64 input[2] = {clock_cycles(), this_cpu_read(rng_jitter)};
 
 	spin_lock(&rng_lock);
 	if (now >= rng_reseed_ns)
@@ -242,7 +242,7 @@ u64 rng_below(u64 limit)
 
 	if (!limit)
 		return 0;
-	skip = -limit % limit;	/* 2^64 mod limit: so many values would be too frequent */
+	skip = -limit % limit; /* 2^64 mod limit: so many values would be too frequent */
 	do {
 		v = rng_u64();
 	} while (v < skip);
@@ -281,7 +281,7 @@ bool rng_is_ready(void)
 void rng_gather_jitter(void)
 {
 	static u8 scratch[4096];
-	u64 sample[8] = { 0 };
+	u64 sample[8] = {0};
 
 	for (unsigned int i = 0; i < RNG_JITTER_ROUNDS && !rng_is_ready(); i++) {
 		for (unsigned int k = 0; k < RNG_JITTER_READINGS; k++) {

@@ -5,11 +5,11 @@
  * wake-up (the waker is about to block) between tasks that only run for moments: the wakee stays
  * with the waker, since an interrupt to another CPU costs more than the run.
  *
- * A CPU that runs out of work takes a queued task from one that has several.  A busy one moves a task to
- * an idle one at its tick, and to a clearly less loaded one from time to time.  Where the tasks do
- * not divide evenly, the surplus one is passed on ten times a second, so that it is not always
- * the same tasks that share a CPU.
- * The masks are hints: nothing is lost when they are wrong for a moment.
+ * A CPU that runs out of work takes a queued task from one that has several.  A busy one moves a
+ * task to an idle one at its tick, and to a clearly less loaded one from time to time.  Where the
+ * tasks do not divide evenly, the surplus one is passed on ten times a second, so that it is not
+ * always the same tasks that share a CPU. The masks are hints: nothing is lost when they are wrong
+ * for a moment.
  */
 #include <kernel/sched/sched_impl.h>
 
@@ -34,7 +34,7 @@ static unsigned int balance_least_loaded(struct cpumask set)
 {
 	unsigned int cpu, best = cpumask_first(set), best_nr = ~0u;
 
-	for_each_cpu(cpu, set) {
+	for_each_cpu (cpu, set) {
 		unsigned int nr = READ_ONCE(rq_of(cpu)->nr_running);
 
 		if (nr < best_nr) {
@@ -52,11 +52,11 @@ static unsigned int balance_select_rt(const struct task *t, struct cpumask set, 
 
 	if (cpumask_test(&set, prev) && !READ_ONCE(rq_of(prev)->nr_rt))
 		return prev;
-	for_each_cpu(cpu, set) {
+	for_each_cpu (cpu, set) {
 		if (!READ_ONCE(rq_of(cpu)->nr_rt))
 			return cpu;
 	}
-	for_each_cpu(cpu, set) {
+	for_each_cpu (cpu, set) {
 		if (READ_ONCE(rq_of(cpu)->curr->se.rt_priority) < t->se.rt_priority)
 			return cpu;
 	}
@@ -78,8 +78,9 @@ unsigned int balance_select_cpu(struct task *t, bool sync)
 		return this;
 	idle = cpumask_and(set, cpumask_read(&sched_idle_cpus));
 	if (!cpumask_empty(idle)) {
-		unsigned int cpu = cpumask_test(&idle, prev) ? prev :
-				   cpumask_test(&idle, this) ? this : cpumask_first(idle);
+		unsigned int cpu = cpumask_test(&idle, prev)   ? prev
+				   : cpumask_test(&idle, this) ? this
+							       : cpumask_first(idle);
 
 		/* The next waker shall choose another. */
 		cpumask_clear(&sched_idle_cpus, cpu);
@@ -106,7 +107,7 @@ static struct task *balance_candidate(struct runqueue *from, const struct runque
 	for (unsigned int i = 0; from->nr_rt > 1 && i < RT_PRIO_COUNT; i++) {
 		struct task *t;
 
-		list_for_each_entry(t, &from->rt[i], se.rt_link) {
+		list_for_each_entry (t, &from->rt[i], se.rt_link) {
 			if (t != from->curr && cpumask_test(&t->se.allowed, to->cpu) &&
 			    !smp_load_acquire(&t->se.on_cpu))
 				return t;
@@ -134,7 +135,7 @@ bool balance_pull(struct runqueue *rq, u64 now)
 	struct cpumask busy = cpumask_without(cpumask_read(&sched_busy_cpus), rq->cpu);
 	unsigned int cpu;
 
-	for_each_cpu(cpu, busy) {
+	for_each_cpu (cpu, busy) {
 		struct runqueue *from = rq_of(cpu);
 		bool moved;
 
@@ -148,18 +149,19 @@ bool balance_pull(struct runqueue *rq, u64 now)
 	return false;
 }
 
-/* The next CPU in the ring with fewer tasks, so that the surplus goes round; this one if there is none. */
+/* The next CPU in the ring with fewer tasks, so that the surplus goes round; this one if there is
+ * none. */
 static unsigned int balance_next_lighter(const struct runqueue *rq)
 {
 	struct cpumask cpus = cpumask_read(&sched_cpus);
-	struct cpumask after = { cpus.bits & ~((2ull << rq->cpu) - 1) };
+	struct cpumask after = {cpus.bits & ~((2ull << rq->cpu) - 1)};
 	unsigned int cpu;
 
-	for_each_cpu(cpu, after) {
+	for_each_cpu (cpu, after) {
 		if (READ_ONCE(rq_of(cpu)->nr_running) < rq->nr_running)
 			return cpu;
 	}
-	for_each_cpu(cpu, cpus) {
+	for_each_cpu (cpu, cpus) {
 		if (READ_ONCE(rq_of(cpu)->nr_running) < rq->nr_running)
 			return cpu;
 	}

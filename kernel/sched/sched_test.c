@@ -5,7 +5,7 @@
 #define HOGS 3
 
 struct hog {
-	u32 go, stop;		/* atomic */
+	u32 go, stop; /* atomic */
 	u64 ran_ns;
 	int nice;
 	struct completion done;
@@ -198,8 +198,8 @@ KTEST(sched, rt_is_throttled)
 
 struct storm {
 	struct wait_queue wq;
-	u32 tokens, running;	/* atomic */
-	u64 handed;		/* atomic */
+	u32 tokens, running; /* atomic */
+	u64 handed;	     /* atomic */
 	struct completion done;
 };
 
