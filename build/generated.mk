@@ -25,7 +25,7 @@ $(GEN)/version.h: FORCE
 	$(Q)tools/gen-version > $@.tmp && $(call replace,$@.tmp,$@)
 
 SYSCALL_GEN := $(if $(wildcard tools/gen-syscalls.py),$(GEN)/syscalls.h)
-$(GEN)/syscalls.h: $(O)/.syscalls ;
+$(GEN)/syscalls.h $(GEN)/syscall_table.inc $(GEN)/syscall_info.inc: $(O)/.syscalls ;
 $(O)/.syscalls: abi/syscalls.tbl tools/gen-syscalls.py
 	$(Q)mkdir -p $(GEN)
 	$(call say,GEN,$(GEN)/syscalls.h)$(PYTHON) tools/gen-syscalls.py gen $(ARCH) abi/syscalls.tbl $(GEN) && touch $@
