@@ -14,9 +14,11 @@ import sys
 LAYERS = {"lib": 0, "arch": 1, "kernel": 1, "net": 2, "fs": 2, "drivers": 2}
 TOPS = ("lib", "kernel", "fs", "net", "drivers", "arch")
 ASSEMBLER = "kernel/init"  # may know everybody
-README_MAX, SOURCE_MAX, HEADER_MAX = 60, 800, 450
+README_MAX, SOURCE_MAX, HEADER_MAX = 60, 800, 480
 # Headers outside rooms that arch code calls up through, and what it includes of the kernel.
 FREE_HEADERS = {"kernel/arch_up.h"}
+# The path walk is one mechanism; split it when it grows again.
+LONG_FILES = {"kernel/vfs/namei.c": 900}
 NO_HEADER = {"kernel/init", "arch/x86_64", "arch/aarch64"}
 # Firmware tables say what the machine is, so arch code asks their reader.
 EXCEPTIONS = {("arch/x86_64", "drivers/acpi")}
@@ -154,7 +156,7 @@ def check_shape(room, rooms):
         error(room, "has no public header %s" % header)
     for src in sources_of(room, rooms):
         n = sum(1 for _ in open(src, errors="replace"))
-        limit = HEADER_MAX if src.endswith(".h") else SOURCE_MAX
+        limit = HEADER_MAX if src.endswith(".h") else LONG_FILES.get(src, SOURCE_MAX)
         if n > limit:
             error(src, "has %d lines; the limit is %d" % (n, limit))
 
