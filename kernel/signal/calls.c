@@ -240,11 +240,11 @@ long sys_rt_tgsigqueueinfo(int tgid, int tid, int sig, const struct siginfo __us
 	struct siginfo info;
 	int err = info_from_user(&info, uinfo, sig, tid);
 
-	if (err)
+	if (err == -EFAULT)
 		return err;
 	if (tid <= 0 || tgid <= 0)
 		return -EINVAL;
-	return send_thread(tgid, tid, sig, &info);
+	return err ? err : send_thread(tgid, tid, sig, &info);
 }
 
 /* ---- sigtimedwait ---- */
