@@ -135,7 +135,7 @@ static u32 install_files(struct socket_msg *m, struct unix_scm *scm, u32 room, i
 	return n;
 }
 
-static void deliver_files(struct socket_msg *m, struct unix_scm *scm, bool peek)
+static void deliver_some_files(struct socket_msg *m, struct unix_scm *scm, bool peek)
 {
 	size_t left = m->control_room - m->control_used;
 	u32 room = left > sizeof(struct cmsghdr)
@@ -157,13 +157,16 @@ static void deliver_files(struct socket_msg *m, struct unix_scm *scm, bool peek)
 	scm->file_count = 0;
 }
 
-void unix_scm_deliver(struct socket *s, struct socket_msg *m, struct unix_scm *scm, bool peek)
+void unix_scm_deliver_files(struct socket_msg *m, struct unix_scm *scm, bool peek)
 {
-	if (s->passcred) {
-		struct ucred u = {scm->pid ? (u32)scm->pid->nr : 0, scm->uid, scm->gid};
-
-		socket_put_cmsg(m, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u));
-	}
 	if (scm->file_count)
-		deliver_files(m, scm, peek);
+		deliver_some_files(m, scm, peek);
+}
+
+void unix_scm_deliver_identity(struct socket *s, struct socket_msg *m, const struct unix_scm *scm)
+{
+	struct ucred u = {scm->pid ? (u32)scm->pid->nr : 0, scm->uid, scm->gid};
+
+	if (s->passcred)
+		socket_put_cmsg(m, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u));
 }

@@ -174,7 +174,8 @@ static ssize_t dgram_copy(struct socket *s, struct socket_msg *m, struct unix_ms
 		m->flags |= MSG_TRUNC;
 	if (s->type == SOCK_SEQPACKET)
 		m->flags |= MSG_EOR;
-	unix_scm_deliver(s, m, &msg->scm, flags & MSG_PEEK);
+	unix_scm_deliver_identity(s, m, &msg->scm);
+	unix_scm_deliver_files(m, &msg->scm, flags & MSG_PEEK);
 	return (ssize_t)(flags & MSG_TRUNC ? msg->len : want);
 }
 

@@ -7,6 +7,7 @@
 #include <net/unix/unix_impl.h>
 
 #include <kern/hash.h>
+#include <kernel/printk/printk.h>
 #include <kernel/rng/rng.h>
 #include <kernel/vfs/vfs.h>
 #include <lib/hash/hash.h>
@@ -144,6 +145,7 @@ static int bind_path(struct unix_sock *sk, struct unix_name *n)
 	err = path_lookup(AT_FDCWD, text, 0, &p);
 	if (err)
 		return err;
+	/* From here on the node is ours to take away again. */
 	inode = p.dentry->inode;
 	spin_lock(&sk->lock);
 	if (sk->name)
@@ -158,8 +160,11 @@ static int bind_path(struct unix_sock *sk, struct unix_name *n)
 	}
 	spin_unlock(&inode->spin);
 	spin_unlock(&sk->lock);
-	if (err)
+	if (err) {
 		path_put(&p);
+		if (err == -EINVAL && vfs_unlink(text))
+			pr_debug("unix: %s stays behind\n", text);
+	}
 	return err;
 }
 
@@ -174,8 +179,6 @@ int unix_bind(struct socket *s, const void *name, u32 len)
 	err = name_check(name, len);
 	if (err)
 		return err;
-	if (READ_ONCE(sk->name))
-		return -EINVAL;
 	n = name_new(name, len);
 	if (!n)
 		return -ENOMEM;

@@ -2,7 +2,8 @@
  * SOCK_STREAM: bytes in order.
  *
  * A send makes messages of at most UNIX_CHUNK bytes; a receive eats them up.  Passed descriptors
- * and credentials are barriers: one receive never mixes bytes from before and after them (unix(7)).
+ * and credentials are barriers: one receive ends with the bytes that came with descriptors, and
+ * never mixes senders (unix(7)).
  */
 #include <net/unix/unix_impl.h>
 
@@ -148,7 +149,7 @@ struct stream_reader {
 };
 
 static void stream_begin(struct stream_reader *r, struct socket *s, struct socket_msg *m,
-			 struct unix_msg *msg, bool peek)
+			 struct unix_msg *msg)
 {
 	m->name_len = msg->name ? unix_name_copy(msg->name, m->name) : 0;
 	r->first = msg->scm;
@@ -156,7 +157,7 @@ static void stream_begin(struct stream_reader *r, struct socket *s, struct socke
 	r->first.file_count = 0;
 	r->first.pid = msg->scm.pid ? pid_get(msg->scm.pid) : NULL;
 	r->have_first = true;
-	unix_scm_deliver(s, m, &msg->scm, peek);
+	unix_scm_deliver_identity(s, m, &msg->scm);
 }
 
 /* The message that holds byte @skip of the queue (PEEK), and the offset in it. */
@@ -190,12 +191,12 @@ static int stream_copy(struct stream_reader *r, struct socket *s, struct unix_so
 
 	if (!msg)
 		return 1;
-	if (r->have_first &&
-	    ((s->passcred && !same_sender(&r->first, &msg->scm)) || msg->scm.file_count))
+	if (r->have_first && s->passcred && !same_sender(&r->first, &msg->scm))
 		return 1;
 	had_files = msg->scm.file_count;
 	if (!r->have_first)
-		stream_begin(r, s, m, msg, peek);
+		stream_begin(r, s, m, msg);
+	unix_scm_deliver_files(m, &msg->scm, peek);
 	n = (u32)min_t(size_t, msg->len - offset, m->uio->left);
 	got = uio_copy_to(m->uio, msg->data + offset, n);
 	*done += (ssize_t)got;

@@ -136,4 +136,5 @@ ssize_t unix_dgram_recv(struct socket *s, struct socket_msg *m);
 int unix_scm_parse(const struct socket_msg *m, struct unix_scm *out) __must_check;
 void unix_scm_release(struct unix_scm *scm);
 /* Control messages for a receiver; @peek: the files stay in the message as well. */
-void unix_scm_deliver(struct socket *s, struct socket_msg *m, struct unix_scm *scm, bool peek);
+void unix_scm_deliver_files(struct socket_msg *m, struct unix_scm *scm, bool peek);
+void unix_scm_deliver_identity(struct socket *s, struct socket_msg *m, const struct unix_scm *scm);
