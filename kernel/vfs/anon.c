@@ -118,7 +118,8 @@ int vfs_pseudo_inode(umode_t mode, struct inode **out)
 
 	if (err)
 		return err;
-	i->mode = mode;
+	/* Opened again through /proc/PID/fd, a pipe acts as a named one; a socket refuses. */
+	inode_init_special(i, mode, 0);
 	i->uid = current_cred()->fsuid;
 	i->gid = current_cred()->fsgid;
 	i->ino = inode_next_ino();
