@@ -59,11 +59,13 @@ static int fifo_open_locked(struct pipe *p, struct file *f)
 {
 	u32 rw = f->mode & (FMODE_READ | FMODE_WRITE);
 
-	if (rw == FMODE_WRITE && (f->flags & O_NONBLOCK) && !p->readers)
+	if (rw == FMODE_WRITE && (f->flags & O_NONBLOCK) && !p->readers && !p->nameless)
 		return -ENXIO;
 	fifo_count_end(p, rw);
 	wake_up_all(&p->read_wait);
 	wake_up_all(&p->write_wait);
+	if (p->nameless)
+		return 0;
 	if (rw == FMODE_READ && !p->writers && !(f->flags & O_NONBLOCK))
 		return fifo_wait_peer(p, &p->read_wait, &p->writer_opens);
 	if (rw == FMODE_WRITE && !p->readers)

@@ -429,6 +429,7 @@ int pipe_create(u32 flags, struct file *out[2])
 		goto put_inode;
 	p->readers = p->writers = p->reader_opens = p->writer_opens = 1;
 	p->files = 2;
+	p->nameless = true;
 	inode->pipe = p;
 	err = vfs_pseudo_open(inode, &pipe_file_ops, p, O_RDONLY | (flags & O_NONBLOCK), &out[0]);
 	if (err)

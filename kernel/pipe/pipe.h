@@ -33,6 +33,7 @@ struct pipe {
 	u32 readers, writers;		/* open ends */
 	u32 files;			/* open files on it; the inode's spin lock */
 	u32 reader_opens, writer_opens; /* ever: FIFO open waits for a change */
+	bool nameless;			/* from pipe(2): opened again, it waits for nobody */
 	bool polled;			/* EPOLLET users want an event at every write */
 	struct frame *spare[2];		/* kept for the next write */
 	struct wait_queue read_wait, write_wait;
