@@ -10,6 +10,7 @@
 #include <kernel/boot/boot.h>
 #include <kernel/device/device.h>
 #include <kernel/seq/seq.h>
+#include <kernel/tty/tty.h>
 #include <kernel/vfs/vfs.h>
 #include <asm/cpumask.h>
 
@@ -178,6 +179,19 @@ static const struct sysfs_attr device_attrs[] = {
 	{NULL, 0, NULL, NULL},
 };
 
+/* The terminal behind /dev/console: init programs open it by name, to have job control on it. */
+static int show_active(struct seq *s, void *ctx)
+{
+	char name[32];
+
+	(void)ctx;
+	if (tty_console_active(name, sizeof(name)))
+		seq_puts(s, name);
+	return 0;
+}
+
+static const struct sysfs_attr console_active = {"active", 0444, show_active, NULL};
+
 /* The child directory @name, made if it is missing. */
 static int find_dir(struct dentry *parent, const char *name, struct dentry **out)
 {
@@ -225,6 +239,8 @@ static int add_device(struct device *d, void *ctx)
 		err = sysfs_dir(class, name, &dir);
 	if (!err)
 		err = add_files(dir, device_attrs, d);
+	if (!err && !strcmp(d->class_name, "tty") && !strcmp(name, "console"))
+		err = sysfs_file(dir, &console_active, NULL);
 	snprintf(target, sizeof(target), "../../../../class/%s", d->class_name);
 	if (!err)
 		err = sysfs_link(dir, "subsystem", target);
