@@ -18,6 +18,7 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
+#include <utime.h>
 
 static char base[64];
 
@@ -703,6 +704,68 @@ TEST(copies_between_files)
 	CHECK_EQ(splice(a, &in, p[1], NULL, 4, 0), 4);
 	CHECK_EQ(splice(p[0], NULL, b, NULL, 4, 0), 4);
 	CHECK(content_is("b", "2012601234567891234"));
+}
+
+/* The calls that differ from others by how they name a file. */
+TEST(other_forms)
+{
+	struct timeval tv[2] = { { 10, 5 }, { 20, 6 } };
+	struct utimbuf ut = { 30, 40 };
+	struct iovec v = { (char *)"abc", 3 };
+	char buf[300];
+	struct statfs fs;
+	struct stat st;
+	int d, fd;
+
+	enter();
+	d = open(".", O_RDONLY | O_DIRECTORY);
+	fd = creat("f", 0640);
+	CHECK(fd >= 0);
+	CHECK_EQ(writev(fd, &v, 1), 3);
+	CHECK_EQ(syscall(SYS_pwrite64, fd, "xy", 2L, 3L), 2);
+	CHECK_EQ(pwritev2(fd, &v, 1, 5, 0), 3);
+	CHECK_ERR(syscall(SYS_pwritev2, fd, &v, 1L, 5L, 0L, 0x1000), EOPNOTSUPP);
+	CHECK(!fsync(fd) && !fdatasync(fd) && !syncfs(fd) && !sync_file_range(fd, 0, 0, 2));
+	CHECK_ERR(sync_file_range(fd, -1, 0, 0), EINVAL);
+	sync();
+	CHECK(!fchmod(fd, 0600) && !fchown(fd, getuid(), getgid()) && !lchown("f", getuid(), -1));
+	CHECK(!fstatfs(fd, &fs));
+	CHECK_EQ(fs.f_namelen, 255);
+	close(fd);
+	fd = (int)syscall(SYS_openat, d, "f", O_RDONLY, 0);
+	v.iov_base = buf;
+	CHECK_EQ(syscall(SYS_pread64, fd, buf, 8L, 0L), 8);
+	CHECK(!memcmp(buf, "abcxyabc", 8));
+	CHECK_EQ(preadv(fd, &v, 1, 3), 3);
+	CHECK(!memcmp(buf, "xya", 3));
+	CHECK(!utime("f", &ut) && !stat("f", &st));
+	CHECK_EQ(st.st_mtime, 40);
+	CHECK(!utimes("f", tv) && !stat("f", &st));
+	CHECK_EQ(st.st_mtim.tv_nsec, 6000);
+	CHECK(!futimesat(d, "f", tv));
+	CHECK(!mkdirat(d, "sub", 0755) && !fchdir(d));
+	CHECK_ERR(fchdir(fd), ENOTDIR);
+	CHECK(!mknodat(d, "fifo", S_IFIFO | 0600, 0) && !symlinkat("f", d, "link"));
+	CHECK_EQ(readlinkat(d, "link", buf, sizeof(buf)), 1);
+	CHECK(!syscall(SYS_newfstatat, d, "link", &st, AT_SYMLINK_NOFOLLOW) && S_ISLNK(st.st_mode));
+	CHECK(!syscall(SYS_fchmodat, d, "f", 0444) && !fchownat(d, "link", -1, -1, AT_SYMLINK_NOFOLLOW));
+	CHECK(!syscall(SYS_faccessat, d, "f", R_OK));
+	long r = syscall(SYS_faccessat2, d, "link", F_OK, AT_SYMLINK_NOFOLLOW);
+	CHECK(!r || errno == ENOSYS);
+	CHECK(!renameat(d, "link", d, "renamed"));
+	CHECK(syscall(SYS_getdents64, d, buf, sizeof(buf)) > 0);
+	lseek(d, 0, SEEK_SET);
+	CHECK(syscall(SYS_getdents, d, buf, sizeof(buf)) > 0);
+	CHECK_ERR(lsetxattr("none", "trusted.a", "x", 1, 0), ENOENT);
+	CHECK_ERR(fsetxattr(99, "trusted.a", "x", 1, 0), EBADF);
+	CHECK_ERR(lgetxattr("none", "trusted.a", buf, 1), ENOENT);
+	CHECK_ERR(fgetxattr(99, "trusted.a", buf, 1), EBADF);
+	CHECK(llistxattr("f", buf, sizeof(buf)) >= 0 && flistxattr(fd, buf, sizeof(buf)) >= 0);
+	CHECK_ERR(lremovexattr("none", "trusted.a"), ENOENT);
+	CHECK_ERR(fremovexattr(99, "trusted.a"), EBADF);
+	fd = dup(fd);
+	CHECK(!close_range((unsigned int)fd, (unsigned int)fd, 0));
+	CHECK_ERR(fcntl(fd, F_GETFD), EBADF);
 }
 
 /* Two threads rename, two look up: a name is always one of the two. */
