@@ -25,7 +25,7 @@ static const char leaf7_ebx[] =
 	"avx512dq rdseed adx smap avx512ifma - clflushopt clwb intel_pt avx512pf avx512er avx512cd "
 	"sha_ni avx512bw avx512vl";
 static const char leafd1_eax[] = "xsaveopt xsavec xgetbv1 xsaves";
-static const char leaf7_ecx[] = "- avx512vbmi umip pku - waitpkg avx512_vbmi2 - gfni vaes "
+static const char leaf7_ecx[] = "- avx512vbmi umip - - waitpkg avx512_vbmi2 - gfni vaes "
 				"vpclmulqdq avx512_vnni avx512_bitalg "
 				"tme avx512_vpopcntdq - la57 - - - - - rdpid - bus_lock_detect "
 				"cldemote - movdiri movdir64b "

@@ -35,8 +35,8 @@ struct fpu_state {
 #define FXSAVE_SIZE 512u
 #define XSAVE_HEADER_END 576u
 #define XFEATURE_FP_SSE 3ULL
-/* x87, SSE, AVX, MPX, AVX-512, PKRU; not AMX, whose 8 KiB need permission first. */
-#define XFEATURE_WANTED 0x2ffULL
+/* x87, SSE, AVX, AVX-512; not AMX, whose 8 KiB need permission first, nor protection keys. */
+#define XFEATURE_WANTED 0xe7ULL
 #define MXCSR_DEFAULT 0x1f80u
 #define FCW_DEFAULT 0x37fu
 

@@ -11,6 +11,8 @@
 
 #include "x86_impl.h"
 
+#define SCI_EN 1u
+#define ENABLE_WAIT_US 10000u
 #define SLP_EN 0x2000u
 #define SLP_TYP_SHIFT 10
 #define HW_SLEEP_EN 0x20u
@@ -34,6 +36,21 @@ static void gas_write(const struct acpi_gas *g, u32 v)
 	}
 }
 
+/* The sleep registers answer only once the firmware has handed them over. */
+static void acpi_enable(void)
+{
+	const struct acpi_gas *a = &machine.pm1a_control;
+
+	if (!machine.smi_command || !machine.acpi_enable || a->space != ACPI_SPACE_IO)
+		return;
+	for (unsigned int us = 0; us < ENABLE_WAIT_US && !(inw((u16)a->addr) & SCI_EN); us += 10) {
+		if (us == 0)
+			outb(machine.acpi_enable, (u16)machine.smi_command);
+		else
+			arch_delay_us(10);
+	}
+}
+
 static void acpi_s5(void)
 {
 	if (machine.hw_reduced) {
@@ -44,10 +61,7 @@ static void acpi_s5(void)
 	}
 	if (!machine.has_s5)
 		return;
-	if (machine.smi_command && machine.acpi_enable) {
-		outb(machine.acpi_enable, (u16)machine.smi_command);
-		arch_delay_us(1000);
-	}
+	acpi_enable();
 	struct acpi_gas a = machine.pm1a_control, b = machine.pm1b_control;
 
 	a.bits = b.bits = 16;
