@@ -233,6 +233,8 @@ static int kernel_init(void *ctx)
 	open_console();
 	arch_free_init();
 	collect_init_words();
+	slab_report_begin();
+	slab_fail_from_cmdline();
 	start_init();
 	return 0;
 }

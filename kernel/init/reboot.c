@@ -7,6 +7,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/printk/printk.h>
 #include <kernel/signal/signal.h>
+#include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
@@ -71,6 +72,7 @@ long sys_reboot(int magic1, int magic2, unsigned int cmd, const void __user *arg
 	case LINUX_REBOOT_CMD_HALT:
 		machine_halt();
 	case LINUX_REBOOT_CMD_POWER_OFF:
+		slab_report_leaks();
 		machine_poweroff();
 	case LINUX_REBOOT_CMD_RESTART2:
 		return restart_with(arg);

@@ -3,6 +3,7 @@
 
 #include <kern/string.h>
 #include <kernel/printk/printk.h>
+#include <kernel/rcu/rcu.h>
 
 #define REPORT_MAX 160
 
@@ -28,10 +29,18 @@ static int visit(const struct slab_info *i, void *ctx)
 	return 0;
 }
 
+/* What is on its way to be free is free. */
+static void settle(void)
+{
+	rcu_barrier();
+	slab_quarantine_empty();
+}
+
 void slab_report_begin(void)
 {
 	struct walk w = {0};
 
+	settle();
 	(void)slab_for_each(visit, &w);
 }
 
@@ -39,5 +48,6 @@ void slab_report_leaks(void)
 {
 	struct walk w = {.print = true};
 
+	settle();
 	(void)slab_for_each(visit, &w);
 }

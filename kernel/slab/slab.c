@@ -446,6 +446,18 @@ void slab_free(struct slab_cache *c, void *obj)
 	free_now(c, obj);
 }
 
+#ifdef CONFIG_KASAN
+void slab_quarantine_empty(void)
+{
+	for (u32 i = 0; i < QUARANTINE_SIZE; i++) {
+		void *obj = __atomic_exchange_n(&quarantine[i], NULL, __ATOMIC_ACQ_REL);
+
+		if (obj)
+			free_now(slab_cache_of(obj), obj);
+	}
+}
+#endif
+
 /* Takes everything out of the magazines; the cache is not in use. */
 static void magazines_empty(struct slab_cache *c, struct list_head *dead)
 {

@@ -67,14 +67,27 @@ int slab_for_each(int (*fn)(const struct slab_info *i, void *ctx), void *ctx);
  */
 void slab_fail_set(u64 after, u64 interval, u64 times);
 void slab_fail_set_global(u64 after, u64 interval, u64 times);
+void slab_fail_from_cmdline(void);
 bool slab_should_fail(void);
 #else
+static inline void slab_fail_from_cmdline(void)
+{
+}
 static inline bool slab_should_fail(void)
 {
 	return false;
 }
 #endif
 
-/* Debug kernels print at power-off which caches grew since this was called. */
+#ifdef CONFIG_DEBUG
+/* Prints which caches grew since slab_report_begin(): at power-off. */
 void slab_report_begin(void);
 void slab_report_leaks(void);
+#else
+static inline void slab_report_begin(void)
+{
+}
+static inline void slab_report_leaks(void)
+{
+}
+#endif
