@@ -63,7 +63,22 @@ static void *alloc_large(size_t size, u32 gfp)
 	return frame_alloc_virt(64 - (unsigned int)__builtin_clzl(pages - 1), gfp);
 }
 
-void *kmalloc_gfp(size_t size, u32 gfp)
+#ifdef CONFIG_KASAN
+/* Who allocated it, in the red zone: for the leak report. */
+static __no_sanitize_address void note_caller(const struct slab_cache *c, char *p, void *caller)
+{
+	*(void **)(p + c->stride - sizeof(void *)) = caller;
+}
+#else
+static inline void note_caller(const struct slab_cache *c, char *p, void *caller)
+{
+	(void)c;
+	(void)p;
+	(void)caller;
+}
+#endif
+
+static __always_inline void *kmalloc_from(size_t size, u32 gfp, void *caller)
 {
 	if (unlikely(size > CLASS_MAX))
 		return alloc_large(size, gfp);
@@ -74,18 +89,24 @@ void *kmalloc_gfp(size_t size, u32 gfp)
 	if (p && KASAN_REDZONE_SIZE > 0) {
 		kasan_poison(p, c->stride, KASAN_REDZONE);
 		kasan_unpoison(p, size);
+		note_caller(c, p, caller);
 	}
 	return p;
 }
 
+void *kmalloc_gfp(size_t size, u32 gfp)
+{
+	return kmalloc_from(size, gfp, __builtin_return_address(0));
+}
+
 void *kmalloc(size_t size)
 {
-	return kmalloc_gfp(size, GFP_KERNEL);
+	return kmalloc_from(size, GFP_KERNEL, __builtin_return_address(0));
 }
 
 void *kzalloc(size_t size)
 {
-	return kmalloc_gfp(size, GFP_KERNEL | GFP_ZERO);
+	return kmalloc_from(size, GFP_KERNEL | GFP_ZERO, __builtin_return_address(0));
 }
 
 void kfree(const void *p)
