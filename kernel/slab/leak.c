@@ -10,6 +10,7 @@
 #define REPORT_MAX 160
 
 static u64 baseline[REPORT_MAX];
+static u64 frames_base[REPORT_MAX];
 
 #ifdef CONFIG_KASAN
 #define CALLERS 12
@@ -80,12 +81,16 @@ static int visit(const struct slab_info *i, void *ctx)
 		return 1;
 	if (!w->print) {
 		baseline[w->index] = i->active;
+		frames_base[w->index] = i->frames;
 	} else if (i->active > baseline[w->index]) {
 		pr_info("slab %s: %llu objects more than after boot\n", i->name,
 			(unsigned long long)(i->active - baseline[w->index]));
 		if (i->active > baseline[w->index] + 32)
 			print_callers(i->name);
 	}
+	if (w->print && i->frames > frames_base[w->index] + 8)
+		pr_info("slab %s: %llu frames more\n", i->name,
+			(unsigned long long)(i->frames - frames_base[w->index]));
 	w->index++;
 	return 0;
 }
