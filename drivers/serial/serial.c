@@ -48,18 +48,19 @@ static void transmit(struct uart *u)
 	bool more;
 
 	while ((more = u->xchar >= 0 || (!u->held && !ringbuf_empty(&u->tx)))) {
-		u32 count = UART_FIFO;
-		u8 c;
+		u32 n;
+		u8 *from;
 
 		if (!(uart_in(u, UART_LSR) & LSR_THRE))
 			break;
 		if (u->xchar >= 0) {
 			uart_out(u, UART_DATA, (u8)u->xchar);
 			u->xchar = -1;
-			count--;
+			continue;
 		}
-		while (count-- && !u->held && ringbuf_get(&u->tx, &c))
-			uart_out(u, UART_DATA, c);
+		n = min_t(u32, ringbuf_read_span(&u->tx, &from), UART_FIFO);
+		uart_out_bytes(u, from, n);
+		(void)ringbuf_skip(&u->tx, n);
 	}
 	set_ier(u, more ? u->ier | IER_TX : u->ier & (u8)~IER_TX);
 }

@@ -87,6 +87,11 @@ static inline void uart_out(const struct uart *u, u16 reg, u8 v)
 	outb(v, (u16)(u->base + reg));
 }
 
+static inline void uart_out_bytes(const struct uart *u, const void *from, size_t n)
+{
+	outsb((u16)(u->base + UART_DATA), from, n);
+}
+
 /* line.c: what the line looks like. */
 void uart_set_termios(struct tty *tty, const struct termios2 *old);
 int uart_get_modem(struct tty *tty);

@@ -43,6 +43,12 @@ static __always_inline void outl(u32 v, u16 port)
 	asm volatile("outl %0, %w1" : : "a"(v), "Nd"(port));
 }
 
+/* @n bytes one after another; under a hypervisor one exit instead of @n. */
+static __always_inline void outsb(u16 port, const void *from, size_t n)
+{
+	asm volatile("rep outsb" : "+S"(from), "+c"(n) : "d"(port) : "memory");
+}
+
 /* One access of exactly this width, not reordered against other mmio accesses. */
 #define ASM_MMIO(width, type)                                                                      \
 	static __always_inline type mmio_read##width(const volatile void *at)                      \
