@@ -25,11 +25,6 @@ struct select_sets {
 	unsigned long *heap;
 };
 
-static bool set_has(const unsigned long *set, unsigned int fd)
-{
-	return set[fd / 64] >> (fd % 64) & 1;
-}
-
 static int select_load(struct select_sets *s, unsigned int n, unsigned long __user *const user[3])
 {
 	unsigned long *base = s->stack;
@@ -62,30 +57,41 @@ static int select_store(const struct select_sets *s, unsigned long __user *const
 	return 0;
 }
 
-/* Ready bits of one descriptor, or -EBADF. */
-static int select_one(struct select_sets *s, unsigned int fd, struct poll_table *pt)
+/* One word of the three sets: 64 descriptors. Number of ready bits, or -EBADF. */
+static int select_word(struct select_sets *s, unsigned int w, struct poll_table *pt)
 {
-	static const u32 masks[3] = {SELECT_IN, SELECT_OUT, SELECT_EX};
-	struct fd_ref ref = fd_get(fd);
-	u32 mask, wanted = 0;
-	int found = 0;
+	const unsigned long in = s->ask[0][w], out = s->ask[1][w], ex = s->ask[2][w];
+	int ready = 0;
 
-	if (!ref.file)
-		return -EBADF;
-	for (unsigned int i = 0; i < 3; i++)
-		if (set_has(s->ask[i], fd))
-			wanted |= masks[i];
-	if (pt)
-		pt->wanted = wanted;
-	mask = poll_file(ref.file, pt);
-	fd_put(ref);
-	for (unsigned int i = 0; i < 3; i++) {
-		if (set_has(s->ask[i], fd) && (mask & masks[i])) {
-			s->ready[i][fd / 64] |= 1ul << (fd % 64);
-			found++;
-		}
+	for (unsigned long any = in | out | ex; any; any &= any - 1) {
+		unsigned long bit = any & -any;
+		struct fd_ref ref = fd_get(w * 64 + (unsigned int)__builtin_ctzl(any));
+		u32 wanted = 0, mask;
+
+		if (unlikely(!ref.file))
+			return -EBADF;
+		if (in & bit)
+			wanted = SELECT_IN;
+		if (out & bit)
+			wanted |= SELECT_OUT;
+		if (ex & bit)
+			wanted |= SELECT_EX;
+		if (pt)
+			pt->wanted = wanted;
+		mask = poll_file(ref.file, pt);
+		fd_put(ref);
+		if (likely(!(mask & wanted)))
+			continue;
+		if ((in & bit) && (mask & SELECT_IN))
+			s->ready[0][w] |= bit, ready++;
+		if ((out & bit) && (mask & SELECT_OUT))
+			s->ready[1][w] |= bit, ready++;
+		if ((ex & bit) && (mask & SELECT_EX))
+			s->ready[2][w] |= bit, ready++;
+		if (ready)
+			pt = NULL; /* there will be no waiting */
 	}
-	return found;
+	return ready;
 }
 
 static int select_scan(struct select_sets *s, struct poll_table *pt)
@@ -93,17 +99,11 @@ static int select_scan(struct select_sets *s, struct poll_table *pt)
 	int ready = 0;
 
 	for (unsigned int w = 0; w < s->words; w++) {
-		unsigned long any = s->ask[0][w] | s->ask[1][w] | s->ask[2][w];
+		int n = select_word(s, w, ready ? NULL : pt);
 
-		while (any) {
-			unsigned int fd = w * 64 + (unsigned int)__builtin_ctzl(any);
-			int n = select_one(s, fd, ready ? NULL : pt);
-
-			if (n < 0)
-				return n;
-			ready += n;
-			any &= any - 1;
-		}
+		if (n < 0)
+			return n;
+		ready += n;
 	}
 	return ready;
 }
