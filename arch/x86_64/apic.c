@@ -119,18 +119,41 @@ static void timer_init_cpu(void)
 	apic_write(APIC_LVT_TIMER, VEC_TIMER);
 }
 
+/*
+ * Cycle counter and timer at one moment. The host may take the CPU away between the two reads, for longer
+ * than the whole measurement: the pair that was read fastest counts.
+ */
+static void timer_sample(u64 *cycles, u32 *ticks)
+{
+	u64 best = ~0ull;
+
+	for (int i = 0; i < 5; i++) {
+		u64 before = clock_cycles();
+		u32 now = apic_read(APIC_TIMER_NOW);
+		u64 took = clock_cycles() - before;
+
+		if (took < best) {
+			best = took;
+			*cycles = before + took / 2;
+			*ticks = now;
+		}
+	}
+}
+
 /* The other way round: the cycle counter by the timer of a virtual machine's APIC. */
 static void measure_clock(void)
 {
 	apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_1);
 	apic_write(APIC_LVT_TIMER, VEC_TIMER | TIMER_MASKED);
 	apic_write(APIC_TIMER_INIT, ~0u);
-	u64 t0 = clock_cycles();
-	u32 c0 = apic_read(APIC_TIMER_NOW), c1 = c0;
+	u64 t0, t1;
+	u32 c0, c1;
 
+	timer_sample(&t0, &c0);
+	c1 = c0;
 	for (u32 i = 0; i < CLOCK_MEASURE_TICKS && c0 - c1 < CLOCK_MEASURE_TICKS; i++)
 		c1 = apic_read(APIC_TIMER_NOW);
-	u64 t1 = clock_cycles();
+	timer_sample(&t1, &c1);
 
 	apic_write(APIC_TIMER_INIT, 0);
 	if (c0 != c1)
@@ -148,12 +171,12 @@ static void timer_measure(void)
 	apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_1);
 	apic_write(APIC_LVT_TIMER, VEC_TIMER | TIMER_MASKED);
 	apic_write(APIC_TIMER_INIT, ~0u);
-	u64 t0 = clock_cycles();
-	u32 c0 = apic_read(APIC_TIMER_NOW);
+	u64 t0, t1;
+	u32 c0, c1;
 
+	timer_sample(&t0, &c0);
 	arch_delay_us(TIMER_MEASURE_US);
-	u64 t1 = clock_cycles();
-	u32 c1 = apic_read(APIC_TIMER_NOW);
+	timer_sample(&t1, &c1);
 	u64 ns = clock_cycles_to_ns(t1 - t0);
 
 	apic_write(APIC_TIMER_INIT, 0);
