@@ -1,9 +1,9 @@
 /*
  * execve(2): a new program in an old process.
  *
- * The new memory is built beside the old: arguments go straight into its stack.  A format then looks at
- * the file; exec_commit() is the point of no return.  An error before it is the call's result and nothing
- * has changed; an error after it kills the process.
+ * The new memory is built beside the old: arguments go straight into its stack.  A format then
+ * looks at the file; exec_commit() is the point of no return.  An error before it is the call's
+ * result and nothing has changed; an error after it kills the process.
  */
 #include <kernel/exec/exec_impl.h>
 
@@ -24,8 +24,8 @@
 
 extern const struct exec_format *const __start_exec_format[], *const __stop_exec_format[];
 
-#define STACK_RANDOM_PAGES 0x3fffffu	/* 16 GiB */
-#define STACK_TOP_SPACE (64u << PAGE_SHIFT)	/* above the stack: the vDSO */
+#define STACK_RANDOM_PAGES 0x3fffffu	    /* 16 GiB */
+#define STACK_TOP_SPACE (64u << PAGE_SHIFT) /* above the stack: the vDSO */
 
 static bool randomize(void)
 {
@@ -162,7 +162,8 @@ int exec_commit(struct exec *x)
 	mutex_lock(&p->exec_lock);
 	args_flush(x);
 	layout(x);
-	/* Nobody writes to a program that runs; the denial is the new memory's, and ends with it. */
+	/* Nobody writes to a program that runs; the denial is the new memory's, and ends with it.
+	 */
 	if (!vfs_deny_write(x->file))
 		x->mm->exe_file = file_get(x->file);
 	task_mm_release(t);
@@ -194,7 +195,8 @@ static int try_formats(struct exec *x)
 {
 	int err = -ENOEXEC;
 
-	for (const struct exec_format *const *f = __start_exec_format; f < __stop_exec_format; f++) {
+	for (const struct exec_format *const *f = __start_exec_format; f < __stop_exec_format;
+	     f++) {
 		x->again = false;
 		err = (*f)->load(x);
 		if (err != -ENOEXEC || x->again || x->committed)
@@ -236,8 +238,7 @@ static int name_by_fd(struct exec *x, int dfd, const char *path)
 		x->filename = (char *)(unsigned long)path;
 		return 0;
 	}
-	x->fd_name = path[0] ? kasprintf("/dev/fd/%d/%s", dfd, path) :
-			       kasprintf("/dev/fd/%d", dfd);
+	x->fd_name = path[0] ? kasprintf("/dev/fd/%d/%s", dfd, path) : kasprintf("/dev/fd/%d", dfd);
 	x->filename = x->fd_name;
 	return x->fd_name ? 0 : -ENOMEM;
 }
@@ -296,7 +297,7 @@ static int exec_run(int dfd, const char *path, int at_flags, struct exec_vector 
 static long exec_user(int dfd, const char __user *upath, const char __user *const __user *argv,
 		      const char __user *const __user *envp, int flags)
 {
-	struct exec_vector av = { .user = argv }, ev = { .user = envp };
+	struct exec_vector av = {.user = argv}, ev = {.user = envp};
 	char *path;
 	int err;
 
@@ -327,7 +328,7 @@ long sys_execveat(int dfd, const char __user *path, const char __user *const __u
 
 int exec_kernel(const char *path, const char *const *argv, const char *const *envp)
 {
-	struct exec_vector av = { .kernel = argv }, ev = { .kernel = envp };
+	struct exec_vector av = {.kernel = argv}, ev = {.kernel = envp};
 
 	return exec_run(AT_FDCWD, path, 0, &av, &ev);
 }

@@ -73,7 +73,8 @@ void kernel_main(void)
 	time_init();
 	rng_init();
 	sched_init();
-	/* Code from here on may use the irq locks that turn interrupts on again; nothing switches yet. */
+	/* Code from here on may use the irq locks that turn interrupts on again; nothing switches
+	 * yet. */
 	preempt_disable();
 	irqs_on();
 	rcu_init();
@@ -114,7 +115,8 @@ static void start_cpus(void)
 
 	if (cmdline_has("nosmp"))
 		return;
-	for_each_possible_cpu(cpu) {
+	for_each_possible_cpu(cpu)
+	{
 		if (cpu && task_create_idle(cpu, &idle_tasks[cpu]))
 			panic("No memory for the idle task of CPU %u", cpu);
 	}
@@ -154,9 +156,10 @@ static void open_console(void)
 	file_put(f);
 }
 
-/* argv and envp of init: words after "--", and NAME=VALUE words that no room of the kernel knows. */
+/* argv and envp of init: words after "--", and NAME=VALUE words that no room of the kernel knows.
+ */
 static const char *init_argv[INIT_ARGS_MAX + 2];
-static const char *init_envp[INIT_ENV_MAX + 3] = { "HOME=/", "TERM=linux", NULL };
+static const char *init_envp[INIT_ENV_MAX + 3] = {"HOME=/", "TERM=linux", NULL};
 static char init_words[BOOT_CMDLINE_MAX];
 
 static void collect_init_words(void)
@@ -192,7 +195,7 @@ static bool try_init(const char *path)
 /* The program that the command line names, or the usual ones.  Returns when one is in place. */
 static void start_init(void)
 {
-	static const char *const usual[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
+	static const char *const usual[] = {"/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
 	static char path[256];
 
 	if (!cmdline_value("rdinit", path, sizeof(path)))

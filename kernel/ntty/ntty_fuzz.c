@@ -1,4 +1,5 @@
-/* Settings, typed bytes, reads and output in any order: positions stay in order, and no more comes out than went in. */
+/* Settings, typed bytes, reads and output in any order: positions stay in order, and no more comes
+ * out than went in. */
 #include <kernel/ntty/ntty.h>
 
 #include <kern/string.h>
@@ -13,8 +14,7 @@ static void check(void)
 
 	if (used > NTTY_SIZE || ntty_echo_pending(&n) > NTTY_ECHO_SIZE)
 		__builtin_trap();
-	if ((n.termios.c_lflag & (ICANON | EXTPROC)) == ICANON &&
-	    n.canon_head - n.tail > used)
+	if ((n.termios.c_lflag & (ICANON | EXTPROC)) == ICANON && n.canon_head - n.tail > used)
 		__builtin_trap();
 	if (ntty_pending(&n) > used)
 		__builtin_trap();
@@ -34,9 +34,10 @@ static void settings(const u8 *d)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	static const struct termios2 sane = {
-		.c_iflag = ICRNL | IXON, .c_oflag = OPOST | ONLCR,
+		.c_iflag = ICRNL | IXON,
+		.c_oflag = OPOST | ONLCR,
 		.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-		.c_cc = { 3, 034, 0177, 025, 4, 0, 1, 0, 021, 023, 032, 0, 022, 017, 027, 026 },
+		.c_cc = {3, 034, 0177, 025, 4, 0, 1, 0, 021, 023, 032, 0, 022, 017, 027, 026},
 	};
 	struct ntty_event ev;
 	u8 out[300];

@@ -44,7 +44,9 @@ static void fake_flow(struct tty *tty, bool go)
 }
 
 static const struct tty_ops fake_ops = {
-	.room = fake_room, .write = fake_write, .flow = fake_flow,
+	.room = fake_room,
+	.write = fake_write,
+	.flow = fake_flow,
 };
 
 static struct fake *make(void)

@@ -35,15 +35,15 @@ static int run(char *const argv[], char *const envp[])
 
 TEST(arguments_and_environment_arrive)
 {
-	char *argv[] = { (char *)self, "--child", "args", "one", "", "three words here", NULL };
-	char *envp[] = { "A=1", "LONGER=variable with blanks", NULL };
+	char *argv[] = {(char *)self, "--child", "args", "one", "", "three words here", NULL};
+	char *envp[] = {"A=1", "LONGER=variable with blanks", NULL};
 
 	CHECK_EQ(run(argv, envp), 44);
 }
 
 TEST(auxiliary_vector)
 {
-	char *argv[] = { (char *)self, "--child", "auxv", NULL };
+	char *argv[] = {(char *)self, "--child", "auxv", NULL};
 
 	CHECK_EQ(run(argv, environ), 45);
 }
@@ -52,8 +52,8 @@ TEST(big_arguments)
 {
 	size_t size = 100000;
 	char *big = malloc(size + 1), *huge = malloc(140000);
-	char *argv[] = { (char *)self, "--child", "big", big, big, big, NULL };
-	char *argv2[] = { (char *)self, huge, NULL };
+	char *argv[] = {(char *)self, "--child", "big", big, big, big, NULL};
+	char *argv2[] = {(char *)self, huge, NULL};
 
 	memset(big, 'x', size);
 	big[size] = 0;
@@ -75,7 +75,7 @@ static void write_file(const char *name, const void *data, size_t len, mode_t mo
 
 TEST(errors)
 {
-	char *argv[] = { "x", NULL };
+	char *argv[] = {"x", NULL};
 	char truncated[64] = "\177ELF\2\1\1";
 
 	mkdir("d", 0755);
@@ -99,8 +99,9 @@ TEST(errors)
 
 TEST(a_running_program_is_not_written)
 {
-	char buf[65536], *argv[] = { "./copy", "--child", "sleep", NULL };
-	int in = open(self, O_RDONLY), out = open("copy", O_WRONLY | O_CREAT | O_TRUNC, 0755), status;
+	char buf[65536], *argv[] = {"./copy", "--child", "sleep", NULL};
+	int in = open(self, O_RDONLY), out = open("copy", O_WRONLY | O_CREAT | O_TRUNC, 0755),
+	    status;
 	ssize_t n;
 	pid_t pid;
 
@@ -125,7 +126,7 @@ TEST(a_running_program_is_not_written)
 TEST(scripts)
 {
 	char text[5000];
-	char *argv[] = { "./script", "last", NULL };
+	char *argv[] = {"./script", "last", NULL};
 
 	snprintf(text, sizeof(text), "#! %s  --child script  \n", self);
 	/* One argument at most: it contains the blank. */
@@ -135,7 +136,7 @@ TEST(scripts)
 
 TEST(close_on_exec)
 {
-	char *argv[] = { (char *)self, "--child", "fds", NULL };
+	char *argv[] = {(char *)self, "--child", "fds", NULL};
 	int a = open("/", O_RDONLY), b = open("/", O_RDONLY | O_CLOEXEC);
 
 	dup2(a, 20);
@@ -146,7 +147,7 @@ TEST(close_on_exec)
 
 TEST(execveat_of_a_descriptor)
 {
-	char *argv[] = { "x", "--child", "plain", NULL };
+	char *argv[] = {"x", "--child", "plain", NULL};
 	int status, fd = open(self, O_PATH);
 	pid_t pid = fork();
 
@@ -162,7 +163,7 @@ TEST(execveat_of_a_descriptor)
 
 TEST(signals_over_exec)
 {
-	char *argv[] = { (char *)self, "--child", "signals", NULL };
+	char *argv[] = {(char *)self, "--child", "signals", NULL};
 	sigset_t set;
 
 	signal(SIGUSR1, SIG_IGN);
@@ -178,7 +179,7 @@ TEST(signals_over_exec)
 TEST(user_and_group_ids)
 {
 	uid_t r, e, s;
-	gid_t groups[4] = { 7, 5, 6, 5 };
+	gid_t groups[4] = {7, 5, 6, 5};
 
 	if (geteuid())
 		return;
@@ -203,8 +204,8 @@ TEST(user_and_group_ids)
 
 TEST(capabilities)
 {
-	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct d[2], none[2] = { { 0 } };
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct d[2], none[2] = {{0}};
 
 	CHECK_EQ(syscall(SYS_capget, &h, d), 0);
 	h.version = 1;
@@ -263,7 +264,7 @@ TEST(uname_and_personality)
 
 TEST(pidfds)
 {
-	struct pollfd p = { .events = POLLIN };
+	struct pollfd p = {.events = POLLIN};
 	siginfo_t si;
 	pid_t pid = fork();
 	int fd;
@@ -303,14 +304,19 @@ static int child(int argc, char **argv)
 
 	if (!strcmp(what, "args"))
 		return argc == 6 && !strcmp(argv[3], "one") && !*argv[4] &&
-		       !strcmp(argv[5], "three words here") && !strcmp(getenv("A"), "1") &&
-		       environ[2] == NULL ? 44 : 1;
+				       !strcmp(argv[5], "three words here") &&
+				       !strcmp(getenv("A"), "1") && environ[2] == NULL
+			       ? 44
+			       : 1;
 	if (!strcmp(what, "auxv"))
 		return getauxval(AT_PAGESZ) == 4096 && getauxval(AT_UID) == getuid() &&
-		       getauxval(AT_RANDOM) && getauxval(AT_PHDR) && getauxval(AT_ENTRY) &&
-		       getauxval(AT_CLKTCK) == 100 && !getauxval(AT_SECURE) &&
-		       strlen((char *)getauxval(AT_EXECFN)) &&
-		       strlen((char *)getauxval(AT_PLATFORM)) ? 45 : 1;
+				       getauxval(AT_RANDOM) && getauxval(AT_PHDR) &&
+				       getauxval(AT_ENTRY) && getauxval(AT_CLKTCK) == 100 &&
+				       !getauxval(AT_SECURE) &&
+				       strlen((char *)getauxval(AT_EXECFN)) &&
+				       strlen((char *)getauxval(AT_PLATFORM))
+			       ? 45
+			       : 1;
 	if (!strcmp(what, "big"))
 		return argc == 6 && strlen(argv[5]) == 100000 ? 46 : 1;
 	if (!strcmp(what, "fds"))
@@ -327,7 +333,9 @@ static int child(int argc, char **argv)
 		sigaction(SIGUSR2, NULL, &b);
 		sigprocmask(SIG_BLOCK, NULL, &set);
 		return a.sa_handler == SIG_IGN && b.sa_handler == SIG_DFL &&
-		       sigismember(&set, SIGHUP) == 1 ? 50 : 1;
+				       sigismember(&set, SIGHUP) == 1
+			       ? 50
+			       : 1;
 	}
 	return 2;
 }

@@ -23,7 +23,7 @@ static void on_info(int sig, siginfo_t *si, void *uc)
 
 static void install(int sig)
 {
-	struct sigaction sa = { .sa_flags = SA_SIGINFO };
+	struct sigaction sa = {.sa_flags = SA_SIGINFO};
 
 	sa.sa_sigaction = on_info;
 	REQUIRE(sigaction(sig, &sa, NULL) == 0);
@@ -32,8 +32,8 @@ static void install(int sig)
 TEST(signals_by_number)
 {
 	uint64_t set = 1ull << (SIGUSR1 - 1), old;
-	struct timespec now = { 0 };
-	siginfo_t si = { 0 };
+	struct timespec now = {0};
+	siginfo_t si = {0};
 
 	install(SIGUSR1);
 	/* tkill and rt_sigreturn: the handler runs and comes back */
@@ -105,7 +105,7 @@ TEST(group_ids)
 
 TEST(limits_by_number)
 {
-	struct rlimit r = { 0 };
+	struct rlimit r = {0};
 
 	CHECK_EQ(syscall(SYS_prlimit64, 0, RLIMIT_STACK, NULL, &r), 0);
 	CHECK(r.rlim_cur > 0);
@@ -135,7 +135,7 @@ TEST(names)
 
 TEST(thread_registrations)
 {
-	struct robust_list_head head = { .list = { &head.list } }, *got;
+	struct robust_list_head head = {.list = {&head.list}}, *got;
 	size_t len;
 	static int tid_word;
 

@@ -1,4 +1,5 @@
-/* Terminals by way of pseudo terminals: line editing, modes, signals, sessions, job control, packet mode. */
+/* Terminals by way of pseudo terminals: line editing, modes, signals, sessions, job control, packet
+ * mode. */
 #include "test.h"
 #include <fcntl.h>
 #include <poll.h>
@@ -79,16 +80,16 @@ static long ms_since(const struct timespec *from)
 }
 
 /* Linux passes typed bytes on in a worker thread. */
-#define EVENTUALLY(c)                                                                            \
-	do {                                                                                     \
-		for (int try_ = 0; try_ < 200 && !(c); try_++)                                   \
-			usleep(10000);                                                           \
-		CHECK(c);                                                                        \
+#define EVENTUALLY(c)                                          \
+	do {                                                   \
+		for (int try_ = 0; try_ < 200 && !(c); try_++) \
+			usleep(10000);                         \
+		CHECK(c);                                      \
 	} while (0)
 
 static short ready(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT | POLLPRI };
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI};
 
 	poll(&p, 1, 0);
 	return p.revents;
@@ -191,7 +192,7 @@ TEST(mode_change_keeps_input)
 {
 	open_pair();
 	type("par");
-	EVENTUALLY(ready(master) & POLLIN);	/* the echo */
+	EVENTUALLY(ready(master) & POLLIN); /* the echo */
 	set_raw(1, 0);
 	CHECK_EQ(read(slave, buf, 100), 3);
 	CHECK(!memcmp(buf, "par", 3));
@@ -317,9 +318,9 @@ static void on_signal(int sig)
 	seen[sig]++;
 }
 
-static void catch(int sig)
+static void catch (int sig)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction sa = {.sa_handler = on_signal};
 
 	sigaction(sig, &sa, NULL);
 }
@@ -385,15 +386,15 @@ TEST(sessions)
 static void keyboard_signals(void)
 {
 	lead();
-	catch(SIGINT);
-	catch(SIGQUIT);
-	catch(SIGWINCH);
+	catch (SIGINT);
+	catch (SIGQUIT);
+	catch (SIGWINCH);
 	type("junk\003");
 	EVENTUALLY(seen[SIGINT] == 1);
 	type("\034");
 	EVENTUALLY(seen[SIGQUIT] == 1);
 	CHECK(!(ready(slave) & POLLIN));
-	struct winsize ws = { .ws_row = 33, .ws_col = 44 }, back;
+	struct winsize ws = {.ws_row = 33, .ws_col = 44}, back;
 
 	CHECK_EQ(ioctl(master, TIOCSWINSZ, &ws), 0);
 	CHECK_EQ(seen[SIGWINCH], 1);
@@ -557,7 +558,7 @@ TEST(leader_exit_signals_the_group)
 		lead();
 		member = fork();
 		if (!member) {
-			catch(SIGHUP);
+			catch (SIGHUP);
 			(void)!write(go[1], "r", 1);
 			while (!seen[SIGHUP])
 				pause();
