@@ -86,6 +86,17 @@ static void set_held(struct tty *tty, bool held)
 		tty_output_room(tty);
 }
 
+static void send_flow_char(struct tty *tty, u8 c)
+{
+	if (tty->ops->send_char) {
+		tty->ops->send_char(tty, c);
+		return;
+	}
+	spin_lock_irq(&tty->spin);
+	tty->ops->write(tty, &c, 1);
+	spin_unlock_irq(&tty->spin);
+}
+
 static long flow_ioctl(struct tty *tty, unsigned long what)
 {
 	int err = tty_check_change(tty);
@@ -101,8 +112,8 @@ static long flow_ioctl(struct tty *tty, unsigned long what)
 	case TCIOFF:
 	case TCION:
 		c = tty->n.termios.c_cc[what == TCIOFF ? VSTOP : VSTART];
-		if (c && tty->ops->send_char)
-			tty->ops->send_char(tty, c);
+		if (c)
+			send_flow_char(tty, c);
 		return 0;
 	}
 	return -EINVAL;

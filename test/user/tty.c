@@ -577,6 +577,28 @@ TEST(leader_exit_signals_the_group)
 	CHECK_EQ(c, 'h');
 }
 
+static void hang_self_up(void)
+{
+	lead();
+	signal(SIGHUP, SIG_IGN);
+	CHECK_EQ(vhangup(), 0);
+	CHECK_EQ(read(slave, buf, 1), 0);
+	CHECK_ERR(write(slave, "x", 1), EIO);
+	CHECK_ERR(open("/dev/tty", O_RDWR), ENXIO);
+	/* The terminal can be opened anew. */
+	slave = open(name, O_RDWR | O_NOCTTY);
+	CHECK(slave >= 0);
+	CHECK_EQ(write(slave, "x", 1), 1);
+	if (setreuid(1000, 1000) == 0)
+		CHECK_ERR(vhangup(), EPERM);
+}
+
+TEST(vhangup)
+{
+	open_pair();
+	CHECK_EQ(child(hang_self_up), 0);
+}
+
 TEST(packet_mode)
 {
 	int on = 1;
