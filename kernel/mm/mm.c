@@ -1,9 +1,9 @@
 /*
  * Address spaces: birth, copies, death, and which one a CPU has loaded.
  *
- * A copy shares private pages read-only and copies only the entries of pages that the process has of its own:
- * pages of files come back by (around-)faults.  All VMAs of the parent stay write-locked until its stale
- * writable translations are flushed.
+ * A copy shares private pages read-only and copies only the entries of pages that the process has
+ * of its own: pages of files come back by (around-)faults.  All VMAs of the parent stay
+ * write-locked until its stale writable translations are flushed.
  */
 #include "mm_impl.h"
 
@@ -25,10 +25,10 @@
 #define ADDR_NO_RANDOMIZE 0x0040000u
 
 static struct slab_cache *mm_cache;
-static u64 mm_count;			/* atomic */
+static u64 mm_count; /* atomic */
 struct frame *zero_frame;
 
-static struct frame_shrinker stock_shrinker = { .name = "page tables", .shrink = pt_stock_shrink };
+static struct frame_shrinker stock_shrinker = {.name = "page tables", .shrink = pt_stock_shrink};
 
 /* Below the stack and the room it may grow into. */
 static u64 choose_mmap_base(void)
@@ -171,7 +171,8 @@ void mm_replace_current(struct mm *mm)
 	mm_put(old);
 }
 
-/* Kernel threads run on what is loaded: it is unloaded everywhere before its tables go (arch_mm_destroy). */
+/* Kernel threads run on what is loaded: it is unloaded everywhere before its tables go
+ * (arch_mm_destroy). */
 void mm_switch(struct mm *prev, struct mm *next, struct task *next_task)
 {
 	(void)prev;
@@ -231,7 +232,8 @@ static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 }
 
 /* @made: chain of the copies. */
-static int copy_vma(struct mm *to, struct btree_edit *e, struct vma *v, struct vma **made, bool *protected)
+static int copy_vma(struct mm *to, struct btree_edit *e, struct vma *v, struct vma **made,
+		    bool *protected)
 {
 	struct vma *n;
 	int err = 0;
@@ -375,7 +377,7 @@ static void unmap_file(struct pagecache *pc, u64 first, u64 last, bool even_cow)
 	struct vma *v;
 
 	rwsem_read_lock(&pc->rmap_lock);
-	list_for_each_entry(v, &pc->vmas, rmap_link) {
+	list_for_each_entry (v, &pc->vmas, rmap_link) {
 		u64 vlast = v->pgoff + vma_pages(v) - 1;
 		struct gather g;
 

@@ -27,7 +27,7 @@ void slab_fail_set_global(u64 after, u64 interval, u64 times)
 
 void slab_fail_from_cmdline(void)
 {
-	u64 v[3] = { 0, 1, 1 };
+	u64 v[3] = {0, 1, 1};
 	char text[64], *rest = text;
 
 	if (!cmdline_value("slab_fail", text, sizeof(text)))

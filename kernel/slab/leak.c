@@ -42,7 +42,7 @@ static __no_sanitize_address void count_slab(const struct slab *s, struct caller
 
 static void print_callers(const char *name)
 {
-	struct caller table[CALLERS] = { { 0 } };
+	struct caller table[CALLERS] = {{0}};
 	char text[80];
 
 	if (strncmp(name, "kmalloc", 7))

@@ -1,9 +1,9 @@
 /*
  * Small kernel objects: typed caches with per-CPU magazines, and kmalloc over size classes.
  *
- * kmalloc() and slab_alloc() may sleep; the _atomic forms never do.  All return NULL when there is no memory; in a
- * debug kernel the n-th allocation can be made to fail (slab_fail_*).  Memory comes back uninitialised but for
- * kzalloc/GFP_ZERO.
+ * kmalloc() and slab_alloc() may sleep; the _atomic forms never do.  All return NULL when there is
+ * no memory; in a debug kernel the n-th allocation can be made to fail (slab_fail_*).  Memory comes
+ * back uninitialised but for kzalloc/GFP_ZERO.
  */
 #pragma once
 
@@ -13,13 +13,13 @@
 
 struct slab_cache;
 
-#define SLAB_TYPESAFE_RCU 1u	/* memory stays of this type for a grace period */
+#define SLAB_TYPESAFE_RCU 1u /* memory stays of this type for a grace period */
 #define SLAB_ALIGN_CACHELINE 2u
-#define SLAB_RECLAIM 4u		/* counted as SReclaimable */
+#define SLAB_RECLAIM 4u /* counted as SReclaimable */
 
 /* @ctor runs once when the memory enters the cache, not at each allocation; may be NULL. */
-int slab_cache_create(const char *name, size_t size, size_t align, u32 flags, void (*ctor)(void *obj),
-		      struct slab_cache **out) __must_check;
+int slab_cache_create(const char *name, size_t size, size_t align, u32 flags,
+		      void (*ctor)(void *obj), struct slab_cache **out) __must_check;
 /* All objects must have been freed. */
 void slab_cache_destroy(struct slab_cache *c);
 void *slab_alloc(struct slab_cache *c, u32 gfp) __must_check;
@@ -44,7 +44,7 @@ char *kstrdup(const char *s) __must_check;
 char *kasprintf(const char *fmt, ...) __printf(1, 2) __must_check;
 /* n objects of size bytes, zeroed; NULL also on overflow. */
 void *alloc_array(size_t n, size_t size) __must_check;
-void kfree(const void *p);		/* slab or large; NULL is a no-op */
+void kfree(const void *p); /* slab or large; NULL is a no-op */
 size_t ksize(const void *p);
 /* kmalloc, falling back on vmalloc for large sizes. */
 void *kvmalloc(size_t size, u32 gfp) __must_check;
@@ -62,8 +62,8 @@ int slab_for_each(int (*fn)(const struct slab_info *i, void *ctx), void *ctx);
 
 #ifdef CONFIG_DEBUG_FAIL
 /*
- * Fails allocations of the current task: after @after more, each @interval-th, @times at most (0: off).
- * Boot parameter slab_fail=AFTER,INTERVAL,TIMES: the same for all tasks together.
+ * Fails allocations of the current task: after @after more, each @interval-th, @times at most (0:
+ * off). Boot parameter slab_fail=AFTER,INTERVAL,TIMES: the same for all tasks together.
  */
 void slab_fail_set(u64 after, u64 interval, u64 times);
 void slab_fail_set_global(u64 after, u64 interval, u64 times);

@@ -47,10 +47,10 @@ struct slab {
 
 int slab_cache_setup(struct slab_cache *c, const char *name, size_t size, size_t align, u32 flags,
 		     void (*ctor)(void *obj)) __must_check;
-struct slab_cache *slab_cache_of(const void *p);	/* NULL: not from a slab */
+struct slab_cache *slab_cache_of(const void *p); /* NULL: not from a slab */
 
 #ifdef CONFIG_KASAN
-void slab_quarantine_empty(void);	/* what waits to be reused is free now */
+void slab_quarantine_empty(void); /* what waits to be reused is free now */
 #else
 static inline void slab_quarantine_empty(void)
 {
