@@ -98,7 +98,7 @@ struct fd_ref fd_get_pos(unsigned int fd)
 	return r;
 }
 
-void fd_put(struct fd_ref r)
+void fd_put_slow(struct fd_ref r)
 {
 	if (r.pos_locked)
 		mutex_unlock(&r.file->pos_lock);

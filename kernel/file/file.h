@@ -110,7 +110,12 @@ struct fd_ref {
 struct fd_ref fd_get(unsigned int fd);	    /* not O_PATH */
 struct fd_ref fd_get_path(unsigned int fd); /* O_PATH too */
 struct fd_ref fd_get_pos(unsigned int fd);  /* with f_pos locked if it can be shared */
-void fd_put(struct fd_ref ref);
+void fd_put_slow(struct fd_ref ref);
+static __always_inline void fd_put(struct fd_ref ref)
+{
+	if (unlikely(ref.owned | ref.pos_locked))
+		fd_put_slow(ref);
+}
 struct file *fd_file(unsigned int fd); /* +1 or NULL: to keep beyond the call */
 
 #define FD_CLOEXEC_FLAG O_CLOEXEC
