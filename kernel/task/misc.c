@@ -6,6 +6,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/frame/frame.h>
+#include <kernel/pagecache/pagecache.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/time/time.h>
 #include <kernel/uaccess/uaccess.h>
@@ -37,6 +38,7 @@ long sys_sysinfo(struct sysinfo __user *info)
 		si.loads[i] = loads[i] << (SI_LOAD_SHIFT - 11);
 	si.totalram = st.total * PAGE_SIZE;
 	si.freeram = st.free * PAGE_SIZE;
+	si.sharedram = pagecache_memory_pages() * PAGE_SIZE;
 	si.procs = (u16)task_count_all();
 	si.mem_unit = 1;
 	return copy_to_user(info, &si, sizeof(si)) ? -EFAULT : 0;
