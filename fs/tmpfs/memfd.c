@@ -1,8 +1,8 @@
 /*
  * memfd_create(2) and file seals (fcntl(2) F_ADD_SEALS).
  *
- * Seals are a number in inode->fs_data, changed under the inode's lock.  Files by name start with F_SEAL_SEAL, so that
- * they can never be sealed.
+ * Seals are a number in inode->fs_data, changed under the inode's lock.  Files by name start with
+ * F_SEAL_SEAL, so that they can never be sealed.
  */
 #include "tmpfs_impl.h"
 
@@ -31,7 +31,8 @@ void tmpfs_seals_set(struct inode *i, u32 seals)
 	WRITE_ONCE(i->fs_data, (void *)(unsigned long)seals);
 }
 
-/* No shared writable mapping may be left, and none be made: pagecache->writable_maps below zero says so. */
+/* No shared writable mapping may be left, and none be made: pagecache->writable_maps below zero
+ * says so. */
 static int deny_writable_maps(struct pagecache *pc)
 {
 	s32 old = READ_ONCE(pc->writable_maps);
@@ -79,7 +80,7 @@ static int memfd_text(struct dentry *d, char *buf, size_t size)
 	return (size_t)n + 1 >= size ? -ENAMETOOLONG : n;
 }
 
-static const struct dentry_ops memfd_dentry_ops = { .name = memfd_text };
+static const struct dentry_ops memfd_dentry_ops = {.name = memfd_text};
 
 static void memfd_init(void)
 {
@@ -118,7 +119,7 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 	int fd, err;
 
 	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
-		return -EINVAL;		/* no huge pages */
+		return -EINVAL; /* no huge pages */
 	/* The user's part begins at a multiple of 8: strncpy_from_user() stores words. */
 	name = kmalloc(MEMFD_NAME_MAX + 16);
 	if (!name)

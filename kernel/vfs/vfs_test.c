@@ -23,7 +23,7 @@ KTEST(vfs, name_hash_is_the_walks_hash)
 
 	EXPECT_EQ(path_lookup(AT_FDCWD, "/", 0, &root), 0);
 	for (u32 len = 1; len < 70; len++) {
-		struct qstr q = { name, len, 0 };
+		struct qstr q = {name, len, 0};
 		struct dentry *d;
 
 		memset(name, 'a' + len % 26, len);
@@ -56,7 +56,7 @@ KTEST(vfs, references_come_back)
 	KTEST_REQUIRE(f);
 	EXPECT_EQ(f->path.dentry->refs, 1);
 	EXPECT_EQ(f->inode->writers, 1);
-	EXPECT_EQ(p.dentry->refs, 2);		/* ours and the child's */
+	EXPECT_EQ(p.dentry->refs, 2); /* ours and the child's */
 	EXPECT_EQ(vfs_unlink("/kt/f"), 0);
 	EXPECT_EQ(f->inode->nlink, 0);
 	file_put_now(f);
@@ -175,12 +175,12 @@ static void *number_next(struct seq *s, void *v, u64 pos)
 	return number_start(s, pos);
 }
 
-static const struct seq_ops number_ops = { .start = number_start, .next = number_next,
-					   .show = show_number };
+static const struct seq_ops number_ops = {
+	.start = number_start, .next = number_next, .show = show_number};
 
 KTEST(seq, list_longer_than_the_buffer)
 {
-	static const struct file_ops ops = { .read = seq_read, .release = seq_release };
+	static const struct file_ops ops = {.read = seq_read, .release = seq_release};
 	struct file *f;
 	char buf[100];
 	loff_t pos = 0;
@@ -209,10 +209,14 @@ KTEST(seq, list_longer_than_the_buffer)
 
 KTEST(device, numbers_do_not_overlap)
 {
-	static struct device a = { .name = "kt-a", .kind = DEVICE_CHAR, .major = 240, .minor = 4,
-				   .count = 4, .no_node = true };
-	static struct device b = { .name = "kt-b", .kind = DEVICE_CHAR, .major = 240, .minor = 7,
-				   .no_node = true };
+	static struct device a = {.name = "kt-a",
+				  .kind = DEVICE_CHAR,
+				  .major = 240,
+				  .minor = 4,
+				  .count = 4,
+				  .no_node = true};
+	static struct device b = {
+		.name = "kt-b", .kind = DEVICE_CHAR, .major = 240, .minor = 7, .no_node = true};
 
 	EXPECT_EQ(device_register(&a), 0);
 	EXPECT_EQ(device_register(&b), -EBUSY);

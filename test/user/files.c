@@ -709,9 +709,9 @@ TEST(copies_between_files)
 /* The calls that differ from others by how they name a file. */
 TEST(other_forms)
 {
-	struct timeval tv[2] = { { 10, 5 }, { 20, 6 } };
-	struct utimbuf ut = { 30, 40 };
-	struct iovec v = { (char *)"abc", 3 };
+	struct timeval tv[2] = {{10, 5}, {20, 6}};
+	struct utimbuf ut = {30, 40};
+	struct iovec v = {(char *)"abc", 3};
 	char buf[300];
 	struct statfs fs;
 	struct stat st;
@@ -748,7 +748,8 @@ TEST(other_forms)
 	CHECK(!mknodat(d, "fifo", S_IFIFO | 0600, 0) && !symlinkat("f", d, "link"));
 	CHECK_EQ(readlinkat(d, "link", buf, sizeof(buf)), 1);
 	CHECK(!syscall(SYS_newfstatat, d, "link", &st, AT_SYMLINK_NOFOLLOW) && S_ISLNK(st.st_mode));
-	CHECK(!syscall(SYS_fchmodat, d, "f", 0444) && !fchownat(d, "link", -1, -1, AT_SYMLINK_NOFOLLOW));
+	CHECK(!syscall(SYS_fchmodat, d, "f", 0444) &&
+	      !fchownat(d, "link", -1, -1, AT_SYMLINK_NOFOLLOW));
 	CHECK(!syscall(SYS_faccessat, d, "f", R_OK));
 	long r = syscall(SYS_faccessat2, d, "link", F_OK, AT_SYMLINK_NOFOLLOW);
 	CHECK(!r || errno == ENOSYS);
