@@ -227,6 +227,9 @@ const struct file_ops tmpfs_sealable_ops = {
 
 /* ---- mounts ---- */
 
+static int rootfs_mount(const struct fs_type *type, u32 ms_flags, const char *source,
+			const char *options, struct super **out);
+
 static int statfs(struct dentry *d, struct kstatfs *st)
 {
 	struct tmpfs *t = tmpfs_of(d->super);
@@ -242,6 +245,17 @@ static int statfs(struct dentry *d, struct kstatfs *st)
 		st->ffree = t->max_inodes - t->used_inodes;
 	}
 	spin_unlock(&t->lock);
+	/* The first root has no limit of its own, but programs want to know whether their files
+	 * fit. */
+	if (d->super->type->mount == rootfs_mount) {
+		struct frame_stats fs;
+
+		frame_stats(&fs);
+		st->blocks = fs.total;
+		st->bfree = st->bavail = fs.free;
+		st->files = fs.total;
+		st->ffree = fs.free;
+	}
 	return 0;
 }
 

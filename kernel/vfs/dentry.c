@@ -38,21 +38,6 @@ static u64 lru_count;
 
 /* ---- names ---- */
 
-/* 1 to 7 bytes at @p as the low bytes of a word, without touching what follows. */
-static __always_inline u64 load_tail(const char *p, u32 n)
-{
-	const u8 *b = (const u8 *)p;
-
-	if (n >= 4) {
-		u32 lo, hi;
-
-		memcpy(&lo, b, 4);
-		memcpy(&hi, b + n - 4, 4);
-		return lo | (u64)hi << ((n - 4) * 8);
-	}
-	return b[0] | (u64)b[n / 2] << (n / 2 * 8) | (u64)b[n - 1] << ((n - 1) * 8);
-}
-
 /* Must agree with the walk's combined scan in namei.c. */
 u32 qstr_hash(const struct dentry *parent, const char *name, u32 len)
 {

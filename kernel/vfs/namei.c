@@ -244,16 +244,6 @@ static int nd_start(struct nameidata *nd)
 
 /* ---- one component ---- */
 
-/* 1 to 7 bytes as the low bytes of a word. */
-static __always_inline u64 load_short(const char *p, size_t n)
-{
-	u64 w = 0;
-
-	for (size_t i = 0; i < n; i++)
-		w |= (u64)(u8)p[i] << i * 8;
-	return w;
-}
-
 #define ONES 0x0101010101010101ull
 #define HIGHS 0x8080808080808080ull
 #define SLASHES (ONES * '/')
@@ -272,7 +262,7 @@ static __always_inline u32 scan_name(const struct dentry *parent, const char *p,
 		if (left >= 8)
 			memcpy(&w, p + len, 8);
 		else
-			w = load_short(p + len, left);
+			w = left ? load_tail(p + len, (u32)left) : 0;
 		x = w ^ SLASHES;
 		m = (((w - ONES) & ~w) | ((x - ONES) & ~x)) & HIGHS;
 		if (m) {

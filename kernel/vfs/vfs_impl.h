@@ -18,6 +18,21 @@
 #define __uninit __attribute__((__uninitialized__))
 
 /* ---- dentry.c ---- */
+/* 1 to 7 bytes at @p as the low bytes of a word, without touching what follows. */
+static __always_inline u64 load_tail(const char *p, u32 n)
+{
+	const u8 *b = (const u8 *)p;
+
+	if (n >= 4) {
+		u32 lo, hi;
+
+		memcpy(&lo, b, 4);
+		memcpy(&hi, b + n - 4, 4);
+		return lo | (u64)hi << ((n - 4) * 8);
+	}
+	return b[0] | (u64)b[n / 2] << (n / 2 * 8) | (u64)b[n - 1] << ((n - 1) * 8);
+}
+
 extern struct seqcount vfs_rename_seq; /* changes around each dentry_move() */
 struct dentry *dentry_lookup_rcu(const struct dentry *parent, const char *name, u32 len, u32 hash,
 				 u32 *out_seq);
