@@ -120,8 +120,8 @@ static void timer_init_cpu(void)
 }
 
 /*
- * Cycle counter and timer at one moment. The host may take the CPU away between the two reads, for longer
- * than the whole measurement: the pair that was read fastest counts.
+ * Cycle counter and timer at one moment. The host may take the CPU away between the two reads, for
+ * longer than the whole measurement: the pair that was read fastest counts.
  */
 static void timer_sample(u64 *cycles, u32 *ticks)
 {
