@@ -109,16 +109,30 @@ int proc_pid_instantiate(struct dentry *d, struct task *t, const struct proc_ino
 	return 0;
 }
 
+/* Is there a task, and does it still have the owner that the inode shows? Without a reference: RCU.
+ */
+static bool pid_unchanged(const struct inode *i)
+{
+	struct pid *pid = proc_of(i)->pid;
+	struct list_head *first = READ_ONCE(pid->members[PID_TASK].next);
+	const struct cred *c;
+
+	if (first == &pid->members[PID_TASK])
+		return false;
+	c = rcu_dereference(container_of(first, struct task, pid_link)->cred);
+	return c->euid == i->uid && c->egid == i->gid;
+}
+
 /* A change of owner (set-id exec) shows at the next look. */
 static int pid_revalidate(struct dentry *d, bool rcu)
 {
-	struct inode *i = d->inode;
+	struct inode *i = READ_ONCE(d->inode);
 	struct task *t;
 
-	if (rcu)
-		return -ECHILD;
 	if (!i)
-		return 0;
+		return rcu ? -ECHILD : 0;
+	if (rcu)
+		return pid_unchanged(i) ? 1 : -ECHILD;
 	t = proc_task(i);
 	if (!t)
 		return 0;
@@ -127,15 +141,19 @@ static int pid_revalidate(struct dentry *d, bool rcu)
 	return 1;
 }
 
-static int pid_never_keep(const struct dentry *d)
+static int pid_gone(const struct dentry *d)
 {
-	(void)d;
-	return 1;
+	struct list_head *members;
+
+	if (!d->inode)
+		return 1;
+	members = &proc_of(d->inode)->pid->members[PID_TASK];
+	return READ_ONCE(members->next) == members;
 }
 
 const struct dentry_ops proc_pid_dentry_ops = {
 	.revalidate = pid_revalidate,
-	.delete_on_last_put = pid_never_keep,
+	.delete_on_last_put = pid_gone,
 };
 
 /* ---- /proc/PID ---- */

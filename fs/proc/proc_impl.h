@@ -50,8 +50,9 @@ struct proc_inode {
 	const struct proc_node *node;
 	const struct proc_pid_node *pid_node;
 	struct pid *pid; /* +1 */
-	int fd;		 /* /proc/PID/fd/N */
-	bool is_thread;	 /* below /proc/PID/task/ */
+	struct rcu_head rcu;
+	int fd;		/* /proc/PID/fd/N */
+	bool is_thread; /* below /proc/PID/task/ */
 };
 
 /* super.c */

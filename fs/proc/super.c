@@ -56,9 +56,9 @@ static void proc_evict(struct inode *i)
 {
 	struct proc_inode *p = proc_of(i);
 
+	/* Lock-free walks may be looking at it, and the pid lasts as long for them. */
 	pid_put(p->pid);
-	kfree(p);
-	i->fs_data = NULL;
+	rcu_kfree(&p->rcu, p);
 }
 
 static int proc_statfs(struct dentry *d, struct kstatfs *st)
