@@ -391,6 +391,7 @@ void sched_fork(struct task *child)
 	struct cpumask allowed = parent->allowed;
 	u8 policy = parent->policy, rt_priority = parent->rt_priority;
 	s8 nice = parent->nice;
+	u16 ioprio = parent->ioprio;
 	bool idle = current->flags & TF_IDLE;
 
 	if (parent->reset_on_fork) {
@@ -408,6 +409,7 @@ void sched_fork(struct task *child)
 	se->allowed = idle ? CPUMASK_ALL : allowed;
 	se->cpu = (u16)cpu_id();
 	se->rt_slice_left_ns = RT_SLICE_NS;
+	se->ioprio = ioprio;
 	fair_set_weight(se);
 	spin_init(&child->pi_lock, LK_TASK_PI);
 	child->state = TASK_NEW;
