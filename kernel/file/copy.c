@@ -74,7 +74,9 @@ static ssize_t copy_buffered(struct file *in, loff_t *ipos, struct file *out, lo
 	return put;
 }
 
-static ssize_t copy_loop(struct file *in, loff_t *ipos, struct file *out, loff_t *opos, size_t len)
+/* @once: a single read, whatever it brings. */
+static ssize_t copy_loop(struct file *in, loff_t *ipos, struct file *out, loff_t *opos, size_t len,
+			 bool once)
 {
 	bool cached = in->cache && S_ISREG(in->inode->mode) && in->ops->read == generic_read;
 	void *buf = cached ? NULL : kmalloc(BUFFER);
@@ -89,6 +91,8 @@ static ssize_t copy_loop(struct file *in, loff_t *ipos, struct file *out, loff_t
 			break;
 		done += n;
 		len -= (size_t)n;
+		if (once)
+			break;
 		if (signal_pending(current)) {
 			n = -ERESTARTSYS;
 			break;
@@ -113,6 +117,7 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 {
 	struct fd_ref in, out;
 	loff_t ipos = 0, opos, *ip, *op;
+	bool stream = false;
 	ssize_t ret;
 
 	if (uoff) {
@@ -141,9 +146,16 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 	ret = -EINVAL;
 	if ((out.file->flags & O_APPEND) || !out.file->ops->write)
 		goto put_both;
+	/* From a stream only into a pipe, and then one read: a loop would swallow a terminal's end of file. */
+	if (!S_ISREG(in.file->inode->mode) && !S_ISBLK(in.file->inode->mode)) {
+		if (!S_ISFIFO(out.file->inode->mode))
+			goto put_both;
+		count = min_t(size_t, count, BUFFER);
+		stream = true;
+	}
 	ip = position(in.file, &ipos, uoff != NULL);
 	op = position(out.file, &opos, false);
-	ret = copy_loop(in.file, ip, out.file, op, min_t(size_t, count, MAX_RW_COUNT));
+	ret = copy_loop(in.file, ip, out.file, op, min_t(size_t, count, MAX_RW_COUNT), stream);
 	if (ret > 0) {
 		if (uoff) {
 			if (put_user(ipos, uoff))
@@ -210,7 +222,7 @@ long sys_copy_file_range(int fd_in, s64 __user *uin, int fd_out, s64 __user *uou
 	ret = check_range(in.file, out.file, ipos, opos, &len);
 	if (ret || !len)
 		goto out;
-	ret = copy_loop(in.file, &ipos, out.file, &opos, len);
+	ret = copy_loop(in.file, &ipos, out.file, &opos, len, false);
 	if (ret <= 0)
 		goto out;
 	if (uin) {
