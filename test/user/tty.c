@@ -674,5 +674,8 @@ TEST(many_pairs)
 
 int main(void)
 {
+	/* A shell's background job ignores them. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
 	return test_run();
 }
