@@ -146,7 +146,8 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 	ret = -EINVAL;
 	if ((out.file->flags & O_APPEND) || !out.file->ops->write)
 		goto put_both;
-	/* From a stream only into a pipe, and then one read: a loop would swallow a terminal's end of file. */
+	/* From a stream only into a pipe, and then one read: a loop would swallow a terminal's end
+	 * of file. */
 	if (!S_ISREG(in.file->inode->mode) && !S_ISBLK(in.file->inode->mode)) {
 		if (!S_ISFIFO(out.file->inode->mode))
 			goto put_both;
