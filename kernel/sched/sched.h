@@ -48,7 +48,7 @@ struct sched_entity {
 	u8 on_rq, on_cpu;
 	u16 cpu; /* current or last CPU; public, read only */
 	bool reset_on_fork;
-	u16 ioprio;			/* ioprio_set(2): kept for the programs; nothing queues by it */
+	u16 ioprio; /* ioprio_set(2): kept for the programs; nothing queues by it */
 	struct cpumask allowed;
 };
 
