@@ -85,7 +85,7 @@ void kasan_unpoison_frames(const struct frame *f, unsigned int order)
 
 static u64 shadow_page_alloc(void)
 {
-	struct frame *f = frame_alloc(0, FRAME_KERNEL, GFP_ATOMIC | GFP_ZERO);
+	struct frame *f = frame_alloc(0, FRAME_VMAP, GFP_ATOMIC | GFP_ZERO);
 
 	return f ? frame_to_phys(f) : 0;
 }
