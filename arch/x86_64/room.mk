@@ -27,6 +27,8 @@ $(O)/vdso.so: arch/x86_64/vdso/vdso_time.c arch/x86_64/vdso/vdso.lds arch/includ
 $(GEN)/vdso_image.inc: $(O)/vdso.so
 	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' > $@
 $(OBJ)/arch/x86_64/vdso.o: $(GEN)/vdso_image.inc
+# The syntax passes of make check read vdso.c too.
+check-threads check-user: $(GEN)/vdso_image.inc
 
 # For loaders that know no ELF: make bzImage
 .PHONY: bzImage
