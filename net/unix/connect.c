@@ -40,13 +40,13 @@ int unix_listen(struct socket *s, int backlog)
 		err = -EINVAL;
 	} else {
 		sk->backlog = (u32)backlog;
+		unix_set_peer_ids(sk, current->process->pid, current_cred());
 		WRITE_ONCE(sk->state, UNIX_LISTENING);
 		s->listening = true;
 	}
 	spin_unlock(&sk->lock);
 	if (err)
 		return err;
-	unix_set_peer_ids(sk, current->process->pid, current_cred());
 	wake_up_all(&sk->peer_wait);
 	return 0;
 }
@@ -72,6 +72,13 @@ static int wait_backlog(struct socket *s, struct unix_sock *l, bool nonblock)
 	return socket_wait_error(err, s->sndtimeo_ns);
 }
 
+/* By address: two listeners may try to connect to each other at the same time. */
+static void lock_two(struct unix_sock *a, struct unix_sock *b)
+{
+	spin_lock(a < b ? &a->lock : &b->lock);
+	spin_lock_nested(a < b ? &b->lock : &a->lock, 1);
+}
+
 /* Joins @sk and @fresh and queues @fresh; 1: the queue is full. Both socks' locks are taken here.
  */
 static int join(struct socket *s, struct unix_sock *sk, struct unix_sock *l,
@@ -79,8 +86,7 @@ static int join(struct socket *s, struct unix_sock *sk, struct unix_sock *l,
 {
 	int err = 0;
 
-	spin_lock(&l->lock);
-	spin_lock_nested(&sk->lock, 1);
+	lock_two(l, sk);
 	if (sk->state == UNIX_CONNECTED) {
 		err = -EISCONN;
 	} else if (sk->state == UNIX_LISTENING) {

@@ -196,11 +196,9 @@ ssize_t unix_dgram_recv(struct socket *s, struct socket_msg *m)
 	if (!n && msg)
 		n = dgram_copy(s, m, msg, flags);
 	mutex_unlock(&sk->read_lock);
-	if (n >= 0 && msg && !(flags & MSG_PEEK)) {
+	if (msg && !(flags & MSG_PEEK)) { /* as Linux: one that could not be stored is lost */
 		wake_up(&sk->peer_wait);
 		unix_msg_free(msg);
-	} else if (n < 0 && n == -EFAULT && !(flags & MSG_PEEK)) {
-		unix_msg_free(msg); /* as Linux: a message that could not be stored is lost */
 	}
 	return n;
 }

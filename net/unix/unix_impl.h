@@ -4,7 +4,7 @@
  * Ownership: a struct socket holds one reference on its unix_sock; so do a peer, each message that
  * it sent and that is not yet read, and a place in a listener's queue.  A name is shared by the
  * sockets accepted under it. Locks: sk->lock (LK_SOCK_STATE) guards everything of one socket; two
- * are taken listener first.
+ * are taken in the order of their addresses.
  */
 #pragma once
 
