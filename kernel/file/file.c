@@ -70,7 +70,8 @@ bool file_tryget(struct file *f)
 
 static void file_close(struct file *f)
 {
-	if (!list_empty(&f->epolls))
+	/* Who took the last item off may still hold the lock. */
+	if (!list_empty(&f->epolls) || spin_is_locked(&f->lock))
 		poll_file_release(f);
 	if (f->inode && !(f->mode & FMODE_PATH))
 		locks_close(f, NULL);

@@ -305,37 +305,41 @@ static int epoll_depth(struct epoll *ep, const struct epoll *forbidden, unsigned
 
 	if (ep == forbidden || !bound)
 		return -ELOOP;
-	for (struct rb_node *n = rb_first(&ep->items); n; n = rb_next(n)) {
+	mutex_lock_nested(&ep->lock, epoll_lock_sub(ep)); /* items of other files come and go */
+	for (struct rb_node *n = rb_first(&ep->items); n && deepest >= 0; n = rb_next(n)) {
 		struct epoll_item *i = rb_entry(n, struct epoll_item, node);
 		int d;
 
 		if (!file_is_epoll(i->file))
 			continue;
 		d = epoll_depth(i->file->private_data, forbidden, bound - 1);
-		if (d < 0)
-			return d;
-		deepest = max(deepest, d + 1);
+		deepest = d < 0 ? d : max(deepest, d + 1);
 	}
+	mutex_unlock(&ep->lock);
 	return deepest;
 }
 
-/* Raises the level of @ep and of the instances that watch it. */
+/* Raises the level of @ep and of the instances that watch it.  The file's lock keeps those: an item
+ * leaves the file before its instance goes. */
 static int epoll_raise(struct epoll *ep, u32 level)
 {
 	struct epoll_item *i;
+	int err = 0;
 
 	if (ep->level >= level)
 		return 0;
 	if (level >= EPOLL_NEST_MAX)
 		return -ELOOP;
+	spin_lock_nested(&ep->file->lock, level);
 	list_for_each_entry (i, &ep->file->epolls, file_link) {
-		int err = epoll_raise(i->ep, level + 1);
-
+		err = epoll_raise(i->ep, level + 1);
 		if (err)
-			return err;
+			break;
 	}
-	ep->level = level;
-	return 0;
+	spin_unlock(&ep->file->lock);
+	if (!err)
+		ep->level = level;
+	return err;
 }
 
 /* With epoll_nest_lock: links between instances change only under it. */
