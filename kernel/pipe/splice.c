@@ -128,7 +128,7 @@ static ssize_t splice_pipe_to_file(struct pipe *p, struct file *out, loff_t *pos
 		return n;
 	while (len && !pipe_empty(p)) {
 		struct pipe_buf *b = pipe_slot(p, p->tail);
-		struct uio_bvec v = {b->frame, b->offset, min_t(u32, b->len, (u32)len)};
+		struct uio_bvec v = {b->frame, b->offset, (u32)min_t(size_t, b->len, len)};
 		struct uio u;
 
 		uio_init_frames(&u, true, &v, 1, v.len);
