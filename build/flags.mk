@@ -32,7 +32,8 @@ KINCLUDE := -nostdinc -I. -Iinclude -Iarch/$(ARCH)/include -Iarch/include -I$(O)
 # break per-CPU sections.
 KASAN_FLAGS := -fsanitize=kernel-address -fasan-shadow-offset=$(CONFIG_KASAN_SHADOW_OFFSET) \
 	--param asan-instrumentation-with-call-threshold=0 --param asan-stack=1 --param asan-globals=0
-UBSAN_FLAGS := -fsanitize=bounds-strict,shift,integer-divide-by-zero,bool,enum,unreachable,vla-bound,object-size,alignment,null
+# Neither alignment nor null: both look at user pointers, which a program may choose as it likes.
+UBSAN_FLAGS := -fsanitize=bounds-strict,shift,integer-divide-by-zero,bool,enum,unreachable,vla-bound,object-size
 
 OPT := -O2
 KCOMMON := -g -ffile-prefix-map=$(CURDIR)/= $(ARCH_FLAGS)
