@@ -8,21 +8,6 @@
 #include <asm/cpu.h>
 #include <asm/cpumask.h>
 
-void proc_cpu_list(struct seq *s, u64 mask)
-{
-	const char *sep = "";
-
-	while (mask) {
-		unsigned int first = (unsigned int)__builtin_ctzll(mask), last = first;
-
-		while (last < 63 && mask >> (last + 1) & 1)
-			last++;
-		seq_printf(s, last > first ? "%s%u-%u" : "%s%u", sep, first, last);
-		mask &= last == 63 ? 0 : ~0ull << (last + 1);
-		sep = ",";
-	}
-}
-
 static void cpuinfo_one(struct seq *s, unsigned int cpu, unsigned int count, const char *flags)
 {
 	const struct cpu_ident *c = &cpu_ident;

@@ -299,7 +299,7 @@ int proc_pid_status(struct seq *s, struct task *t)
 	status_signals(s, t);
 	status_caps(s, t);
 	seq_printf(s, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t", mask);
-	proc_cpu_list(s, mask);
+	seq_put_bits(s, mask);
 	seq_printf(s,
 		   "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%llu\n"
 		   "nonvoluntary_ctxt_switches:\t%llu\n",

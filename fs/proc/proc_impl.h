@@ -81,9 +81,6 @@ int proc_cpuinfo(struct seq *s, void *v);
 int proc_stat(struct seq *s, void *v);
 int proc_interrupts(struct seq *s, void *v);
 
-/* "0-3,5" */
-void proc_cpu_list(struct seq *s, u64 mask);
-
 /* pid.c */
 extern const struct inode_ops *const proc_task_dir_iops;
 extern const struct file_ops *const proc_task_dir_fops;

@@ -18,17 +18,7 @@
 
 static void put_cpu_list(struct seq *s, u64 mask)
 {
-	const char *sep = "";
-
-	while (mask) {
-		unsigned int first = (unsigned int)__builtin_ctzll(mask), last = first;
-
-		while (last < 63 && mask >> (last + 1) & 1)
-			last++;
-		seq_printf(s, last > first ? "%s%u-%u" : "%s%u", sep, first, last);
-		mask &= last == 63 ? 0 : ~0ull << (last + 1);
-		sep = ",";
-	}
+	seq_put_bits(s, mask);
 	seq_putc(s, '\n');
 }
 

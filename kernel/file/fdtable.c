@@ -14,6 +14,7 @@
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
+#include <kernel/uaccess/uaccess.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
@@ -264,6 +265,29 @@ int fd_install_new(struct file *f, u32 o_cloexec, int *out)
 	fd_install(fd, f);
 	*out = fd;
 	return 0;
+}
+
+int fd_install_pair(struct file *const f[2], u32 o_cloexec, int __user *fds)
+{
+	int fd[2], err = fd_reserve(0, o_cloexec, &fd[0]);
+
+	if (err)
+		return err;
+	err = fd_reserve(0, o_cloexec, &fd[1]);
+	if (err)
+		goto unreserve_first;
+	err = -EFAULT;
+	if (copy_to_user(fds, fd, sizeof(fd)))
+		goto unreserve_both;
+	fd_install(fd[0], f[0]);
+	fd_install(fd[1], f[1]);
+	return 0;
+
+unreserve_both:
+	fd_unreserve(fd[1]);
+unreserve_first:
+	fd_unreserve(fd[0]);
+	return err;
 }
 
 /* What close(2) does with a file that has left the table. */

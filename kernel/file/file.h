@@ -125,6 +125,9 @@ void fd_install(int fd, struct file *f); /* consumes the reference */
 void fd_unreserve(int fd);
 /* reserve + install: consumes on success only. */
 int fd_install_new(struct file *f, u32 o_cloexec, int *out) __must_check;
+/* Two at once, their numbers stored to user space (pipe, socketpair): consumes both or nothing.
+ * -EFAULT. */
+int fd_install_pair(struct file *const f[2], u32 o_cloexec, int __user *fds) __must_check;
 int fd_close(unsigned int fd) __must_check;
 int fd_close_range(unsigned int first, unsigned int last, u32 flags) __must_check;
 int fd_replace(unsigned int fd, struct file *f, u32 o_cloexec)

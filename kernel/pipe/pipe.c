@@ -455,33 +455,18 @@ put_inode:
 long sys_pipe2(int __user *fds, int flags)
 {
 	struct file *files[2];
-	int fd[2], err;
+	int err;
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
 		return -EINVAL;
 	err = pipe_create((u32)flags, files);
 	if (err)
 		return err;
-	err = fd_reserve(0, flags & O_CLOEXEC, &fd[0]);
-	if (err)
-		goto put_files;
-	err = fd_reserve(0, flags & O_CLOEXEC, &fd[1]);
-	if (err)
-		goto unreserve_first;
-	err = -EFAULT;
-	if (copy_to_user(fds, fd, sizeof(fd)))
-		goto unreserve_both;
-	fd_install(fd[0], files[0]);
-	fd_install(fd[1], files[1]);
-	return 0;
-
-unreserve_both:
-	fd_unreserve(fd[1]);
-unreserve_first:
-	fd_unreserve(fd[0]);
-put_files:
-	file_put(files[0]);
-	file_put(files[1]);
+	err = fd_install_pair(files, (u32)flags & O_CLOEXEC, fds);
+	if (err) {
+		file_put(files[0]);
+		file_put(files[1]);
+	}
 	return err;
 }
 

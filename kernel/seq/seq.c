@@ -108,6 +108,21 @@ void seq_put_s64(struct seq *s, const char *prefix, s64 v)
 	seq_put_u64(s, "-", 0 - (u64)v);
 }
 
+void seq_put_bits(struct seq *s, u64 mask)
+{
+	const char *sep = "";
+
+	while (mask) {
+		unsigned int first = (unsigned int)__builtin_ctzll(mask), last = first;
+
+		while (last < 63 && mask >> (last + 1) & 1)
+			last++;
+		seq_printf(s, last > first ? "%s%u-%u" : "%s%u", sep, first, last);
+		mask &= last == 63 ? 0 : ~0ull << (last + 1);
+		sep = ",";
+	}
+}
+
 static int seq_make(struct file *f, const struct seq_ops *ops, int (*show)(struct seq *, void *),
 		    void *private_data)
 {

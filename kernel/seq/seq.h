@@ -27,6 +27,8 @@ void seq_escape(struct seq *s, const char *str, const char *esc);
 /* Decimal with a leading character, the hot case of /proc/PID/stat. */
 void seq_put_u64(struct seq *s, const char *prefix, u64 v);
 void seq_put_s64(struct seq *s, const char *prefix, s64 v);
+/* Numbers of the set bits as ranges, "0-3,5": lists of CPUs. */
+void seq_put_bits(struct seq *s, u64 mask);
 
 struct seq_ops {
 	void *(*start)(struct seq *s, u64 pos); /* element number pos, or NULL */

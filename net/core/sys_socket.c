@@ -64,34 +64,19 @@ static int pair_files(int family, int type, int protocol, u32 o_flags, struct fi
 long sys_socketpair(int family, int type, int protocol, int __user *fds)
 {
 	struct file *f[2];
-	int fd[2], err;
 	u32 o_flags;
+	int err;
 
 	err = split_type(&type, &o_flags);
 	if (!err)
 		err = pair_files(family, type, protocol, o_flags, f);
 	if (err)
 		return err;
-	err = fd_reserve(0, o_flags & O_CLOEXEC, &fd[0]);
-	if (err)
-		goto put_files;
-	err = fd_reserve(0, o_flags & O_CLOEXEC, &fd[1]);
-	if (err)
-		goto unreserve_first;
-	err = -EFAULT;
-	if (copy_to_user(fds, fd, sizeof(fd)))
-		goto unreserve_both;
-	fd_install(fd[0], f[0]);
-	fd_install(fd[1], f[1]);
-	return 0;
-
-unreserve_both:
-	fd_unreserve(fd[1]);
-unreserve_first:
-	fd_unreserve(fd[0]);
-put_files:
-	file_put(f[0]);
-	file_put(f[1]);
+	err = fd_install_pair(f, o_flags & O_CLOEXEC, fds);
+	if (err) {
+		file_put(f[0]);
+		file_put(f[1]);
+	}
 	return err;
 }
 
