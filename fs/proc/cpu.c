@@ -35,7 +35,7 @@ static void cpuinfo_one(struct seq *s, unsigned int cpu, unsigned int count, con
 		   c->phys_bits, c->virt_bits);
 }
 
-int proc_cpuinfo(struct seq *s, void *v)
+static int proc_cpuinfo(struct seq *s, void *v)
 {
 	char *flags = kmalloc(4096);
 	unsigned int cpu;
@@ -79,7 +79,7 @@ static void stat_interrupts(struct seq *s)
 	}
 }
 
-int proc_stat(struct seq *s, void *v)
+static int proc_stat(struct seq *s, void *v)
 {
 	struct sched_cpu_times sum = {0}, t;
 	unsigned int cpu;
@@ -126,7 +126,7 @@ static void interrupts_line(struct seq *s, unsigned int irq, const struct irq_in
 	seq_putc(s, '\n');
 }
 
-int proc_interrupts(struct seq *s, void *v)
+static int proc_interrupts(struct seq *s, void *v)
 {
 	const char *name, *what;
 	struct irq_info info;
@@ -147,3 +147,7 @@ int proc_interrupts(struct seq *s, void *v)
 	}
 	return 0;
 }
+
+PROC_FILE("cpuinfo", 0444, proc_cpuinfo);
+PROC_FILE("stat", 0444, proc_stat);
+PROC_FILE("interrupts", 0444, proc_interrupts);

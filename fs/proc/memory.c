@@ -26,7 +26,7 @@ static int slab_add(const struct slab_info *i, void *ctx)
 	return 0;
 }
 
-int proc_meminfo(struct seq *s, void *v)
+static int proc_meminfo(struct seq *s, void *v)
 {
 	u64 cache = pagecache_total_pages(), shmem = pagecache_memory_pages();
 	u64 file = cache > shmem ? cache - shmem : 0;
@@ -75,7 +75,7 @@ int proc_meminfo(struct seq *s, void *v)
 	return 0;
 }
 
-int proc_vmstat(struct seq *s, void *v)
+static int proc_vmstat(struct seq *s, void *v)
 {
 	struct frame_stats f;
 	struct mm_events e;
@@ -110,7 +110,7 @@ static int slabinfo_line(const struct slab_info *i, void *ctx)
 	return 0;
 }
 
-int proc_slabinfo(struct seq *s, void *v)
+static int proc_slabinfo(struct seq *s, void *v)
 {
 	(void)v;
 	seq_puts(s,
@@ -120,3 +120,7 @@ int proc_slabinfo(struct seq *s, void *v)
 		 " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	return slab_for_each(slabinfo_line, s);
 }
+
+PROC_FILE("meminfo", 0444, proc_meminfo);
+PROC_FILE("vmstat", 0444, proc_vmstat);
+PROC_FILE("slabinfo", 0400, proc_slabinfo);

@@ -8,9 +8,14 @@
 
 #include <kernel/cred/cred.h>
 #include <kernel/rcu/rcu.h>
+#include <kernel/uio/uio.h>
 #include <lib/fmt/fmt.h>
 #include <linux/capability.h>
 
+#define PROC_TEXT_MAX 256
+
+extern const struct proc_task_entry *const __start_proc_task_entry[],
+	*const __stop_proc_task_entry[];
 static const struct inode_ops pid_dir_iops, task_dir_iops;
 static const struct file_ops pid_dir_fops, task_dir_fops;
 
@@ -27,27 +32,6 @@ bool proc_parse_number(const char *name, u32 len, int *out)
 	}
 	*out = n;
 	return true;
-}
-
-static struct task *task_of_pid(struct pid *pid)
-{
-	struct task *t = NULL;
-	struct list_head *first;
-
-	rcu_read_lock();
-	first = READ_ONCE(pid->members[PID_TASK].next);
-	if (first != &pid->members[PID_TASK]) {
-		t = container_of(first, struct task, pid_link);
-		if (!task_tryget(t))
-			t = NULL;
-	}
-	rcu_read_unlock();
-	return t;
-}
-
-struct task *proc_task(const struct inode *i)
-{
-	return task_of_pid(proc_of(i)->pid);
 }
 
 bool proc_may_look(struct task *t)
@@ -87,7 +71,7 @@ int proc_pid_inode(struct super *sb, struct task *t, const struct proc_inode *da
 	if (err)
 		return err;
 	*proc_of(i) = *data;
-	proc_of(i)->pid = pid_get(data->pid);
+	proc_of(i)->head.pid = pid_get(data->head.pid);
 	pid_set_owner(i, t);
 	*out = i;
 	return 0;
@@ -113,7 +97,7 @@ int proc_pid_instantiate(struct dentry *d, struct task *t, const struct proc_ino
  */
 static bool pid_unchanged(const struct inode *i)
 {
-	struct pid *pid = proc_of(i)->pid;
+	struct pid *pid = proc_of(i)->head.pid;
 	struct list_head *first = READ_ONCE(pid->members[PID_TASK].next);
 	const struct cred *c;
 
@@ -147,7 +131,7 @@ static int pid_gone(const struct dentry *d)
 
 	if (!d->inode)
 		return 1;
-	members = &proc_of(d->inode)->pid->members[PID_TASK];
+	members = &proc_of(d->inode)->head.pid->members[PID_TASK];
 	return READ_ONCE(members->next) == members;
 }
 
@@ -168,14 +152,14 @@ static int pid_show(struct seq *s, void *v)
 	(void)v;
 	if (!t)
 		return -ESRCH;
-	err = proc_of(i)->pid_node->show(s, t);
+	err = proc_of(i)->entry->show(s, t);
 	task_put(t);
 	return err;
 }
 
 static int pid_file_open(struct inode *i, struct file *f)
 {
-	if (proc_of(i)->pid_node->private_file) {
+	if (proc_of(i)->entry->private_file) {
 		struct task *t = proc_task(i);
 		bool ok = t && proc_may_look(t);
 
@@ -186,35 +170,69 @@ static int pid_file_open(struct inode *i, struct file *f)
 	return seq_open_single(f, pid_show, i);
 }
 
+static ssize_t pid_file_write(struct file *f, struct uio *u, loff_t *pos)
+{
+	const struct proc_task_entry *e = proc_of(f->inode)->entry;
+	char text[PROC_TEXT_MAX];
+	size_t len = u->left;
+	struct task *t;
+	int err;
+
+	(void)pos;
+	if (!e->store || len >= sizeof(text))
+		return -EINVAL;
+	if (uio_copy_from(u, text, len) < len)
+		return -EFAULT;
+	text[len] = 0;
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = 0;
+	t = proc_task(f->inode);
+	if (!t)
+		return -ESRCH;
+	err = e->store(t, text);
+	task_put(t);
+	return err ? err : (ssize_t)len;
+}
+
 static const struct file_ops pid_file_fops = {
 	.open = pid_file_open,
 	.read = seq_read,
+	.write = pid_file_write,
 	.lseek = seq_lseek,
 	.release = seq_release,
 };
 
+/* The files of a task: the table of this room, then the rows of others.  NULL behind the last. */
+static const struct proc_task_entry *entry_at(size_t i)
+{
+	size_t rows = (size_t)(__stop_proc_task_entry - __start_proc_task_entry);
+
+	if (i < proc_task_entry_count)
+		return &proc_task_entries[i];
+	i -= proc_task_entry_count;
+	return i < rows ? __start_proc_task_entry[i] : NULL;
+}
+
 static int pid_lookup(struct inode *dir, struct dentry *d)
 {
-	const struct proc_inode *p = proc_of(dir);
-	const struct proc_pid_node *n;
+	struct proc_inode data = *proc_of(dir);
+	const struct proc_task_entry *e;
 	struct task *t;
 	int err;
 
-	for (n = proc_pid_nodes; n->name; n++)
-		if (strlen(n->name) == d->name.len && !memcmp(n->name, d->name.name, d->name.len) &&
-		    !(n->process_only && p->is_thread))
+	for (size_t i = 0; (e = entry_at(i)); i++)
+		if (strlen(e->name) == d->name.len && !memcmp(e->name, d->name.name, d->name.len) &&
+		    !(e->process_only && data.is_thread))
 			break;
-	if (!n->name)
+	if (!e)
 		return 0;
 	t = proc_task(dir);
 	if (!t)
 		return -ENOENT;
-	struct proc_inode data = *p;
-
-	data.pid_node = n;
-	err = proc_pid_instantiate(d, t, &data, n->mode, n->iops ? n->iops : &proc_node_file_iops,
-				   n->fops   ? n->fops
-				   : n->show ? &pid_file_fops
+	data.entry = e;
+	err = proc_pid_instantiate(d, t, &data, e->mode, e->iops ? e->iops : &proc_node_file_iops,
+				   e->fops   ? e->fops
+				   : e->show ? &pid_file_fops
 					     : NULL);
 	task_put(t);
 	return err;
@@ -222,18 +240,17 @@ static int pid_lookup(struct inode *dir, struct dentry *d)
 
 static int pid_readdir(struct file *f, struct dir_context *ctx)
 {
-	const struct proc_inode *p = proc_of(f->inode);
-	loff_t at = 2;
+	bool is_thread = proc_of(f->inode)->is_thread;
+	const struct proc_task_entry *e;
 
 	if (!dir_emit_dots(f, ctx))
 		return 0;
-	for (const struct proc_pid_node *n = proc_pid_nodes; n->name; n++, at++) {
-		if (at < ctx->pos || (n->process_only && p->is_thread))
+	for (; (e = entry_at((size_t)ctx->pos - 2)); ctx->pos++) {
+		if (e->process_only && is_thread)
 			continue;
-		if (!dir_emit(ctx, n->name, (u32)strlen(n->name), f->inode->ino + (u64)at,
-			      (u8)(n->mode >> 12 & 15)))
+		if (!dir_emit(ctx, e->name, (u32)strlen(e->name), f->inode->ino + (u64)ctx->pos,
+			      (u8)(e->mode >> 12 & 15)))
 			return 0;
-		ctx->pos = at + 1;
 	}
 	return 0;
 }
@@ -243,7 +260,7 @@ static const struct file_ops pid_dir_fops = {.readdir = pid_readdir, .lseek = ge
 
 static int pid_dir_instantiate(struct dentry *d, struct task *t, bool is_thread)
 {
-	struct proc_inode data = {.pid = t->pid, .fd = -1, .is_thread = is_thread};
+	struct proc_inode data = {.head = {t->pid}, .fd = -1, .is_thread = is_thread};
 
 	return proc_pid_instantiate(d, t, &data, S_IFDIR | 0555, &pid_dir_iops, &pid_dir_fops);
 }
@@ -342,14 +359,14 @@ static int root_lookup(struct inode *dir, struct dentry *d)
 	return err;
 }
 
-#define ROOT_FIRST_PID 256
+#define ROOT_FIRST_PID 4096
 
 static int root_readdir(struct file *f, struct dir_context *ctx)
 {
 	struct process *p;
 
 	if (ctx->pos < ROOT_FIRST_PID) {
-		if (!proc_node_emit(f, ctx, proc_root_nodes))
+		if (!proc_node_emit(f, ctx, &proc_root))
 			return 0;
 		ctx->pos = ROOT_FIRST_PID;
 	}

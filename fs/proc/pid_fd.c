@@ -161,7 +161,7 @@ static int fd_instantiate(struct inode *dir, struct dentry *d, bool info)
 		f = fd_of_task(t, (unsigned int)fd, &cloexec);
 	if (f) {
 		data.fd = fd;
-		data.pid_node = NULL;
+		data.entry = NULL;
 		err = proc_pid_instantiate(d, t, &data, info ? S_IFREG | 0400 : fd_link_mode(f),
 					   info ? &proc_node_file_iops : &fd_link_iops,
 					   info ? &fdinfo_fops : NULL);

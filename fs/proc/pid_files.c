@@ -556,7 +556,7 @@ static const struct file_ops task_fops = {.readdir = task_dir_readdir, .lseek = 
 		.name = (n), .mode = S_IFREG | (m), .show = (fn), .private_file = true \
 	}
 
-const struct proc_pid_node proc_pid_nodes[] = {
+const struct proc_task_entry proc_task_entries[] = {
 	{.name = "task",
 	 .mode = S_IFDIR | 0555,
 	 .iops = &task_iops,
@@ -597,5 +597,5 @@ const struct proc_pid_node proc_pid_nodes[] = {
 	PID_SHOW("children", pid_children),
 	PID_SHOW("uid_map", pid_id_map),
 	PID_SHOW("gid_map", pid_id_map),
-	{.name = NULL},
 };
+const size_t proc_task_entry_count = ARRAY_SIZE(proc_task_entries);

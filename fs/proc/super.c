@@ -46,7 +46,9 @@ int proc_node_inode(struct super *sb, const struct proc_node *node, struct inode
 		i->ops = &proc_node_link_iops;
 	} else {
 		i->ops = &proc_node_file_iops;
-		i->fops = node->fops ? node->fops : node->ctl ? &proc_ctl_fops : &proc_node_fops;
+		i->fops = node->entry->fops	? node->entry->fops
+			  : node->entry->sysctl ? &proc_sysctl_fops
+						: &proc_node_fops;
 	}
 	*out = i;
 	return 0;
@@ -57,7 +59,7 @@ static void proc_evict(struct inode *i)
 	struct proc_inode *p = proc_of(i);
 
 	/* Lock-free walks may be looking at it, and the pid lasts as long for them. */
-	pid_put(p->pid);
+	pid_put(p->head.pid);
 	rcu_kfree(&p->rcu, p);
 }
 
@@ -73,12 +75,6 @@ static int proc_statfs(struct dentry *d, struct kstatfs *st)
 static const struct super_ops proc_super_ops = {
 	.evict = proc_evict,
 	.statfs = proc_statfs,
-};
-
-static const struct proc_node proc_root = {
-	.name = "/",
-	.mode = S_IFDIR | 0555,
-	.children = proc_root_nodes,
 };
 
 static int proc_mount(const struct fs_type *t, u32 ms_flags, const char *source,

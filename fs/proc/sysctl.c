@@ -15,49 +15,21 @@
 #include <linux/capability.h>
 #include <linux/utsname.h>
 
-#define CTL_TEXT_MAX 128
+#define SYSCTL_TEXT_MAX 256
 
-struct proc_ctl {
-	int *value; /* a number between min and max */
-	int min, max;
-	int (*show)(char *buf, size_t size); /* or a text: its length without newline */
-	int (*store)(const char *text);	     /* sets from text without newline; 0 or -errno */
-};
-
-/* Decimal with optional sign and blanks around; nothing else. */
-bool proc_parse_int(const char *p, int *out)
+static int sysctl_show(struct seq *s, void *v)
 {
-	bool negative;
-	s64 v = 0;
-
-	while (*p == ' ' || *p == '\t')
-		p++;
-	negative = *p == '-';
-	p += negative || *p == '+';
-	if (*p < '0' || *p > '9')
-		return false;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		v = v * 10 + (*p - '0');
-		if (v > 0x7fffffffll + negative)
-			return false;
-	}
-	while (*p == ' ' || *p == '\t' || *p == '\n')
-		p++;
-	if (*p)
-		return false;
-	*out = (int)(negative ? -v : v);
-	return true;
-}
-
-static int ctl_show(struct seq *s, void *v)
-{
-	const struct proc_ctl *c = proc_of(s->private_data)->node->ctl;
-	char text[CTL_TEXT_MAX];
+	const struct sysctl *c = proc_of(s->private_data)->node->entry->sysctl;
+	char text[SYSCTL_TEXT_MAX];
 	int len;
 
 	(void)v;
 	if (c->value) {
 		seq_printf(s, "%d\n", READ_ONCE(*c->value));
+		return 0;
+	}
+	if (c->value64) {
+		seq_printf(s, "%llu\n", (unsigned long long)READ_ONCE(*c->value64));
 		return 0;
 	}
 	len = c->show(text, sizeof(text));
@@ -68,17 +40,18 @@ static int ctl_show(struct seq *s, void *v)
 	return 0;
 }
 
-static int ctl_open(struct inode *i, struct file *f)
+static int sysctl_open(struct inode *i, struct file *f)
 {
-	return seq_open_single(f, ctl_show, i);
+	return seq_open_single(f, sysctl_show, i);
 }
 
-static ssize_t ctl_write(struct file *f, struct uio *u, loff_t *pos)
+static ssize_t sysctl_write(struct file *f, struct uio *u, loff_t *pos)
 {
-	const struct proc_ctl *c = proc_of(f->inode)->node->ctl;
+	const struct sysctl *c = proc_of(f->inode)->node->entry->sysctl;
 	size_t len = u->left;
-	char text[CTL_TEXT_MAX];
+	char text[SYSCTL_TEXT_MAX];
 	int value, err;
+	u64 value64;
 
 	(void)pos;
 	if (len >= sizeof(text))
@@ -94,16 +67,23 @@ static ssize_t ctl_write(struct file *f, struct uio *u, loff_t *pos)
 		WRITE_ONCE(*c->value, value);
 		return (ssize_t)len;
 	}
+	if (c->value64) {
+		if (proc_parse_u64s(text, &value64, 1) != 1 || value64 < c->min64 ||
+		    value64 > c->max64)
+			return -EINVAL;
+		WRITE_ONCE(*c->value64, value64);
+		return (ssize_t)len;
+	}
 	if (!c->store)
 		return -EPERM;
 	err = c->store(text);
 	return err ? err : (ssize_t)len;
 }
 
-const struct file_ops proc_ctl_fops = {
-	.open = ctl_open,
+const struct file_ops proc_sysctl_fops = {
+	.open = sysctl_open,
 	.read = seq_read,
-	.write = ctl_write,
+	.write = sysctl_write,
 	.lseek = seq_lseek,
 	.release = seq_release,
 };
@@ -266,74 +246,32 @@ static int store_max_map_count(const char *text)
 	return 0;
 }
 
-#define CTL_INT(n, var, lo, hi)                                                      \
-	{                                                                            \
-		.name = (n), .mode = S_IFREG | 0644, .ctl = &(const struct proc_ctl) \
-		{                                                                    \
-			.value = (var), .min = (lo), .max = (hi)                     \
-		}                                                                    \
-	}
-#define CTL_TEXT(n, fn)                                                              \
-	{                                                                            \
-		.name = (n), .mode = S_IFREG | 0444, .ctl = &(const struct proc_ctl) \
-		{                                                                    \
-			.show = (fn)                                                 \
-		}                                                                    \
-	}
-#define CTL_TEXT_RW(n, fn, set)                                                      \
-	{                                                                            \
-		.name = (n), .mode = S_IFREG | 0644, .ctl = &(const struct proc_ctl) \
-		{                                                                    \
-			.show = (fn), .store = (set)                                 \
-		}                                                                    \
-	}
+SYSCTL_TEXT("kernel/random/boot_id", 0444, show_boot_id, NULL);
+SYSCTL_TEXT("kernel/random/entropy_avail", 0444, show_entropy, NULL);
+SYSCTL_TEXT("kernel/random/poolsize", 0444, show_poolsize, NULL);
+SYSCTL_TEXT("kernel/random/uuid", 0444, show_uuid, NULL);
 
-static const struct proc_node random_nodes[] = {
-	CTL_TEXT("boot_id", show_boot_id),
-	CTL_TEXT("entropy_avail", show_entropy),
-	CTL_TEXT("poolsize", show_poolsize),
-	CTL_TEXT("uuid", show_uuid),
-	{.name = NULL},
-};
+SYSCTL_TEXT("kernel/cap_last_cap", 0444, show_cap_last_cap, NULL);
+SYSCTL_INT("kernel/dmesg_restrict", 0644, &dmesg_restrict, 0, 1);
+SYSCTL_TEXT("kernel/domainname", 0644, show_domainname, store_domainname);
+SYSCTL_TEXT("kernel/hostname", 0644, show_nodename, store_nodename);
+SYSCTL_TEXT("kernel/ngroups_max", 0444, show_ngroups_max, NULL);
+SYSCTL_TEXT("kernel/osrelease", 0444, show_release, NULL);
+SYSCTL_TEXT("kernel/ostype", 0444, show_sysname, NULL);
+SYSCTL_INT("kernel/panic", 0644, &panic_timeout_s, -1, 0x7fffffff);
+SYSCTL_INT("kernel/panic_on_oops", 0644, &panic_on_oops, 0, 1);
+SYSCTL_INT("kernel/panic_on_warn", 0644, &panic_on_warn, 0, 1);
+SYSCTL_INT("kernel/pid_max", 0644, &pid_max, 301, 4194304);
+SYSCTL_TEXT("kernel/printk", 0644, show_printk, store_printk);
+SYSCTL_TEXT("kernel/tainted", 0444, show_tainted, NULL);
+SYSCTL_INT("kernel/threads-max", 0644, &task_threads_max, 1, 0x3fffffff);
+SYSCTL_TEXT("kernel/version", 0444, show_version, NULL);
 
-static const struct proc_node kernel_nodes[] = {
-	CTL_TEXT("cap_last_cap", show_cap_last_cap),
-	CTL_INT("dmesg_restrict", &dmesg_restrict, 0, 1),
-	CTL_TEXT_RW("domainname", show_domainname, store_domainname),
-	CTL_TEXT_RW("hostname", show_nodename, store_nodename),
-	CTL_TEXT("ngroups_max", show_ngroups_max),
-	CTL_TEXT("osrelease", show_release),
-	CTL_TEXT("ostype", show_sysname),
-	CTL_INT("panic", &panic_timeout_s, -1, 0x7fffffff),
-	CTL_INT("panic_on_oops", &panic_on_oops, 0, 1),
-	CTL_INT("panic_on_warn", &panic_on_warn, 0, 1),
-	CTL_INT("pid_max", &pid_max, 301, 4194304),
-	CTL_TEXT_RW("printk", show_printk, store_printk),
-	PROC_DIR("random", random_nodes),
-	CTL_TEXT("tainted", show_tainted),
-	CTL_INT("threads-max", &task_threads_max, 1, 0x3fffffff),
-	CTL_TEXT("version", show_version),
-	{.name = NULL},
-};
+SYSCTL_TEXT("fs/file-max", 0444, show_file_max, NULL);
+SYSCTL_TEXT("fs/file-nr", 0444, show_file_nr, NULL);
+SYSCTL_TEXT("fs/nr_open", 0444, show_nr_open, NULL);
+SYSCTL_TEXT("fs/pipe-max-size", 0444, show_pipe_max, NULL);
 
-static const struct proc_node fs_nodes[] = {
-	CTL_TEXT("file-max", show_file_max),
-	CTL_TEXT("file-nr", show_file_nr),
-	CTL_TEXT("nr_open", show_nr_open),
-	CTL_TEXT("pipe-max-size", show_pipe_max),
-	{.name = NULL},
-};
-
-static const struct proc_node vm_nodes[] = {
-	CTL_TEXT_RW("max_map_count", show_max_map_count, store_max_map_count),
-	CTL_INT("overcommit_memory", &mm_overcommit_mode, 0, 2),
-	CTL_INT("overcommit_ratio", &mm_overcommit_ratio, 0, 0x7fffffff),
-	{.name = NULL},
-};
-
-const struct proc_node proc_sys_nodes[] = {
-	PROC_DIR("fs", fs_nodes),
-	PROC_DIR("kernel", kernel_nodes),
-	PROC_DIR("vm", vm_nodes),
-	{.name = NULL},
-};
+SYSCTL_TEXT("vm/max_map_count", 0644, show_max_map_count, store_max_map_count);
+SYSCTL_INT("vm/overcommit_memory", 0644, &mm_overcommit_mode, 0, 2);
+SYSCTL_INT("vm/overcommit_ratio", 0644, &mm_overcommit_ratio, 0, 0x7fffffff);

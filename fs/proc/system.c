@@ -173,29 +173,19 @@ static int thread_self_link(char *buf, size_t size)
 	return snprintf(buf, size, "%d/task/%d", task_tgid(current), task_tid(current));
 }
 
-const struct proc_node proc_root_nodes[] = {
-	{.name = "self", .mode = S_IFLNK | 0777, .make_link = self_link},
-	{.name = "thread-self", .mode = S_IFLNK | 0777, .make_link = thread_self_link},
-	{.name = "mounts", .mode = S_IFLNK | 0777, .link = "self/mounts"},
-	PROC_SHOW("cmdline", proc_cmdline),
-	PROC_SHOW("cpuinfo", proc_cpuinfo),
-	PROC_SHOW("devices", proc_devices),
-	PROC_SHOW("diskstats", proc_empty),
-	PROC_SHOW("filesystems", proc_filesystems),
-	PROC_SHOW("interrupts", proc_interrupts),
-	PROC_SHOW("iomem", proc_iomem),
-	{.name = "kallsyms", .mode = S_IFREG | 0444, .list = &kallsyms_ops},
-	PROC_SHOW("loadavg", proc_loadavg),
-	PROC_SHOW("locks", proc_locks),
-	PROC_SHOW("meminfo", proc_meminfo),
-	PROC_SHOW("modules", proc_empty),
-	PROC_SHOW("partitions", proc_partitions),
-	{.name = "slabinfo", .mode = S_IFREG | 0400, .show = proc_slabinfo},
-	PROC_SHOW("stat", proc_stat),
-	PROC_SHOW("swaps", proc_swaps),
-	PROC_DIR("sys", proc_sys_nodes),
-	PROC_SHOW("uptime", proc_uptime),
-	PROC_SHOW("version", proc_version),
-	PROC_SHOW("vmstat", proc_vmstat),
-	{.name = NULL},
-};
+PROC_ENTRY(.path = "self", .mode = S_IFLNK | 0777, .make_link = self_link);
+PROC_ENTRY(.path = "thread-self", .mode = S_IFLNK | 0777, .make_link = thread_self_link);
+PROC_LINK("mounts", "self/mounts");
+PROC_FILE("cmdline", 0444, proc_cmdline);
+PROC_FILE("devices", 0444, proc_devices);
+PROC_FILE("diskstats", 0444, proc_empty);
+PROC_FILE("filesystems", 0444, proc_filesystems);
+PROC_FILE("iomem", 0444, proc_iomem);
+PROC_LIST("kallsyms", 0444, &kallsyms_ops);
+PROC_FILE("loadavg", 0444, proc_loadavg);
+PROC_FILE("locks", 0444, proc_locks);
+PROC_FILE("modules", 0444, proc_empty);
+PROC_FILE("partitions", 0444, proc_partitions);
+PROC_FILE("swaps", 0444, proc_swaps);
+PROC_FILE("uptime", 0444, proc_uptime);
+PROC_FILE("version", 0444, proc_version);

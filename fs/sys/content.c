@@ -14,6 +14,8 @@
 #include <kernel/vfs/vfs.h>
 #include <asm/cpumask.h>
 
+extern const struct sysfs_entry *const __start_sysfs_entry[], *const __stop_sysfs_entry[];
+
 /* ---- devices/system/cpu ---- */
 
 static void put_cpu_list(struct seq *s, u64 mask)
@@ -254,6 +256,35 @@ static int add_devices(struct dentry *root, struct dentry *devices)
 	return err ? err : device_for_each(add_device, &dirs);
 }
 
+/* ---- what other rooms declare: kernel/procfs ---- */
+
+static int add_entry(struct dentry *root, const struct sysfs_entry *e)
+{
+	struct dentry *dir = root;
+	const char *name = e->attr.name, *slash;
+	char part[64];
+	int err = 0;
+
+	for (; !err && (slash = strchr(name, '/')); name = slash + 1) {
+		if (WARN_ON((size_t)(slash - name) >= sizeof(part)))
+			return -EINVAL;
+		memcpy(part, name, (size_t)(slash - name));
+		part[slash - name] = 0;
+		err = find_dir(dir, part, &dir);
+	}
+	return err ? err : sysfs_file(dir, &e->attr, e->ctx);
+}
+
+static int add_entries(struct dentry *root)
+{
+	int err = 0;
+
+	for (const struct sysfs_entry *const *e = __start_sysfs_entry;
+	     e < __stop_sysfs_entry && !err; e++)
+		err = add_entry(root, *e);
+	return err;
+}
+
 /* ---- the root ---- */
 
 int sysfs_populate(struct dentry *root)
@@ -271,5 +302,7 @@ int sysfs_populate(struct dentry *root)
 		err = sysfs_dir(devices, "system", &system);
 	if (!err)
 		err = add_cpus(system);
-	return err ? err : add_devices(root, devices);
+	if (!err)
+		err = add_devices(root, devices);
+	return err ? err : add_entries(root);
 }

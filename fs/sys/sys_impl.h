@@ -3,24 +3,17 @@
 
 #include <kern/compiler.h>
 #include <kern/types.h>
+#include <kernel/procfs/procfs.h>
 
 struct dentry;
 struct seq;
-
-struct sysfs_attr {
-	const char *name;
-	umode_t mode; /* permissions */
-	/* The text; @ctx as given to sysfs_file(). */
-	int (*show)(struct seq *s, void *ctx);
-	/* Takes a written text without its newline; 0 or -errno.  NULL: -EIO as Linux. */
-	int (*store)(const char *text, void *ctx);
-};
 
 /*
  * Make entries below @parent while the tree is built (no locks: nobody else sees it).  The tree
  * keeps them; on -ENOMEM it is taken down as a whole.
  */
 int sysfs_dir(struct dentry *parent, const char *name, struct dentry **out) __must_check;
+/* The name is what follows the last slash of attr->name. */
 int sysfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx) __must_check;
 int sysfs_link(struct dentry *parent, const char *name, const char *target) __must_check;
 /* Fills the root: content.c. */

@@ -86,8 +86,8 @@ static const struct inode_ops sysfs_link_iops = {.lookup = NULL};
 
 /* ---- making entries ---- */
 
-static int sysfs_entry(struct dentry *parent, const char *name, umode_t mode, struct inode **inode,
-		       struct dentry **out)
+static int sysfs_make(struct dentry *parent, const char *name, umode_t mode, struct inode **inode,
+		      struct dentry **out)
 {
 	u32 len = (u32)strlen(name);
 	struct qstr q = {name, len, qstr_hash(parent, name, len)};
@@ -107,7 +107,7 @@ int sysfs_dir(struct dentry *parent, const char *name, struct dentry **out)
 {
 	struct inode *i;
 	struct dentry *d;
-	int err = sysfs_entry(parent, name, S_IFDIR | 0755, &i, &d);
+	int err = sysfs_make(parent, name, S_IFDIR | 0755, &i, &d);
 
 	if (err)
 		return err;
@@ -123,6 +123,7 @@ int sysfs_dir(struct dentry *parent, const char *name, struct dentry **out)
 
 int sysfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx)
 {
+	const char *slash = strrchr(attr->name, '/'), *name = slash ? slash + 1 : attr->name;
 	struct sysfs_file_data *data = kmalloc(sizeof(*data));
 	struct inode *i;
 	struct dentry *d;
@@ -130,7 +131,7 @@ int sysfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx)
 
 	if (!data)
 		return -ENOMEM;
-	err = sysfs_entry(parent, attr->name, (umode_t)(S_IFREG | attr->mode), &i, &d);
+	err = sysfs_make(parent, name, (umode_t)(S_IFREG | attr->mode), &i, &d);
 	if (err) {
 		kfree(data);
 		return err;
@@ -153,7 +154,7 @@ int sysfs_link(struct dentry *parent, const char *name, const char *target)
 
 	if (!text)
 		return -ENOMEM;
-	err = sysfs_entry(parent, name, S_IFLNK | 0777, &i, &d);
+	err = sysfs_make(parent, name, S_IFLNK | 0777, &i, &d);
 	if (err) {
 		kfree(text);
 		return err;

@@ -1,0 +1,127 @@
+/*
+ * Files that rooms put into /proc, /proc/sys and /sys: each room declares its own beside the code
+ * that it shows, and the file systems (fs/proc, fs/sys) make the trees.
+ *
+ *	PROC_FILE("sysvipc/shm", 0444, show_shm);
+ *	SYSCTL_INT("kernel/panic_on_oops", 0644, &panic_on_oops, 0, 1);
+ *	PROC_TASK_FILE(coredump_filter, 0644, show_filter, store_filter);
+ *	SYSFS_FILE("kernel/mm/ksm/run", 0644, show_run, store_run, NULL);
+ *
+ * Show functions print and have no other effect; they may sleep and run again with a larger buffer
+ * (see kernel/seq).  Store functions get the written text, terminated, without its last newline;
+ * they may sleep and return 0 or a negative errno.  Source: proc(5), sysfs(5).
+ */
+#pragma once
+
+#include <kern/types.h>
+#include <kern/compiler.h>
+#include <linux/stat.h>
+
+struct file_ops;
+struct inode;
+struct inode_ops;
+struct pid;
+struct seq;
+struct seq_ops;
+struct task;
+
+/* What is behind a variable of /proc/sys: one of value, value64, show. */
+struct sysctl {
+	int *value; /* a number between min and max, else -EINVAL */
+	int min, max;
+	u64 *value64; /* an unsigned number between min64 and max64 */
+	u64 min64, max64;
+	int (*show)(char *buf, size_t size); /* a text: its length without newline, or -errno */
+	int (*store)(const char *text);	     /* NULL: not writable (-EPERM) */
+};
+
+struct proc_entry {
+	const char *path;			  /* below /proc, without a leading slash */
+	umode_t mode;				  /* S_IF* and permissions */
+	int (*show)(struct seq *s, void *v);	  /* regular file: its text */
+	const struct seq_ops *list;		  /* or: a list */
+	const struct file_ops *fops;		  /* or: everything by itself */
+	const char *link;			  /* symlink */
+	int (*make_link)(char *buf, size_t size); /* symlink made at each look; length */
+	const struct sysctl *sysctl;		  /* variable of /proc/sys */
+};
+
+/* A file of /proc/PID, and of /proc/PID/task/TID unless process_only. */
+struct proc_task_entry {
+	const char *name;
+	umode_t mode;
+	int (*show)(struct seq *s, struct task *t);
+	int (*store)(struct task *t, const char *text);
+	const struct file_ops *fops; /* instead of show and store */
+	const struct inode_ops *iops;
+	bool private_file; /* only for who may trace the task */
+	bool process_only;
+};
+
+struct sysfs_attr {
+	const char *name; /* in a SYSFS_FILE: the path below /sys */
+	umode_t mode;	  /* permissions */
+	int (*show)(struct seq *s, void *ctx);
+	int (*store)(const char *text, void *ctx); /* NULL: -EIO as Linux */
+};
+
+struct sysfs_entry {
+	struct sysfs_attr attr;
+	void *ctx;
+};
+
+#define PROCFS_CAT_(a, b) a##b
+#define PROCFS_CAT(a, b) PROCFS_CAT_(a, b)
+#define PROCFS_ROW(type, table, sym, ...)                     \
+	static const struct type sym = {__VA_ARGS__};         \
+	static const struct type *const PROCFS_CAT(sym, _row) \
+		__attribute__((section(".tab." #table), used)) = &sym
+#define PROC_ENTRY(...) \
+	PROCFS_ROW(proc_entry, proc_entry, PROCFS_CAT(proc_entry_, __COUNTER__), __VA_ARGS__)
+
+#define PROC_FILE(path_, perm, show_) \
+	PROC_ENTRY(.path = (path_), .mode = S_IFREG | (perm), .show = (show_))
+#define PROC_LIST(path_, perm, ops) \
+	PROC_ENTRY(.path = (path_), .mode = S_IFREG | (perm), .list = (ops))
+#define PROC_FOPS(path_, perm, ops) \
+	PROC_ENTRY(.path = (path_), .mode = S_IFREG | (perm), .fops = (ops))
+#define PROC_LINK(path_, target) \
+	PROC_ENTRY(.path = (path_), .mode = S_IFLNK | 0777, .link = (target))
+/* An empty directory, for others to mount on. */
+#define PROC_DIRECTORY(path_) PROC_ENTRY(.path = (path_), .mode = S_IFDIR | 0555)
+
+#define SYSCTL(path_, perm, ...)                                   \
+	PROC_ENTRY(.path = "sys/" path_, .mode = S_IFREG | (perm), \
+		   .sysctl = &(const struct sysctl){__VA_ARGS__})
+#define SYSCTL_INT(path_, perm, var, lo, hi) \
+	SYSCTL(path_, perm, .value = (var), .min = (lo), .max = (hi))
+#define SYSCTL_U64(path_, perm, var, lo, hi) \
+	SYSCTL(path_, perm, .value64 = (var), .min64 = (lo), .max64 = (hi))
+#define SYSCTL_TEXT(path_, perm, show_, store_) \
+	SYSCTL(path_, perm, .show = (show_), .store = (store_))
+
+#define PROC_TASK_ENTRY(...)                                                                    \
+	PROCFS_ROW(proc_task_entry, proc_task_entry, PROCFS_CAT(proc_task_entry_, __COUNTER__), \
+		   __VA_ARGS__)
+#define PROC_TASK_FILE(name_, perm, show_, store_)                                  \
+	PROC_TASK_ENTRY(.name = (name_), .mode = S_IFREG | (perm), .show = (show_), \
+			.store = (store_))
+
+#define SYSFS_FILE(path_, perm, show_, store_, ctx_)                                \
+	PROCFS_ROW(sysfs_entry, sysfs_entry, PROCFS_CAT(sysfs_entry_, __COUNTER__), \
+		   .attr = {(path_), (perm), (show_), (store_)}, .ctx = (ctx_))
+
+/* Texts of variables.  Decimal with optional sign and blanks around; nothing else. */
+bool proc_parse_int(const char *text, int *out);
+/* @n unsigned numbers with blanks between; fewer leave the others of @out as they are.  Returns how
+ * many, or -EINVAL. */
+int proc_parse_u64s(const char *text, u64 *out, int n) __must_check;
+
+/*
+ * For entries with operations of their own: the task behind an inode of /proc/PID, +1; NULL when it
+ * is gone.  Every inode of fs/proc begins its fs_data so; pid is NULL for files of the machine.
+ */
+struct proc_inode_head {
+	struct pid *pid; /* +1 */
+};
+struct task *proc_task(const struct inode *i) __must_check;
