@@ -1,6 +1,6 @@
 room := kernel/slab
-deps := kernel/cmdline kernel/frame kernel/kasan kernel/lock kernel/panic kernel/printk kernel/rcu kernel/symbol \
-	kernel/task kernel/vmap lib/parse
+deps := kernel/cmdline kernel/frame kernel/kasan kernel/lock kernel/panic kernel/printk \
+	kernel/rcu kernel/symbol kernel/task kernel/vmap lib/parse
 objs := slab.o kmalloc.o
 objs-$(CONFIG_DEBUG_FAIL) += fail.o
 objs-$(CONFIG_DEBUG) += leak.o

@@ -1,4 +1,4 @@
 room := net/unix
-deps := kernel/cred kernel/file kernel/lock kernel/printk kernel/rng lib/hash kernel/poll kernel/rng kernel/signal kernel/slab \
-	kernel/task kernel/uaccess kernel/uio kernel/vfs kernel/wait lib/hash net/core
+deps := kernel/cred kernel/file kernel/lock kernel/poll kernel/printk kernel/rng kernel/signal \
+	kernel/slab kernel/task kernel/uaccess kernel/uio kernel/vfs kernel/wait lib/hash net/core
 objs := unix.o name.o connect.o message.o stream.o datagram.o control.o
