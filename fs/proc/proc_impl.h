@@ -51,6 +51,8 @@ extern const struct inode_ops proc_node_dir_iops, proc_node_link_iops, proc_node
 extern const struct file_ops proc_node_dir_fops, proc_node_fops;
 extern const struct file_ops proc_sysctl_fops; /* sysctl.c */
 
+extern int proc_kptr_restrict; /* system.c */
+
 /* pid.c */
 extern const struct inode_ops *const proc_task_dir_iops;
 extern const struct file_ops *const proc_task_dir_fops;

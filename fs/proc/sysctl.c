@@ -100,6 +100,7 @@ const struct file_ops proc_sysctl_fops = {
 	}
 UTS_FIELD(sysname)
 UTS_FIELD(release)
+UTS_FIELD(machine)
 UTS_FIELD(version)
 UTS_FIELD(nodename)
 UTS_FIELD(domainname)
@@ -213,19 +214,6 @@ static int show_file_nr(char *buf, size_t size)
 			(unsigned long long)max);
 }
 
-static int show_file_max(char *buf, size_t size)
-{
-	u64 open, max;
-
-	files_usage(&open, &max);
-	return snprintf(buf, size, "%llu", (unsigned long long)max);
-}
-
-static int show_nr_open(char *buf, size_t size)
-{
-	return snprintf(buf, size, "%d", 1048576);
-}
-
 static int show_pipe_max(char *buf, size_t size)
 {
 	return snprintf(buf, size, "%lu", PIPE_SLOTS_MAX * PAGE_SIZE);
@@ -251,6 +239,7 @@ SYSCTL_TEXT("kernel/random/entropy_avail", 0444, show_entropy, NULL);
 SYSCTL_TEXT("kernel/random/poolsize", 0444, show_poolsize, NULL);
 SYSCTL_TEXT("kernel/random/uuid", 0444, show_uuid, NULL);
 
+SYSCTL_TEXT("kernel/arch", 0444, show_machine, NULL);
 SYSCTL_TEXT("kernel/cap_last_cap", 0444, show_cap_last_cap, NULL);
 SYSCTL_INT("kernel/dmesg_restrict", 0644, &dmesg_restrict, 0, 1);
 SYSCTL_TEXT("kernel/domainname", 0644, show_domainname, store_domainname);
@@ -258,18 +247,19 @@ SYSCTL_TEXT("kernel/hostname", 0644, show_nodename, store_nodename);
 SYSCTL_TEXT("kernel/ngroups_max", 0444, show_ngroups_max, NULL);
 SYSCTL_TEXT("kernel/osrelease", 0444, show_release, NULL);
 SYSCTL_TEXT("kernel/ostype", 0444, show_sysname, NULL);
+SYSCTL_INT("kernel/kptr_restrict", 0644, &proc_kptr_restrict, 0, 2);
 SYSCTL_INT("kernel/panic", 0644, &panic_timeout_s, -1, 0x7fffffff);
 SYSCTL_INT("kernel/panic_on_oops", 0644, &panic_on_oops, 0, 1);
 SYSCTL_INT("kernel/panic_on_warn", 0644, &panic_on_warn, 0, 1);
 SYSCTL_INT("kernel/pid_max", 0644, &pid_max, 301, 4194304);
 SYSCTL_TEXT("kernel/printk", 0644, show_printk, store_printk);
+SYSCTL_INT("kernel/printk_ratelimit", 0644, &printk_ratelimit_s, 0, 0x7fffffff);
+SYSCTL_INT("kernel/printk_ratelimit_burst", 0644, &printk_ratelimit_burst, 0, 0x7fffffff);
 SYSCTL_TEXT("kernel/tainted", 0444, show_tainted, NULL);
 SYSCTL_INT("kernel/threads-max", 0644, &task_threads_max, 1, 0x3fffffff);
 SYSCTL_TEXT("kernel/version", 0444, show_version, NULL);
 
-SYSCTL_TEXT("fs/file-max", 0444, show_file_max, NULL);
 SYSCTL_TEXT("fs/file-nr", 0444, show_file_nr, NULL);
-SYSCTL_TEXT("fs/nr_open", 0444, show_nr_open, NULL);
 SYSCTL_TEXT("fs/pipe-max-size", 0444, show_pipe_max, NULL);
 
 SYSCTL_TEXT("vm/max_map_count", 0644, show_max_map_count, store_max_map_count);

@@ -129,6 +129,64 @@ static int proc_iomem(struct seq *s, void *v)
 	return 0;
 }
 
+/* No personality but Linux: personality(2). */
+static int proc_execdomains(struct seq *s, void *v)
+{
+	(void)v;
+	seq_puts(s, "0-0\tLinux           \t[kernel]\n");
+	return 0;
+}
+
+/* No controllers. */
+static int proc_cgroups(struct seq *s, void *v)
+{
+	(void)v;
+	seq_puts(s, "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+	return 0;
+}
+
+/* The second interrupt controller hangs off the fourth channel of every PC. */
+static int proc_dma(struct seq *s, void *v)
+{
+	(void)v;
+	seq_puts(s, " 4: cascade\n");
+	return 0;
+}
+
+#define MAJOR_MISC 10
+
+static int misc_line(struct device *d, void *ctx)
+{
+	if (d->kind == DEVICE_CHAR && d->major == MAJOR_MISC)
+		seq_printf(ctx, "%3u %s\n", d->minor, d->name);
+	return 0;
+}
+
+static int proc_misc(struct seq *s, void *v)
+{
+	(void)v;
+	return device_for_each(misc_line, s);
+}
+
+/* What Linux does in software interrupts is done in threads and interrupts here: all 0. */
+static int proc_softirqs(struct seq *s, void *v)
+{
+	static const char *const name[] = {"HI",       "TIMER",	  "NET_TX", "NET_RX",  "BLOCK",
+					   "IRQ_POLL", "TASKLET", "SCHED",  "HRTIMER", "RCU"};
+	unsigned int cpu;
+
+	(void)v;
+	seq_puts(s, "                    ");
+	for_each_online_cpu(cpu) seq_printf(s, "CPU%-8u", cpu);
+	seq_putc(s, '\n');
+	for (unsigned int i = 0; i < ARRAY_SIZE(name); i++) {
+		seq_printf(s, "%12s:", name[i]);
+		for_each_online_cpu(cpu) seq_printf(s, " %10u", 0);
+		seq_putc(s, '\n');
+	}
+	return 0;
+}
+
 /* ---- kallsyms ---- */
 
 static void *kallsyms_at(struct seq *s, u64 pos)
@@ -149,12 +207,16 @@ static void kallsyms_stop(struct seq *s, void *v)
 	(void)v;
 }
 
+int proc_kptr_restrict; /* kernel.kptr_restrict: 0 and 1 show addresses to CAP_SYSLOG, 2 to nobody
+			 */
+
 static int kallsyms_show(struct seq *s, void *v)
 {
 	char name[SYMBOL_NAME_MAX];
 	unsigned long addr = symbol_get((unsigned int)((uptr)v - 1), name);
 
-	seq_printf(s, "%016lx t %s\n", capable(CAP_SYSLOG) ? addr : 0, name);
+	seq_printf(s, "%016lx t %s\n", proc_kptr_restrict < 2 && capable(CAP_SYSLOG) ? addr : 0,
+		   name);
 	return 0;
 }
 
@@ -176,16 +238,22 @@ static int thread_self_link(char *buf, size_t size)
 PROC_ENTRY(.path = "self", .mode = S_IFLNK | 0777, .make_link = self_link);
 PROC_ENTRY(.path = "thread-self", .mode = S_IFLNK | 0777, .make_link = thread_self_link);
 PROC_LINK("mounts", "self/mounts");
+PROC_FILE("cgroups", 0444, proc_cgroups);
 PROC_FILE("cmdline", 0444, proc_cmdline);
 PROC_FILE("devices", 0444, proc_devices);
 PROC_FILE("diskstats", 0444, proc_empty);
+PROC_FILE("dma", 0444, proc_dma);
+PROC_FILE("execdomains", 0444, proc_execdomains);
+PROC_FILE("fb", 0444, proc_empty);
 PROC_FILE("filesystems", 0444, proc_filesystems);
 PROC_FILE("iomem", 0444, proc_iomem);
 PROC_LIST("kallsyms", 0444, &kallsyms_ops);
 PROC_FILE("loadavg", 0444, proc_loadavg);
 PROC_FILE("locks", 0444, proc_locks);
+PROC_FILE("misc", 0444, proc_misc);
 PROC_FILE("modules", 0444, proc_empty);
 PROC_FILE("partitions", 0444, proc_partitions);
+PROC_FILE("softirqs", 0444, proc_softirqs);
 PROC_FILE("swaps", 0444, proc_swaps);
 PROC_FILE("uptime", 0444, proc_uptime);
 PROC_FILE("version", 0444, proc_version);

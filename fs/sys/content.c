@@ -9,6 +9,7 @@
 #include <kern/string.h>
 #include <kernel/boot/boot.h>
 #include <kernel/device/device.h>
+#include <kernel/frame/frame.h>
 #include <kernel/seq/seq.h>
 #include <kernel/tty/tty.h>
 #include <kernel/vfs/vfs.h>
@@ -141,6 +142,64 @@ static int add_cpus(struct dentry *system)
 	return err;
 }
 
+/* ---- devices/system/node, clocksource: one node, one clock ---- */
+
+static int show_text(struct seq *s, void *ctx)
+{
+	seq_puts(s, ctx);
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static int show_node_meminfo(struct seq *s, void *ctx)
+{
+	struct frame_stats f;
+
+	(void)ctx;
+	frame_stats(&f);
+	seq_printf(s, "Node 0 MemTotal:       %8llu kB\n",
+		   (unsigned long long)(f.total << (PAGE_SHIFT - 10)));
+	seq_printf(s, "Node 0 MemFree:        %8llu kB\n",
+		   (unsigned long long)(f.free << (PAGE_SHIFT - 10)));
+	seq_printf(s, "Node 0 MemUsed:        %8llu kB\n",
+		   (unsigned long long)((f.total - f.free) << (PAGE_SHIFT - 10)));
+	return 0;
+}
+
+static int show_numastat(struct seq *s, void *ctx)
+{
+	struct frame_stats f;
+
+	(void)ctx;
+	frame_stats(&f);
+	seq_printf(s,
+		   "numa_hit %llu\nnuma_miss 0\nnuma_foreign 0\ninterleave_hit 0\n"
+		   "local_node %llu\nother_node 0\n",
+		   (unsigned long long)f.allocs, (unsigned long long)f.allocs);
+	return 0;
+}
+
+#define SYS_NODE "devices/system/node/"
+SYSFS_FILE(SYS_NODE "online", 0444, show_text, NULL, "0");
+SYSFS_FILE(SYS_NODE "possible", 0444, show_text, NULL, "0");
+SYSFS_FILE(SYS_NODE "has_cpu", 0444, show_text, NULL, "0");
+SYSFS_FILE(SYS_NODE "has_memory", 0444, show_text, NULL, "0");
+SYSFS_FILE(SYS_NODE "has_normal_memory", 0444, show_text, NULL, "0");
+SYSFS_FILE(SYS_NODE "has_generic_initiator", 0444, show_text, NULL, "");
+SYSFS_FILE(SYS_NODE "node0/cpulist", 0444, show_online, NULL, NULL);
+SYSFS_FILE(SYS_NODE "node0/cpumap", 0444, show_all_mask, NULL, NULL);
+SYSFS_FILE(SYS_NODE "node0/distance", 0444, show_text, NULL, "10");
+SYSFS_FILE(SYS_NODE "node0/meminfo", 0444, show_node_meminfo, NULL, NULL);
+SYSFS_FILE(SYS_NODE "node0/numastat", 0444, show_numastat, NULL, NULL);
+SYSFS_FILE("devices/system/cpu/smt/active", 0444, show_zero, NULL, NULL);
+SYSFS_FILE("devices/system/cpu/smt/control", 0444, show_text, NULL, "notsupported");
+SYSFS_FILE("devices/system/cpu/isolated", 0444, show_text, NULL, "");
+SYSFS_FILE("devices/system/clocksource/clocksource0/available_clocksource", 0444, show_text, NULL,
+	   "tsc ");
+SYSFS_FILE("devices/system/clocksource/clocksource0/current_clocksource", 0444, show_text, NULL,
+	   "tsc");
+SYSFS_FILE("kernel/fscaps", 0444, show_text, NULL, "1");
+
 /* ---- devices by class ---- */
 
 struct device_dirs {
@@ -272,7 +331,7 @@ static int add_entry(struct dentry *root, const struct sysfs_entry *e)
 		part[slash - name] = 0;
 		err = find_dir(dir, part, &dir);
 	}
-	return err ? err : sysfs_file(dir, &e->attr, e->ctx);
+	return err ? err : sysfs_file(dir, &e->attr, (void *)(uptr)e->ctx);
 }
 
 static int add_entries(struct dentry *root)

@@ -33,11 +33,6 @@ struct elf_load {
 	u64 main_bias, interp_bias;
 };
 
-static bool randomize(void)
-{
-	return !(current->personality & ADDR_NO_RANDOMIZE);
-}
-
 /* Reads the program headers, from @head if they are there, and makes the plan. */
 static int read_plan(struct file *f, const void *head, size_t head_len, struct elf_plan *plan)
 {
@@ -163,7 +158,7 @@ static int map_main(struct exec *x, struct elf_load *l)
 	if (l->main.dyn && l->main.interp_size) {
 		u64 base = ELF_ARCH_DYN_BASE;
 
-		if (randomize())
+		if (exec_randomizes(1))
 			base += (rng_u64() & 0xfffffffull) << PAGE_SHIFT;
 		base &= ~(l->main.align - 1);
 		l->main_bias = base - l->main.low;
@@ -196,7 +191,7 @@ static int set_brk(const struct elf_load *l)
 	/* A static PIE lies among the mappings: its heap does not grow there. */
 	if (l->main.dyn && !l->main.interp_size)
 		brk = ELF_ARCH_DYN_BASE;
-	if (randomize())
+	if (exec_randomizes(2))
 		brk += rng_u64() & 0x1fff000ull;
 	mm->start_code = l->main.start_code + l->main_bias;
 	mm->end_code = l->main.end_code + l->main_bias;
@@ -284,7 +279,7 @@ static int write_stack(struct exec *x, const struct elf_load *l, u64 vdso, u64 *
 	mm->env_start = x->envc ? x->strings[x->first + (u32)x->argc] : x->filename_at;
 	mm->arg_end = mm->env_start;
 	mm->env_end = x->filename_at;
-	if (randomize())
+	if (exec_randomizes(1))
 		sp -= rng_u64() & 0x1fff;
 	/* The platform's name and 16 random bytes. */
 	extra[0] = rng_u64();

@@ -17,6 +17,7 @@
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/uaccess/uaccess.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/fcntl.h>
@@ -27,9 +28,13 @@ extern const struct exec_format *const __start_exec_format[], *const __stop_exec
 #define STACK_RANDOM_PAGES 0x3fffffu	    /* 16 GiB */
 #define STACK_TOP_SPACE (64u << PAGE_SHIFT) /* above the stack: the vDSO */
 
-static bool randomize(void)
+static int randomize_va_space = 2;
+SYSCTL_INT("kernel/randomize_va_space", 0644, &randomize_va_space, 0, 2);
+
+bool exec_randomizes(int level)
 {
-	return !(current->personality & ADDR_NO_RANDOMIZE);
+	return READ_ONCE(randomize_va_space) >= level &&
+	       !(current->personality & ADDR_NO_RANDOMIZE);
 }
 
 static int read_head(struct exec *x)
@@ -82,7 +87,7 @@ static int make_mm(struct exec *x)
 
 	if (err)
 		return err;
-	if (randomize())
+	if (exec_randomizes(1))
 		top -= (rng_u64() & STACK_RANDOM_PAGES) << PAGE_SHIFT;
 	top &= PAGE_MASK;
 	err = mm_map_stack(x->mm, top, false, &start);
@@ -97,7 +102,7 @@ static int make_mm(struct exec *x)
 static void layout(struct exec *x)
 {
 	u64 gap = task_rlimit(RLIMIT_STACK) + (1u << 20);
-	u64 rnd = randomize() ? (rng_u64() & 0xfffffffull) << PAGE_SHIFT : 0;
+	u64 rnd = exec_randomizes(1) ? (rng_u64() & 0xfffffffull) << PAGE_SHIFT : 0;
 
 	gap += (u64)STACK_RANDOM_PAGES << PAGE_SHIFT;
 	gap = clamp_t(u64, gap, 128u << 20, (u64)USER_END / 6 * 5);

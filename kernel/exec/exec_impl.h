@@ -14,6 +14,10 @@ struct exec_vector {
 	unsigned int count;
 };
 
+/* exec.c: does this program get random places?  @level: the value of kernel.randomize_va_space that
+ * it takes: 1 for mappings and stack, 2 for the heap as well. */
+bool exec_randomizes(int level);
+
 /* args.c */
 int args_count(struct exec_vector *v) __must_check;
 int args_setup(struct exec *x, struct exec_vector *argv, struct exec_vector *envp) __must_check;

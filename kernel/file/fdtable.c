@@ -11,6 +11,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/file/file_impl.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
@@ -19,7 +20,8 @@
 #include <linux/close_range.h>
 #include <linux/sched.h>
 
-#define FD_MAX (1u << 20) /* fs.nr_open */
+u64 fd_max = 1u << 20;
+SYSCTL_U64("fs/nr_open", 0644, &fd_max, 64, 0x7fffffc0);
 
 static struct slab_cache *files_cache;
 
@@ -150,7 +152,7 @@ static int expand(struct files *files, u32 fd)
 	struct fdtable *old, *t;
 	u32 max;
 
-	if (fd >= FD_MAX)
+	if (fd >= READ_ONCE(fd_max))
 		return -EMFILE;
 	max = files->table->max;
 	while (max <= fd)
@@ -211,7 +213,7 @@ static int reserve_locked(struct files *files, u32 from, u32 limit, u32 o_cloexe
 
 static u32 nofile_limit(void)
 {
-	return (u32)min_t(u64, task_rlimit(RLIMIT_NOFILE), FD_MAX);
+	return (u32)min_t(u64, task_rlimit(RLIMIT_NOFILE), READ_ONCE(fd_max));
 }
 
 int fd_reserve(unsigned int from, u32 o_cloexec, int *out)

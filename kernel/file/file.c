@@ -12,7 +12,9 @@
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file_impl.h>
+#include <kernel/frame/frame.h>
 #include <kernel/poll/poll.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
 #include <kernel/vfs/vfs.h>
@@ -22,7 +24,8 @@
 
 static struct slab_cache *file_cache;
 static u64 file_count;
-u64 file_max = 1u << 20;
+u64 file_max; /* a tenth of memory, at 1 KiB a file */
+SYSCTL_U64("fs/file-max", 0644, &file_max, 0, 0x7fffffffffffffff);
 
 static struct task_callback *late; /* atomic list */
 static struct work late_work;
@@ -146,6 +149,10 @@ void fdtable_init(void);
 
 void file_system_init(void)
 {
+	struct frame_stats st;
+
+	frame_stats(&st);
+	file_max = max_t(u64, (st.total << (PAGE_SHIFT - 10)) / 10, 8192);
 	file_cache = SLAB_CACHE_BOOT(file, SLAB_TYPESAFE_RCU | SLAB_ALIGN_CACHELINE);
 	work_init(&late_work, close_late);
 	fdtable_init();

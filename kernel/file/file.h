@@ -142,4 +142,5 @@ struct files *files_create_init(void);
 /* For /proc/PID/fd: smallest descriptor >= *fd, +1 on its file; NULL when none. */
 struct file *files_next(struct files *files, unsigned int *fd, u32 *cloexec) __must_check;
 u32 files_table_size(struct files *files); /* FDSize in /proc/PID/status */
-void files_usage(u64 *open, u64 *max);	   /* /proc/sys/fs/file-nr */
+extern u64 fd_max;		       /* fs.nr_open: no descriptor and no RLIMIT_NOFILE above it */
+void files_usage(u64 *open, u64 *max); /* /proc/sys/fs/file-nr */

@@ -242,13 +242,19 @@ void printk_user(u8 level, u8 facility, const char *text, size_t len)
 	printk_wake_readers();
 }
 
+int printk_ratelimit_s = 5, printk_ratelimit_burst = 10;
+
 bool printk_ratelimit(struct printk_ratelimit *r)
 {
+	u64 interval_ns = (u64)READ_ONCE(printk_ratelimit_s) * NSEC_PER_SEC;
+	u32 burst = (u32)READ_ONCE(printk_ratelimit_burst);
 	u64 now = time_mono_ns(), begin = READ_ONCE(r->begin_ns);
 	u32 missed;
 
-	if (begin && now - begin < 5ull * NSEC_PER_SEC) {
-		if (__atomic_fetch_add(&r->printed, 1, __ATOMIC_RELAXED) < 10)
+	if (!interval_ns || !burst)
+		return true;
+	if (begin && now - begin < interval_ns) {
+		if (__atomic_fetch_add(&r->printed, 1, __ATOMIC_RELAXED) < burst)
 			return true;
 		__atomic_fetch_add(&r->missed, 1, __ATOMIC_RELAXED);
 		return false;

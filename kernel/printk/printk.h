@@ -33,7 +33,9 @@ int vprintk(const char *fmt, __builtin_va_list ap);
 #define pr_debug(f, ...) printk(KERN_DEBUG PR_ROOM f, ##__VA_ARGS__)
 #define pr_cont(f, ...) printk(KERN_CONT f, ##__VA_ARGS__)
 
-/* At most 10 messages per 5 s from this place. */
+/* At most printk_ratelimit_burst messages per printk_ratelimit_s seconds from this place (10, 5);
+ * no limit when either is 0. */
+extern int printk_ratelimit_s, printk_ratelimit_burst;
 struct printk_ratelimit {
 	u64 begin_ns;
 	u32 printed, missed;

@@ -2,14 +2,20 @@
 #include <kernel/printk/printk.h>
 #include <kernel/printk/printk_impl.h>
 #include <kernel/cred/cred.h>
+#include <kernel/file/file.h>
 #include <kernel/lock/lock.h>
+#include <kernel/poll/poll.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/sched/sched.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
+#include <kernel/uio/uio.h>
+#include <kernel/vfs/vfs.h>
 #include <kernel/wait/wait.h>
 #include <kern/errno.h>
 #include <generated/syscalls.h>
+#include <linux/fcntl.h>
 
 enum syslog_action {
 	SYSLOG_CLOSE,
@@ -64,11 +70,11 @@ static size_t syslog_format(u64 *seq, char *line)
 	return n + len + 1;
 }
 
-static long syslog_read_locked(char __user *buf, size_t size, char *line)
+static long syslog_read_locked(struct uio *u, char *line)
 {
-	size_t done = 0;
+	long done = 0;
 
-	while (done < size) {
+	while (u->left) {
 		u64 seq = syslog_seq;
 		size_t len = syslog_format(&seq, line), n;
 
@@ -77,20 +83,25 @@ static long syslog_read_locked(char __user *buf, size_t size, char *line)
 		if (seq != syslog_seq)
 			syslog_partial = 0;
 		syslog_seq = seq;
-		n = min_t(size_t, len - syslog_partial, size - done);
-		if (copy_to_user(buf + done, line + syslog_partial, n))
-			return done ? (long)done : -EFAULT;
-		done += n;
+		n = min_t(size_t, len - syslog_partial, u->left);
+		if (uio_copy_to(u, line + syslog_partial, n) < n)
+			return done ? done : -EFAULT;
+		done += (long)n;
 		syslog_partial += n;
 		if (syslog_partial == len) {
 			syslog_seq++;
 			syslog_partial = 0;
 		}
 	}
-	return (long)done;
+	return done;
 }
 
-static long syslog_read(char __user *buf, size_t size)
+static bool syslog_unread_any(void)
+{
+	return ring_next_seq() > READ_ONCE(syslog_seq);
+}
+
+static long syslog_read(struct uio *u, bool wait)
 {
 	char *line = kmalloc(SYSLOG_LINE_MAX);
 	long n;
@@ -98,11 +109,13 @@ static long syslog_read(char __user *buf, size_t size)
 	if (!line)
 		return -ENOMEM;
 	do {
-		n = wait_event_interruptible(&printk_wait, ring_next_seq() > READ_ONCE(syslog_seq));
+		n = wait || syslog_unread_any() ? 0 : -EAGAIN;
+		if (!n)
+			n = wait_event_interruptible(&printk_wait, syslog_unread_any());
 		if (n)
 			break;
 		mutex_lock(&syslog_lock);
-		n = syslog_read_locked(buf, size, line);
+		n = syslog_read_locked(u, line);
 		mutex_unlock(&syslog_lock);
 	} while (!n);
 	kfree(line);
@@ -205,8 +218,12 @@ long sys_syslog(int type, void __user *buf, int len)
 			return 0;
 		if (!access_ok(buf, (size_t)len))
 			return -EFAULT;
-		if (type == SYSLOG_READ)
-			return syslog_read(buf, (size_t)len);
+		if (type == SYSLOG_READ) {
+			struct uio u;
+
+			uio_init_user(&u, false, buf, (size_t)len);
+			return syslog_read(&u, true);
+		}
 		return syslog_read_all(buf, (size_t)len, type == SYSLOG_READ_CLEAR);
 	case SYSLOG_CLEAR:
 		mutex_lock(&syslog_lock);
@@ -228,3 +245,32 @@ long sys_syslog(int type, void __user *buf, int len)
 		return -EINVAL;
 	}
 }
+
+/* ---- /proc/kmsg: SYSLOG_READ as a file ---- */
+
+static int proc_kmsg_open(struct inode *i, struct file *f)
+{
+	(void)i;
+	(void)f;
+	return syslog_permitted(SYSLOG_OPEN) ? 0 : -EPERM;
+}
+
+static ssize_t proc_kmsg_read(struct file *f, struct uio *u, loff_t *pos)
+{
+	(void)pos;
+	return u->left ? syslog_read(u, !(f->flags & O_NONBLOCK)) : 0;
+}
+
+static u32 proc_kmsg_poll(struct file *f, struct poll_table *pt)
+{
+	poll_wait(pt, f, &printk_wait);
+	return syslog_unread_any() ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static const struct file_ops proc_kmsg_fops = {
+	.open = proc_kmsg_open,
+	.read = proc_kmsg_read,
+	.lseek = no_lseek,
+	.poll = proc_kmsg_poll,
+};
+PROC_FOPS("kmsg", 0400, &proc_kmsg_fops);

@@ -67,7 +67,7 @@ struct sysfs_attr {
 
 struct sysfs_entry {
 	struct sysfs_attr attr;
-	void *ctx;
+	const void *ctx; /* given to show and store */
 };
 
 #define PROCFS_CAT_(a, b) a##b

@@ -3,10 +3,9 @@
 
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
+#include <kernel/file/file.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
-
-#define NR_OPEN_MAX 1048576
 
 /* alloc_lock of the leader guards the array; readers of single values do not lock. */
 static void rlimit_read(struct process *p, unsigned int what, struct rlimit64 *out)
@@ -26,7 +25,7 @@ static int rlimit_write(struct process *p, unsigned int what, const struct rlimi
 
 	if (new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (what == RLIMIT_NOFILE && new->rlim_max > NR_OPEN_MAX)
+	if (what == RLIMIT_NOFILE && new->rlim_max > READ_ONCE(fd_max))
 		return -EPERM;
 	bool may_raise = cred_capable(current->cred, CAP_SYS_RESOURCE);
 
