@@ -5,8 +5,9 @@ RUN_CMD ?= /bin/bash -l
 .PHONY: rootfs
 rootfs: $(ROOTFS)/debian.tar $(ROOTFS)/busybox.tar
 
-# Cached: delete out/rootfs for newer packages.
-$(ROOTFS)/%.tar: tools/mkrootfs
+# Cached, as each takes minutes: delete out/rootfs for newer packages or another list of them. full.tar is for
+# the tests of whole programs alone.
+$(ROOTFS)/%.tar: | tools/mkrootfs
 	@mkdir -p $(@D)
 	$(call say,ROOTFS,$@)tools/mkrootfs $* $@
 
