@@ -270,7 +270,7 @@ static u32 proc_kmsg_poll(struct file *f, struct poll_table *pt)
 static const struct file_ops proc_kmsg_fops = {
 	.open = proc_kmsg_open,
 	.read = proc_kmsg_read,
-	.lseek = no_lseek,
+	.lseek = generic_lseek,
 	.poll = proc_kmsg_poll,
 };
 PROC_FOPS("kmsg", 0400, &proc_kmsg_fops);

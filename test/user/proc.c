@@ -195,7 +195,7 @@ TEST(kmsg_is_the_log)
 	text[n] = 0;
 	CHECK(strstr(text, "a line for the test\n") != NULL);
 	CHECK(!strncmp(text, "<12>", 4));
-	CHECK_ERR(lseek(fd, 0, SEEK_SET), ESPIPE);
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
 	close(fd);
 }
 
