@@ -1,7 +1,20 @@
 # make bench: test/bench/kbench.c beside Linux 6.1 in docs/performance.md.
 $(O)/test/kbench: test/bench/kbench.c
 	@mkdir -p $(@D)
-	$(call say,GUESTCC,$@)$(GUESTCC) -O2 -static -s -w -o $@ $<
+	$(call say,GUESTCC,$@)$(GUESTCC) -O2 -static -s -w -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu -o $@ $<
 
 bench: $(O)/corbel $(O)/test/kbench
 	$(Q)$(BOOT_ENV) test/bench/run --raw $(O)/test/bench.txt $(BENCH_ARGS)
+
+# Real time and scaling beside Linux 6.1 in the same machine; on an idle host.
+LINUX ?= out/linux/vmlinux
+out/linux/vmlinux: tools/linux-image
+	$(call say,FETCH,$@)tools/linux-image $@
+
+$(O)/test/scale: test/bench/scale.c
+	@mkdir -p $(@D)
+	$(call say,GUESTCC,$@)$(GUESTCC) -O2 -static -s -w -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu -o $@ $<
+
+.PHONY: bench-wall
+bench-wall: $(O)/corbel $(O)/test/kbench $(O)/test/scale $(LINUX)
+	$(Q)$(BOOT_ENV) test/bench/wall --linux $(LINUX) $(WALL_ARGS)
