@@ -62,6 +62,7 @@ SECTIONS
 		TABLE(device)
 		TABLE(exec_format)
 		TABLE(task_hook)
+		TABLE(ns_kind)
 		TABLE(driver)
 		TABLE(initcall)
 		TABLE(param)

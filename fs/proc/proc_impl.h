@@ -31,7 +31,7 @@ struct proc_inode {
 	const struct proc_node *node;
 	const struct proc_task_entry *entry;
 	struct rcu_head rcu;
-	int fd;		/* /proc/PID/fd/N */
+	int fd;		/* /proc/PID/fd/N; in ns/: which kind */
 	bool is_thread; /* below /proc/PID/task/ */
 };
 
@@ -78,3 +78,7 @@ int proc_pid_status(struct seq *s, struct task *t);
 int proc_pid_statm(struct seq *s, struct task *t);
 extern const struct inode_ops proc_fd_dir_iops, proc_fdinfo_dir_iops;
 extern const struct file_ops proc_fd_dir_fops, proc_fdinfo_dir_fops;
+
+/* pid_ns.c */
+extern const struct inode_ops proc_ns_dir_iops;
+extern const struct file_ops proc_ns_dir_fops;

@@ -7,6 +7,7 @@
 
 #include <kernel/cred/cred.h>
 #include <kernel/mm/mm.h>
+#include <kernel/ns/ns.h>
 #include <kernel/panic/panic.h>
 #include <kernel/pipe/pipe.h>
 #include <kernel/printk/printk.h>

@@ -4,6 +4,7 @@
 #include <kernel/boot/boot.h>
 #include <kernel/device/device.h>
 #include <kernel/mm/mm.h>
+#include <kernel/ns/ns.h>
 #include <kernel/sched/sched.h>
 #include <kernel/symbol/symbol.h>
 #include <kernel/time/time.h>

@@ -11,6 +11,7 @@
 #include <kern/string.h>
 #include <kernel/cred/cred_impl.h>
 #include <kernel/lock/lock.h>
+#include <kernel/ns/user.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
 
@@ -29,6 +30,7 @@ struct cred cred_init = {
 	.cap_bset = CAP_FULL_SET,
 	.groups = &groups_none,
 	.user = &user_root,
+	.user_ns = &user_ns_init,
 };
 
 void cred_system_init(void)
@@ -148,6 +150,7 @@ static void cred_free_rcu(struct rcu_head *head)
 
 	cred_groups_put(c->groups);
 	cred_user_put(c->user);
+	user_ns_put(c->user_ns);
 	slab_free(cred_cache, c);
 }
 
@@ -185,6 +188,7 @@ int cred_prepare(struct cred **out)
 	c->refs = 1;
 	cred_groups_get(c->groups);
 	cred_user_get(c->user);
+	user_ns_get(c->user_ns);
 	*out = c;
 	return 0;
 }
@@ -196,6 +200,7 @@ void cred_abort(struct cred *new_cred)
 	/* Nobody has seen it: no grace period needed. */
 	cred_groups_put(new_cred->groups);
 	cred_user_put(new_cred->user);
+	user_ns_put(new_cred->user_ns);
 	slab_free(cred_cache, new_cred);
 }
 
@@ -220,7 +225,7 @@ void cred_commit(struct cred *new_cred)
 
 bool cred_capable(const struct cred *c, int cap)
 {
-	return cap >= 0 && cap <= CAP_LAST_CAP && (c->cap_effective >> cap & 1);
+	return c->user_ns == &user_ns_init && (c->cap_effective >> cap & 1);
 }
 
 bool capable(int cap)

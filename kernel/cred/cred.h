@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 
 struct task;
+struct user_ns;
 
 struct cred_groups {
 	u32 refs;
@@ -37,6 +38,7 @@ struct cred {
 	u64 cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
 	struct cred_groups *groups; /* +1 */
 	struct cred_user *user;	    /* +1; of uid */
+	struct user_ns *user_ns;    /* +1; what the ids and capabilities are relative to */
 	bool no_new_privs;
 	struct rcu_head rcu;
 };
@@ -51,6 +53,10 @@ const struct cred *cred_of(struct task *t);
 int cred_prepare(struct cred **out) __must_check;
 void cred_commit(struct cred *new_cred);
 void cred_abort(struct cred *new_cred);
+/*
+ * Over the machine: in the first user namespace. For what a namespace owns ask ns_capable(), for a
+ * file inode_capable() of kernel/ns/user.h.
+ */
 bool cred_capable(const struct cred *c, int cap);
 bool capable(int cap);				   /* current */
 bool cred_in_group(const struct cred *c, u32 gid); /* fsgid and supplementary */

@@ -20,6 +20,7 @@
 #include <kernel/irq/irq.h>
 #include <kernel/kasan/kasan.h>
 #include <kernel/mm/mm.h>
+#include <kernel/ns/ns.h>
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/panic/panic.h>
 #include <kernel/pipe/pipe.h>
@@ -84,6 +85,7 @@ void kernel_main(void)
 	mm_system_init();
 	file_system_init();
 	vfs_init();
+	nsfs_init();
 	pipe_system_init();
 	epoll_system_init();
 	futex_init();

@@ -11,20 +11,7 @@
 #include <linux/fcntl.h>
 #include <linux/sched.h>
 
-#define CLONE_NAMESPACES                                                              \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | \
-	 CLONE_NEWNET | CLONE_NEWTIME)
 #define CLONE_SHARE_MASK 0xffffff00ull
-
-/* There is one namespace of each kind: as a kernel configured without them answers. */
-static int namespaces_check(u64 flags)
-{
-	if (flags & CLONE_NEWUSER)
-		return -EINVAL;
-	if (flags & CLONE_NAMESPACES)
-		return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-	return 0;
-}
 
 static int flags_check(u64 flags)
 {
@@ -41,7 +28,7 @@ static int flags_check(u64 flags)
 		return -EINVAL;
 	if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
 		return -EINVAL;
-	return namespaces_check(flags);
+	return 0;
 }
 
 long sys_fork(void)
@@ -149,76 +136,4 @@ long sys_clone3(const struct clone_args __user *args, size_t size)
 	if (!err)
 		err = set_tid_check(&a, &r.wanted_pid);
 	return err ? err : fork_user(&r);
-}
-
-/* ---- unshare, setns ---- */
-
-static int fs_unshare(void)
-{
-	struct task *t = current;
-	struct fs_ctx *old = t->fs;
-
-	if (__atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1)
-		return 0;
-	/* fs_ctx_copy() fills ->fs of the task it is given from current's. */
-	struct task *tmp;
-	int err = task_alloc(&tmp);
-
-	if (err)
-		return err;
-	err = fs_ctx_copy(tmp, 0);
-	if (!err) {
-		spin_lock(&t->alloc_lock);
-		t->fs = tmp->fs;
-		spin_unlock(&t->alloc_lock);
-		fs_ctx_put(old);
-	}
-	task_free_unborn(tmp);
-	return err;
-}
-
-long sys_unshare(unsigned long flags)
-{
-	const u64 known = CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES |
-			  CLONE_SYSVSEM | CLONE_NEWUSER | CLONE_NAMESPACES;
-	int err;
-
-	if (flags & ~known)
-		return -EINVAL;
-	if (flags & CLONE_NEWUSER)
-		flags |= CLONE_THREAD | CLONE_FS;
-	if (flags & CLONE_VM)
-		flags |= CLONE_SIGHAND;
-	if (flags & CLONE_SIGHAND)
-		flags |= CLONE_THREAD;
-	if (flags & CLONE_NEWNS)
-		flags |= CLONE_FS;
-	if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) &&
-	    current->process->thread_count > 1)
-		return -EINVAL;
-	if ((flags & (CLONE_SIGHAND | CLONE_VM)) &&
-	    __atomic_load_n(&current->sighand->refs, __ATOMIC_RELAXED) > 1)
-		return -EINVAL;
-	if ((flags & CLONE_VM) && __atomic_load_n(&current->mm->users, __ATOMIC_RELAXED) > 1)
-		return -EINVAL;
-	err = namespaces_check(flags);
-	if (err)
-		return err;
-	if (flags & CLONE_FS)
-		err = fs_unshare();
-	if (!err && (flags & CLONE_FILES))
-		err = files_unshare();
-	return err;
-}
-
-/* No kind of namespace has files: every descriptor is the wrong one. */
-long sys_setns(int fd, int nstype)
-{
-	struct fd_ref ref = fd_get((unsigned int)fd);
-
-	(void)nstype;
-	if (!ref.file)
-		return -EBADF;
-	fd_put(ref);
-	return -EINVAL;
 }

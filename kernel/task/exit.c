@@ -13,6 +13,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/futex/futex.h>
+#include <kernel/ns/ns.h>
 #include <kernel/panic/panic.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/time/time.h>
@@ -271,6 +272,7 @@ void task_exit(int code)
 	if (last && p->session == p->pid)
 		hooks_session_exit(p);
 	callbacks_run(t);
+	ns_exit(t);
 	exit_notify(t, last);
 	lock_debug_exit_check();
 	sched_exit();

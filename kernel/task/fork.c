@@ -10,6 +10,7 @@
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
+#include <kernel/ns/user.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task_impl.h>
 #include <kernel/time/time.h>
@@ -90,9 +91,12 @@ static int copy_resources(struct task *t, const struct fork_request *r)
 	err = fs_ctx_copy(t, r->flags);
 	if (err)
 		goto out_files;
-	err = copy_mm(t, r->flags);
+	err = ns_copy_for_child(t, r->flags);
 	if (err)
 		goto out_fs;
+	err = copy_mm(t, r->flags);
+	if (err)
+		goto out_ns;
 	err = arch_thread_fork_user(t, task_regs(current), r->stack, r->flags & CLONE_SETTLS,
 				    r->tls);
 	if (err)
@@ -101,6 +105,8 @@ static int copy_resources(struct task *t, const struct fork_request *r)
 out_mm:
 	if (t->mm)
 		mm_put(t->mm);
+out_ns:
+	nsproxy_put(t->nsproxy);
 out_fs:
 	fs_ctx_put(t->fs);
 out_files:
@@ -117,6 +123,7 @@ static void drop_resources(struct task *t)
 	arch_thread_free(t);
 	if (t->mm)
 		mm_put(t->mm);
+	nsproxy_put(t->nsproxy);
 	fs_ctx_put(t->fs);
 	files_put(t->files);
 	sighand_put(t->sighand);
@@ -200,22 +207,51 @@ static int publish(struct task *t, u64 flags)
 	return err;
 }
 
+/* The caller's credentials, or with CLONE_NEWUSER a copy in a user namespace of its own. */
+static int copy_cred(struct task *t, u64 flags)
+{
+	struct cred *c;
+	int err;
+
+	if (likely(!(flags & CLONE_NEWUSER))) {
+		t->cred = cred_get(current->cred);
+	} else {
+		err = cred_prepare(&c);
+		if (err)
+			return err;
+		err = user_ns_create(c);
+		if (err) {
+			cred_abort(c);
+			return err;
+		}
+		t->cred = c;
+	}
+	__atomic_fetch_add(&t->cred->user->processes, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void drop_cred(struct task *t)
+{
+	__atomic_fetch_sub(&t->cred->user->processes, 1, __ATOMIC_RELAXED);
+	cred_put(t->cred);
+}
+
 static int fork_task(const struct fork_request *r, struct task **out)
 {
-	const struct cred *c = current->cred;
 	struct task *t;
 	int err;
 
 	if (signal_pending(current))
 		return -ERESTARTNOINTR;
-	err = nproc_check(c);
+	err = nproc_check(current->cred);
 	if (err)
 		return err;
 	err = task_alloc(&t);
 	if (err)
 		return err;
-	t->cred = cred_get(c);
-	__atomic_fetch_add(&c->user->processes, 1, __ATOMIC_RELAXED);
+	err = copy_cred(t, r->flags);
+	if (err)
+		goto out_free;
 	init_identity(t, r);
 	err = copy_resources(t, r);
 	if (err)
@@ -230,20 +266,17 @@ static int fork_task(const struct fork_request *r, struct task **out)
 out_resources:
 	drop_resources(t);
 out_task:
-	__atomic_fetch_sub(&c->user->processes, 1, __ATOMIC_RELAXED);
-	cred_put(c);
+	drop_cred(t);
+out_free:
 	task_free_unborn(t);
 	return err;
 }
 
 static void fork_undo(struct task *t)
 {
-	const struct cred *c = t->cred;
-
 	pid_abandon(t->pid);
 	drop_resources(t);
-	__atomic_fetch_sub(&c->user->processes, 1, __ATOMIC_RELAXED);
-	cred_put(c);
+	drop_cred(t);
 	task_free_unborn(t);
 }
 

@@ -10,6 +10,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/ns.h>
 #include <kernel/panic/panic.h>
 #include <kernel/slab/slab.h>
 #include <kernel/time/time.h>
@@ -77,6 +78,7 @@ static int kthread_create(int (*fn)(void *ctx), void *ctx, const char *name, int
 	t->kthread_fn = fn;
 	t->kthread_ctx = ctx;
 	t->cred = cred_get(&cred_init);
+	t->nsproxy = nsproxy_get(&nsproxy_init);
 	t->rseq = NULL;
 	t->blocked = 0;
 	t->restart.fn = NULL;
@@ -121,6 +123,7 @@ out_process:
 	process_free(p);
 out_task:
 	cred_put(t->cred);
+	nsproxy_put(t->nsproxy);
 	task_free_unborn(t);
 	return err;
 }

@@ -176,6 +176,18 @@ void pid_detach(struct pid *p, struct list_head *link)
 	pid_unplace(p);
 }
 
+struct task *task_of_pid(struct pid *pid)
+{
+	struct task *t;
+
+	rcu_read_lock();
+	t = list_first_entry_or_null(&pid->members[PID_TASK], struct task, pid_link);
+	if (t && !task_tryget(t))
+		t = NULL;
+	rcu_read_unlock();
+	return t;
+}
+
 struct task *task_find(int tid)
 {
 	struct task *t = NULL;

@@ -13,6 +13,7 @@
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
+#include <kernel/ns/ns.h>
 #include <kernel/slab/slab.h>
 #include <kernel/vfs/vfs.h>
 #include <kernel/vmap/vmap.h>
@@ -132,6 +133,7 @@ int task_alloc(struct task **out)
 	t->files = NULL;
 	t->fs = NULL;
 	t->sighand = NULL;
+	t->nsproxy = NULL;
 	t->pid = NULL;
 	t->process = NULL;
 	t->stop_state = 0;
@@ -430,6 +432,7 @@ void task_system_init(void)
 	process_cache = SLAB_CACHE_BOOT(process, SLAB_ALIGN_CACHELINE);
 	pid_system_init();
 	cred_system_init();
+	ns_system_init();
 	limits_init();
 }
 

@@ -24,6 +24,7 @@
 struct cred;
 struct files;
 struct fs_ctx;
+struct nsproxy;
 struct pid;
 struct process;
 struct regs;
@@ -88,7 +89,9 @@ struct task {
 	const struct cred *cred;      /* +1; replaced by current; RCU */
 	struct files *files;	      /* +1; alloc_lock for others */
 	struct fs_ctx *fs;	      /* +1; alloc_lock for others */
-	struct spinlock alloc_lock;   /* LK_SPIN_LEAF: comm, files, fs, mm against other tasks */
+	struct nsproxy *nsproxy;      /* +1; alloc_lock for others; NULL once exited */
+	struct spinlock
+		alloc_lock; /* LK_SPIN_LEAF: comm, files, fs, nsproxy, mm against other tasks */
 	char comm[TASK_COMM_LEN];
 
 	/* signals */
@@ -241,6 +244,8 @@ void task_put(struct task *t);
 struct process *process_get(struct process *p);
 void process_put(struct process *p);
 
+/* The first task that bears @pid as its own number: +1 or NULL. */
+struct task *task_of_pid(struct pid *pid) __must_check;
 struct pid *pid_get(struct pid *p);
 void pid_put(struct pid *p);
 /* +1 or NULL. */
@@ -295,14 +300,6 @@ struct task_hook {
 void task_hooks_exec(struct process *p);
 /* mm, vfork and robust futexes: at exit and exec. */
 void task_mm_release(struct task *t);
-
-/* uname(2): the names of this machine. */
-struct new_utsname;
-void uts_get(struct new_utsname *out);
-extern const char uts_release[], uts_version[];
-/* /proc/sys/kernel/{hostname,domainname}; -EINVAL when too long. */
-int uts_set_hostname(const char *name, size_t len) __must_check;
-int uts_set_domainname(const char *name, size_t len) __must_check;
 
 /* Sessions and groups as the terminal sees them.  Caller holds tasklist_lock or RCU. */
 bool pgrp_is_orphaned(struct pid *pgrp);

@@ -57,9 +57,25 @@ int fs_ctx_create_boot(struct mount *root)
 	return 0;
 }
 
+/* +1, shared with nobody. */
+static int fs_copy(struct fs_ctx *from, struct fs_ctx **out)
+{
+	struct fs_ctx *fs = fs_alloc();
+
+	if (!fs)
+		return -ENOMEM;
+	spin_lock(&from->lock);
+	fs->umask = from->umask;
+	fs->root = path_get(&from->root);
+	fs->pwd = path_get(&from->pwd);
+	spin_unlock(&from->lock);
+	*out = fs;
+	return 0;
+}
+
 int fs_ctx_copy(struct task *child, u64 clone_flags)
 {
-	struct fs_ctx *from = current->fs, *fs;
+	struct fs_ctx *from = current->fs;
 
 	if (!from) {
 		child->fs = NULL;
@@ -70,16 +86,40 @@ int fs_ctx_copy(struct task *child, u64 clone_flags)
 		child->fs = from;
 		return 0;
 	}
-	fs = fs_alloc();
-	if (!fs)
-		return -ENOMEM;
-	spin_lock(&from->lock);
-	fs->umask = from->umask;
-	fs->root = path_get(&from->root);
-	fs->pwd = path_get(&from->pwd);
-	spin_unlock(&from->lock);
-	child->fs = fs;
-	return 0;
+	return fs_copy(from, &child->fs);
+}
+
+int fs_ctx_clone(struct fs_ctx **out)
+{
+	return fs_copy(current->fs, out);
+}
+
+void fs_ctx_switch(struct fs_ctx *fs)
+{
+	struct task *t = current;
+
+	spin_lock(&t->alloc_lock);
+	struct fs_ctx *old = t->fs;
+
+	t->fs = fs;
+	spin_unlock(&t->alloc_lock);
+	fs_ctx_put(old);
+}
+
+bool fs_ctx_is_chrooted(struct fs_ctx *fs)
+{
+	struct path root = fs_ctx_root(fs), top;
+	struct mount_ns *ns = READ_ONCE(root.mnt->ns);
+	bool yes = true;
+
+	if (ns && ns->root) {
+		top = (struct path){mount_get(ns->root), dentry_get(ns->root->root)};
+		mount_follow_down(&top);
+		yes = top.mnt != root.mnt || top.dentry != root.dentry;
+		path_put(&top);
+	}
+	path_put(&root);
+	return yes;
 }
 
 void fs_ctx_put(struct fs_ctx *fs)
@@ -128,20 +168,6 @@ static void fs_set(struct fs_ctx *fs, struct path *slot, const struct path *p)
 	seq_write_end(&fs->seq);
 	spin_unlock(&fs->lock);
 	path_put(&old);
-}
-
-/* A private copy for unshare(CLONE_FS). */
-int fs_ctx_unshare(void)
-{
-	struct fs_ctx *old = current->fs;
-	int err;
-
-	if (__atomic_load_n(&old->refs, __ATOMIC_RELAXED) == 1)
-		return 0;
-	err = fs_ctx_copy(current, 0);
-	if (!err)
-		fs_ctx_put(old);
-	return err;
 }
 
 long sys_umask(unsigned int mask)

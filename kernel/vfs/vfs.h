@@ -290,6 +290,8 @@ int path_lookup(int dfd, const char *name, u32 flags, struct path *out) __must_c
 /* From a place, inside @root (NULL: current's). */
 int path_lookup_at(const struct path *base, const char *name, u32 flags, struct path *out)
 	__must_check;
+struct mount *mount_get(struct mount *m);
+void mount_put(struct mount *m);
 struct path path_get(const struct path *p);
 void path_put(const struct path *p);
 /* Text of a place as seen from current's root, at the end of @buf; "(unreachable)" and " (deleted)"
@@ -365,6 +367,12 @@ void dentry_set_inode(struct dentry *d, struct inode *i);
 void dentry_set_inode_pinned(struct dentry *d, struct inode *i);
 /* The same for an object without a name: not hashed, off the directory's list. */
 void dentry_set_inode_nameless(struct dentry *d, struct inode *i);
+/*
+ * A dentry that is in no directory, for pipes and the like: nothing of @root changes. Consumes @i,
+ * on failure too.
+ */
+int dentry_alloc_nameless(struct dentry *root, const struct qstr *q, struct inode *i,
+			  struct dentry **out) __must_check;
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
 void dentry_drop(struct dentry *d); /* out of the hash and of its directory */
@@ -434,7 +442,10 @@ int fs_ctx_copy(struct task *child, u64 clone_flags) __must_check;
 void fs_ctx_put(struct fs_ctx *fs);
 struct path fs_ctx_root(struct fs_ctx *fs); /* +1 */
 struct path fs_ctx_pwd(struct fs_ctx *fs);  /* +1 */
-int fs_ctx_unshare(void) __must_check;	    /* unshare(CLONE_FS) */
+int fs_ctx_clone(struct fs_ctx **out) __must_check; /* a copy of current's, shared with nobody */
+void fs_ctx_switch(struct fs_ctx *fs); /* makes @fs (consumed) current's */
+/* Is the root another place than that of its mount namespace? */
+bool fs_ctx_is_chrooted(struct fs_ctx *fs);
 u32 current_umask(void);
 
 /* ---- mounts, boot ---- */

@@ -44,8 +44,6 @@ void dentry_move(struct dentry *d, struct dentry *target);
 void dentry_exchange(struct dentry *a, struct dentry *b);
 bool dentry_is_below(const struct dentry *d, const struct dentry *ancestor); /* or equal */
 bool dentry_has_children(struct dentry *dir);
-int dentry_alloc_nameless(struct dentry *root, const struct qstr *q, struct inode *i,
-			  struct dentry **out) __must_check;
 void dentry_set_mounted(struct dentry *d, bool on);
 void dentry_init(void);
 void dentry_prune_super(struct super *sb);
@@ -82,8 +80,6 @@ extern struct seqcount mount_seq; /* changes of the mount tree */
 extern struct mutex mount_ns_lock;
 struct mount *mount_find_rcu(const struct mount *parent, const struct dentry *d);
 bool mount_tryget(struct mount *m);
-struct mount *mount_get(struct mount *m);
-void mount_put(struct mount *m);
 /* Crosses mounts on p->dentry downwards; consumes and gives references. */
 void mount_follow_down(struct path *p);
 bool mount_follow_up(struct path *p);

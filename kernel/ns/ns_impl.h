@@ -1,0 +1,19 @@
+/* Shared by the files of kernel/ns. */
+#pragma once
+
+#include <kernel/ns/ns.h>
+#include <kernel/ns/user.h>
+
+/* +1 on a private copy of @from, with one reference. */
+int nsproxy_copy(struct nsproxy *from, struct nsproxy **out) __must_check;
+/*
+ * A set like @from with new ones where req->flags says so. -EINVAL: a kind that nobody provides.
+ */
+int nsproxy_create(struct nsproxy *from, const struct ns_copy *req, struct nsproxy **out)
+	__must_check;
+/* Makes @p (consumed) what current uses. */
+void nsproxy_switch(struct nsproxy *p);
+
+#define for_each_ns_kind(k) \
+	for (const struct ns_kind *const *k = __start_ns_kind; k < __stop_ns_kind; k++)
+extern const struct ns_kind *const __start_ns_kind[], *const __stop_ns_kind[];

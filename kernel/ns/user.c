@@ -1,0 +1,295 @@
+/*
+ * User namespaces: life, translation of ids, capabilities. user_namespaces(7).
+ *
+ * A map is written once and then only read, so translation takes no lock: the count is published
+ * after the extents.
+ */
+#include <kernel/ns/ns_impl.h>
+
+#include <kern/errno.h>
+#include <kernel/cred/cred.h>
+#include <kernel/slab/slab.h>
+#include <kernel/task/task.h>
+#include <kernel/vfs/vfs.h>
+#include <linux/sched.h>
+#include <linux/securebits.h>
+
+u32 overflow_uid = 65534, overflow_gid = 65534;
+
+/* All ids but ID_NONE, as they are. */
+static struct id_extent identity = {0, 0, U32_MAX};
+#define IDENTITY                                                         \
+	{                                                                \
+		.count = 1, .by_first = &identity, .by_lower = &identity \
+	}
+#define NAMESPACES_MAX_BOOT 0x7fffffff
+
+struct user_ns user_ns_init = {
+	.ns = {.refs = 2, .ino = NS_INO_USER, .kind = &user_ns_kind},
+	.uid_map = IDENTITY,
+	.gid_map = IDENTITY,
+	.projid_map = IDENTITY,
+	.setgroups = SETGROUPS_ALLOWED,
+	.parent_setfcap = true,
+	.max = {[0 ... UCOUNT_KINDS - 1] = NAMESPACES_MAX_BOOT},
+};
+
+/* ---- translation ---- */
+
+/* Last extent of the sorted @v whose start is <= @id, or NULL. */
+static const struct id_extent *find_first(const struct id_extent *v, u32 n, u32 id)
+{
+	u32 lo = 0, hi = n;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (v[mid].first <= id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? &v[lo - 1] : NULL;
+}
+
+static const struct id_extent *find_lower(const struct id_extent *v, u32 n, u32 id)
+{
+	u32 lo = 0, hi = n;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (v[mid].lower <= id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? &v[lo - 1] : NULL;
+}
+
+static u32 map_down(const struct id_map *m, u32 id)
+{
+	u32 n = __atomic_load_n(&m->count, __ATOMIC_ACQUIRE);
+	const struct id_extent *e = n ? find_first(m->by_first, n, id) : NULL;
+
+	return e && id - e->first < e->count ? e->lower + (id - e->first) : ID_NONE;
+}
+
+static u32 map_up(const struct id_map *m, u32 kid)
+{
+	u32 n = __atomic_load_n(&m->count, __ATOMIC_ACQUIRE);
+	const struct id_extent *e = n ? find_lower(m->by_lower, n, kid) : NULL;
+
+	return e && kid - e->lower < e->count ? e->first + (kid - e->lower) : ID_NONE;
+}
+
+u32 user_ns_kuid(const struct user_ns *u, u32 id)
+{
+	return u == &user_ns_init ? id : map_down(&u->uid_map, id);
+}
+
+u32 user_ns_kgid(const struct user_ns *u, u32 id)
+{
+	return u == &user_ns_init ? id : map_down(&u->gid_map, id);
+}
+
+u32 user_ns_uid(const struct user_ns *u, u32 kuid)
+{
+	return u == &user_ns_init ? kuid : map_up(&u->uid_map, kuid);
+}
+
+u32 user_ns_gid(const struct user_ns *u, u32 kgid)
+{
+	return u == &user_ns_init ? kgid : map_up(&u->gid_map, kgid);
+}
+
+u32 user_ns_show_uid(const struct user_ns *u, u32 kuid)
+{
+	u32 id = user_ns_uid(u, kuid);
+
+	return id == ID_NONE ? READ_ONCE(overflow_uid) : id;
+}
+
+u32 user_ns_show_gid(const struct user_ns *u, u32 kgid)
+{
+	u32 id = user_ns_gid(u, kgid);
+
+	return id == ID_NONE ? READ_ONCE(overflow_gid) : id;
+}
+
+u32 uid_from_user(u32 id)
+{
+	return user_ns_kuid(current->cred->user_ns, id);
+}
+
+u32 gid_from_user(u32 id)
+{
+	return user_ns_kgid(current->cred->user_ns, id);
+}
+
+u32 uid_to_user(u32 kuid)
+{
+	return user_ns_show_uid(current->cred->user_ns, kuid);
+}
+
+u32 gid_to_user(u32 kgid)
+{
+	return user_ns_show_gid(current->cred->user_ns, kgid);
+}
+
+/* ---- capabilities ---- */
+
+bool user_ns_is_below(const struct user_ns *u, const struct user_ns *top)
+{
+	while (u->level > top->level)
+		u = user_ns_parent(u);
+	return u == top;
+}
+
+bool cred_ns_capable(const struct cred *c, const struct user_ns *u, int cap)
+{
+	for (;;) {
+		if (u == c->user_ns)
+			return c->cap_effective >> cap & 1;
+		/* What is not below one's own namespace is out of reach. */
+		if (u->level <= c->user_ns->level)
+			return false;
+		/* The maker has every right over what it made, seen from where it made it. */
+		if (user_ns_parent(u) == c->user_ns && u->owner_uid == c->euid)
+			return true;
+		u = user_ns_parent(u);
+	}
+}
+
+bool ns_capable(const struct user_ns *u, int cap)
+{
+	if (!cred_ns_capable(current->cred, u, cap))
+		return false;
+	current->flags |= TF_SUPERPRIV;
+	return true;
+}
+
+bool inode_capable(const struct inode *i, int cap)
+{
+	const struct user_ns *u = current->cred->user_ns;
+
+	return user_ns_uid(u, i->uid) != ID_NONE && user_ns_gid(u, i->gid) != ID_NONE &&
+	       ns_capable(u, cap);
+}
+
+/* ---- life ---- */
+
+static void full_capabilities(struct cred *c)
+{
+	c->securebits = SECUREBITS_DEFAULT;
+	c->cap_inheritable = 0;
+	c->cap_permitted = CAP_FULL_SET;
+	c->cap_effective = CAP_FULL_SET;
+	c->cap_ambient = 0;
+	c->cap_bset = CAP_FULL_SET;
+}
+
+int user_ns_create(struct cred *c)
+{
+	struct user_ns *parent = c->user_ns, *u;
+	int err;
+
+	if (parent->level >= USER_NS_LEVELS)
+		return -ENOSPC;
+	/* A jail stays one: full rights inside must not open it. */
+	if (fs_ctx_is_chrooted(current->fs))
+		return -EPERM;
+	if (user_ns_uid(parent, c->euid) == ID_NONE || user_ns_gid(parent, c->egid) == ID_NONE)
+		return -EPERM;
+	u = kzalloc(sizeof(*u));
+	if (!u)
+		return -ENOMEM;
+	err = ns_init(&u->ns, &user_ns_kind, parent);
+	if (err) {
+		kfree(u);
+		return err;
+	}
+	u->level = parent->level + 1;
+	u->owner_uid = c->euid;
+	u->owner_gid = c->egid;
+	u->setgroups = READ_ONCE(parent->setgroups);
+	u->parent_setfcap = c->cap_effective >> CAP_SETFCAP & 1;
+	for (int i = 0; i < UCOUNT_KINDS; i++)
+		u->max[i] = NAMESPACES_MAX_BOOT;
+	c->user_ns = u;
+	user_ns_put(parent);
+	full_capabilities(c);
+	return 0;
+}
+
+static void map_free(struct id_map *m)
+{
+	kfree(m->by_first);
+	kfree(m->by_lower);
+}
+
+static void user_free(struct ns_common *ns)
+{
+	struct user_ns *u = user_ns_of(ns);
+
+	map_free(&u->uid_map);
+	map_free(&u->gid_map);
+	map_free(&u->projid_map);
+	ns_release(ns);
+	kfree(u);
+}
+
+bool user_ns_may_setgroups(const struct user_ns *u)
+{
+	/* Before there is a map nobody could name a group. */
+	return __atomic_load_n(&u->gid_map.count, __ATOMIC_ACQUIRE) &&
+	       (READ_ONCE(u->setgroups) & SETGROUPS_ALLOWED);
+}
+
+static struct ns_common *user_get(struct task *t)
+{
+	const struct cred *c = cred_of(t);
+	struct ns_common *ns = ns_get(&c->user_ns->ns);
+
+	cred_put(c);
+	return ns;
+}
+
+static int user_parent(struct ns_common *ns, struct ns_common **out)
+{
+	struct user_ns *parent = user_ns_parent(user_ns_of(ns));
+
+	if (!parent || !user_ns_is_below(parent, current->cred->user_ns))
+		return -EPERM;
+	*out = ns_get(&parent->ns);
+	return 0;
+}
+
+static int user_install(struct ns_set *set, struct ns_common *ns)
+{
+	struct user_ns *u = user_ns_of(ns), *old = set->cred->user_ns;
+
+	/* Nobody gains rights by coming in again. */
+	if (u == current->cred->user_ns)
+		return -EINVAL;
+	if (current->process->thread_count > 1 || READ_ONCE(current->fs->refs) > 1)
+		return -EINVAL;
+	if (!ns_capable(u, CAP_SYS_ADMIN))
+		return -EPERM;
+	set->cred->user_ns = user_ns_get(u);
+	user_ns_put(old);
+	full_capabilities(set->cred);
+	return 0;
+}
+
+const struct ns_kind user_ns_kind = {
+	.name = "user",
+	.flag = CLONE_NEWUSER,
+	.slot = NS_NO_SLOT,
+	.ucount = UCOUNT_USER_NAMESPACES,
+	.free = user_free,
+	.install = user_install,
+	.get = user_get,
+	.parent = user_parent,
+};
+NS_KIND(user_ns_kind);
