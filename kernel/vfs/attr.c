@@ -14,6 +14,8 @@ static int mode_permission(const struct inode *i, int mask)
 
 	if (c->fsuid == i->uid)
 		mode >>= 6;
+	else if (READ_ONCE(i->acl) && (mode & 0070))
+		mode = acl_allows(i, c, mask) ? (unsigned int)mask : 0;
 	else if ((mode & 0070) >> 3 != (mode & 0007) && cred_in_group(c, i->gid))
 		mode >>= 3;
 	if (!(mask & ~mode & (MAY_READ | MAY_WRITE | MAY_EXEC)))
@@ -217,6 +219,15 @@ int inode_remove_privs(struct dentry *d)
 	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || !S_ISREG(i->mode) || capable(CAP_FSETID))
 		return 0;
 	return setattr_locked(d, &a);
+}
+
+int inode_modified(struct dentry *d)
+{
+	int err = inode_remove_privs(d);
+
+	if (!err)
+		inode_touch(d->inode, true, true);
+	return err;
 }
 
 void inode_fill_stat(const struct inode *i, struct kstat *st)

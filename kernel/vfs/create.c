@@ -78,7 +78,7 @@ static int mkdir_at(int dfd, const char *name, size_t len, umode_t mode)
 	if (err)
 		return err;
 	dir = c.dir.dentry->inode;
-	mode = (umode_t)(mode & (07777 & ~(S_ISUID | S_ISGID)) & ~current_umask());
+	mode = vfs_create_mode(dir, (umode_t)(mode & (07777 & ~(S_ISUID | S_ISGID))));
 	err = dir->ops->mkdir ? dir->ops->mkdir(dir, c.dentry, mode | S_IFDIR) : -EPERM;
 	return create_end(&c, err);
 }
@@ -111,7 +111,7 @@ static int mknod_at(int dfd, const char *name, size_t len, umode_t mode, u32 dev
 	if (err)
 		return err;
 	dir = c.dir.dentry->inode;
-	mode = (umode_t)(mode & ~current_umask());
+	mode = vfs_create_mode(dir, mode);
 	if (S_ISREG(mode))
 		err = vfs_create_at(dir, c.dentry, mode, true);
 	else

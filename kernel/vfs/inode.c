@@ -60,6 +60,8 @@ static void inode_free_rcu(struct rcu_head *head)
 	struct inode *i = container_of(head, struct inode, rcu);
 
 	kfree(i->link);
+	kfree(i->acl);
+	kfree(i->default_acl);
 	slab_free(inode_cache, i);
 }
 

@@ -200,7 +200,7 @@ static int open_tmpfile(struct path *dir, const struct open_how_k *how, struct f
 	if (err)
 		goto put_dir;
 	rwsem_write_lock(&di->lock);
-	err = di->ops->tmpfile(di, &i, (umode_t)(how->mode & ~current_umask()));
+	err = di->ops->tmpfile(di, &i, vfs_create_mode(di, (umode_t)how->mode));
 	if (!err) {
 		q.len = (u32)snprintf(name, sizeof(name), "#%llu", (unsigned long long)i->ino);
 		err = dentry_alloc(dir->dentry, &q, &p.dentry);
@@ -256,7 +256,7 @@ static int create_last(struct nameidata *nd, const struct open_how_k *how, const
 	if (!d->inode) {
 		err = mount_may_write(&nd->path);
 		if (!err)
-			err = vfs_create_at(di, d, (umode_t)(how->mode & ~current_umask()),
+			err = vfs_create_at(di, d, vfs_create_mode(di, (umode_t)how->mode),
 					    how->flags & O_EXCL);
 		if (err) {
 			dentry_put(d);

@@ -82,10 +82,43 @@ static int check(struct rename_side *o, struct rename_side *n, u32 flags)
 	return err;
 }
 
+/*
+ * RENAME_WHITEOUT: a character device 0:0 takes the old name's place.  It is made first, so that
+ * nothing can fail afterwards; until the old dentry moves away both have the name, and a lookup
+ * finds either.
+ */
+static int whiteout_make(struct rename_side *o, struct dentry **out)
+{
+	struct inode *di = o->dir.dentry->inode;
+	struct qstr q = {o->nd.last, o->nd.last_len, o->nd.last_hash};
+	int err;
+
+	/* Only where dentries are the directory is a second one of the same name possible. */
+	if (!di->ops->mknod || di->ops->lookup != simple_lookup)
+		return -EINVAL;
+	err = dentry_alloc(o->dir.dentry, &q, out);
+	if (err)
+		return err;
+	err = di->ops->mknod(di, *out, S_IFCHR, 0);
+	if (err)
+		dentry_put(*out);
+	return err;
+}
+
+static void whiteout_end(struct rename_side *o, struct dentry *w, bool keep)
+{
+	struct inode *di = o->dir.dentry->inode;
+
+	if (!keep && !di->ops->unlink(di, w))
+		dentry_drop(w);
+	dentry_put(w);
+}
+
 static int rename_locked(struct rename_side *o, struct rename_side *n, u32 flags)
 {
 	struct inode *from = o->dentry->inode, *to = n->dentry->inode;
 	struct inode *di = o->dir.dentry->inode, *first, *second;
+	struct dentry *whiteout = NULL;
 	int err;
 
 	if (from && from == to)
@@ -95,6 +128,11 @@ static int rename_locked(struct rename_side *o, struct rename_side *n, u32 flags
 		return err;
 	if (!di->ops->rename)
 		return -EPERM;
+	if (flags & RENAME_WHITEOUT) {
+		err = whiteout_make(o, &whiteout);
+		if (err)
+			return err;
+	}
 	/* Two inodes of the same kind by address; directories come first in the lock order. */
 	first = from;
 	second = to;
@@ -121,6 +159,8 @@ static int rename_locked(struct rename_side *o, struct rename_side *n, u32 flags
 	if (second)
 		rwsem_write_unlock(&second->lock);
 	rwsem_write_unlock(&first->lock);
+	if (whiteout)
+		whiteout_end(o, whiteout, !err);
 	inode_put(from);
 	if (to)
 		inode_put(to);
@@ -198,10 +238,9 @@ long sys_renameat2(int olddfd, const char __user *oldpath, int newdfd, const cha
 	struct pathname old __uninit, new __uninit;
 	int err;
 
-	/* RENAME_WHITEOUT is for overlay file systems. */
-	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
-	if ((flags & RENAME_NOREPLACE) && (flags & RENAME_EXCHANGE))
+	if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) && (flags & RENAME_EXCHANGE))
 		return -EINVAL;
 	err = pathname_get(&old, oldpath, false);
 	if (err)

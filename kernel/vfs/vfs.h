@@ -24,6 +24,7 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
+struct acl;
 struct cred;
 struct file_lock;
 struct fs_context;
@@ -114,6 +115,7 @@ struct inode {
 	void *watches;				   /* inotify */
 	void *socket;				   /* AF_UNIX bound here: net/unix */
 	struct xattr_list *xattrs;
+	struct acl *acl, *default_acl; /* RCU; changed under lock */
 	struct rcu_head rcu;
 };
 
@@ -208,6 +210,7 @@ struct super_ops {
 	int (*remount)(struct super *sb, u32 *flags, const char *options);
 	void (*show_options)(struct super *sb, struct seq *s);
 	int (*sync)(struct super *sb, bool wait);
+	bool acls; /* inodes have POSIX ACLs */
 	/* F_ADD_SEALS, F_GET_SEALS; NULL: -EINVAL. */
 	long (*seals)(struct file *f, unsigned int cmd, u32 seals);
 };
@@ -358,6 +361,8 @@ void inode_init_special(struct inode *i, umode_t mode,
 			u32 dev); /* device, FIFO, socket: sets fops */
 void inode_touch(struct inode *i, bool mtime, bool ctime);
 void inode_access(const struct path *p); /* relatime rules */
+/* The contents changed other than by write(2): times, set-id bits.  The inode is locked. */
+int inode_modified(struct dentry *d) __must_check;
 int dentry_alloc(struct dentry *parent, const struct qstr *name, struct dentry **out) __must_check;
 int dentry_alloc_root(struct super *sb, struct inode *root, struct dentry **out)
 	__must_check; /* consumes */
@@ -390,6 +395,18 @@ ssize_t simple_xattr_get(struct inode *i, const char *name, void *buf, size_t si
 int simple_xattr_set(struct inode *i, const char *name, const void *v, size_t size, int flags);
 ssize_t simple_xattr_list(struct inode *i, char *buf, size_t size);
 void simple_xattr_free(struct inode *i);
+/* ---- POSIX ACLs, acl(5): acl.c ---- */
+/* What a new object in @dir starts with: the umask counts unless the directory has a default ACL.
+ */
+umode_t vfs_create_mode(const struct inode *dir, umode_t mode);
+/* A new inode, mode set, gets its ACLs from @dir (may be NULL); may change i->mode.  -ENOMEM. */
+int acl_inherit(struct inode *i, const struct inode *dir) __must_check;
+/* After a change of i->mode under the inode's lock. -ENOMEM: nothing has changed. */
+int acl_chmod(struct inode *i, umode_t mode) __must_check;
+/* Is @name one of system.posix_acl_*? */
+bool acl_is_xattr(const char *name);
+ssize_t acl_xattr_get(struct inode *i, const char *name, void *buf, size_t size);
+int acl_xattr_set(struct inode *i, const char *name, const void *v, size_t size);
 /* Copies what @attr says into the inode; the default for inode_ops without setattr (no sizes). */
 void inode_set_attr(struct inode *i, const struct iattr *attr);
 void inode_fill_stat(const struct inode *i, struct kstat *st);

@@ -17,6 +17,10 @@
 /* Large or hot buffers on the stack: the compiler need not clear them. */
 #define __uninit __attribute__((__uninitialized__))
 
+/* ---- acl.c ---- */
+/* @i has a list, @c is not the owner: does it grant all of @mask?  RCU or a reference. */
+bool acl_allows(const struct inode *i, const struct cred *c, int mask);
+
 /* ---- dentry.c ---- */
 /* 1 to 7 bytes at @p as the low bytes of a word, without touching what follows. */
 static __always_inline u64 load_tail(const char *p, u32 n)

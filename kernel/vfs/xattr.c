@@ -2,8 +2,8 @@
  * Extended attributes: the calls of xattr(7), and a store in memory for file systems that want one.
  *
  * Names have a prefix that says who may use them: user. (regular files and directories, by mode
- * bits), trusted. (CAP_SYS_ADMIN), security. (CAP_SYS_ADMIN to change), system. (ACLs: not
- * supported).
+ * bits), trusted. (CAP_SYS_ADMIN), security. (CAP_SYS_ADMIN to change), system. (the file system
+ * says: ACLs).
  */
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -100,23 +100,31 @@ int simple_xattr_set(struct inode *i, const char *name, const void *v, size_t si
 	return err;
 }
 
+static void list_name(const char *name, char *buf, size_t size, size_t *used)
+{
+	size_t len = strlen(name) + 1;
+
+	if (size && *used + len <= size)
+		memcpy(buf + *used, name, len);
+	*used += len;
+}
+
 ssize_t simple_xattr_list(struct inode *i, char *buf, size_t size)
 {
 	bool trusted = capable(CAP_SYS_ADMIN);
 	struct xattr *x;
 	size_t used = 0;
 
-	if (!i->xattrs)
-		return 0;
+	if (READ_ONCE(i->acl))
+		list_name(XATTR_NAME_POSIX_ACL_ACCESS, buf, size, &used);
+	if (READ_ONCE(i->default_acl))
+		list_name(XATTR_NAME_POSIX_ACL_DEFAULT, buf, size, &used);
 	spin_lock(&i->spin);
-	list_for_each_entry (x, &i->xattrs->items, link) {
-		size_t len = strlen(x->name) + 1;
-
-		if (!trusted && str_has_prefix(x->name, XATTR_TRUSTED_PREFIX))
-			continue;
-		if (size && used + len <= size)
-			memcpy(buf + used, x->name, len);
-		used += len;
+	if (i->xattrs) {
+		list_for_each_entry (x, &i->xattrs->items, link) {
+			if (trusted || !str_has_prefix(x->name, XATTR_TRUSTED_PREFIX))
+				list_name(x->name, buf, size, &used);
+		}
 	}
 	spin_unlock(&i->spin);
 	return size && used > size ? -ERANGE : (ssize_t)used;
@@ -140,8 +148,12 @@ static int xattr_may(struct inode *i, const char *name, int mask)
 		if (i->flags & (INODE_IMMUTABLE | INODE_APPEND))
 			return -EPERM;
 	}
+	if (!strcmp(name, XATTR_NAME_CAPS))
+		return (mask & MAY_WRITE) && !capable(CAP_SETFCAP) ? -EPERM : 0;
 	if (str_has_prefix(name, XATTR_SECURITY_PREFIX))
 		return (mask & MAY_WRITE) && !capable(CAP_SYS_ADMIN) ? -EPERM : 0;
+	if (str_has_prefix(name, XATTR_SYSTEM_PREFIX))
+		return 0;
 	if (str_has_prefix(name, XATTR_TRUSTED_PREFIX)) {
 		if (capable(CAP_SYS_ADMIN))
 			return 0;
