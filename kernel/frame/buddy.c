@@ -90,14 +90,16 @@ void buddy_give(struct frame_zone *z, u64 pfn, unsigned int order)
 void buddy_give_single(struct frame_zone *z, u64 pfn)
 {
 	WRITE_ONCE(z->free, z->free + 1);
+	WRITE_ONCE(z->unmerged, z->unmerged + 1);
 	list_push(z, pfn, 0);
 }
 
-void buddy_merge(struct frame_zone *z)
+void buddy_merge(struct frame_zone *z, u64 scan)
 {
 	u64 next;
 
-	for (u64 pfn = z->heads[0]; pfn; pfn = next) {
+	WRITE_ONCE(z->unmerged, 0);
+	for (u64 pfn = z->heads[0]; pfn && scan; pfn = next, scan--) {
 		struct frame *f = pfn_to_frame(pfn), *b = pfn_to_frame(pfn ^ 1);
 
 		next = f->next;

@@ -72,11 +72,15 @@ static u64 take_block(unsigned int order, u32 gfp)
 
 		if (!READ_ONCE(z->orders))
 			continue;
+		/* Whoever only tries does not pay for merging a handful of frames. */
+		if (gfp & GFP_TRY && !(READ_ONCE(z->orders) >> order) &&
+		    READ_ONCE(z->unmerged) < 2ul << order)
+			continue;
 		unsigned long flags = spin_lock_irqsave(&z->lock);
 		u64 pfn = buddy_take(z, order);
 
 		if (!pfn && order) {
-			buddy_merge(z);
+			buddy_merge(z, gfp & GFP_TRY ? z->unmerged : ~0ul);
 			pfn = buddy_take(z, order);
 		}
 
@@ -191,6 +195,7 @@ static struct frame *alloc_block(unsigned int order, enum frame_type type, u32 g
 
 	for (unsigned long i = 1; i < 1ul << order; i++) {
 		f[i].type = FRAME_TAIL;
+		f[i].order = (u8)order;
 		f[i].flags = 0;
 		f[i].refs = 0;
 		f[i].owner = f;
@@ -243,7 +248,7 @@ struct frame *frame_alloc(unsigned int order, enum frame_type type, u32 gfp)
 		f = alloc_block(order, type, gfp);
 	else
 		return NULL;
-	return likely(f) ? f : alloc_slow(order, type, gfp);
+	return likely(f) || gfp & GFP_TRY ? f : alloc_slow(order, type, gfp);
 }
 
 static void frame_free(struct frame *f)
@@ -353,9 +358,12 @@ struct frame *frame_adopt(struct frame *f, enum frame_type type)
 	return f;
 }
 
+/* By number, not by owner: right also for a frame that is just being freed. */
 struct frame *frame_head(struct frame *f)
 {
-	return f->type == FRAME_TAIL ? f->owner : f;
+	if (READ_ONCE(f->type) != FRAME_TAIL)
+		return f;
+	return pfn_to_frame(frame_to_pfn(f) & ~((1ul << READ_ONCE(f->order)) - 1));
 }
 
 void *frame_alloc_virt(unsigned int order, u32 gfp)

@@ -30,7 +30,7 @@ enum frame_type {
 struct frame {
 	u32 refs;  /* atomic; 0: free */
 	u8 type;   /* enum frame_type; changed only by the holder of all references */
-	u8 order;  /* of the whole allocation, in the head frame */
+	u8 order;  /* of the whole allocation, to a multiple of which it is aligned */
 	u16 flags; /* atomic FRAME_F_* */
 	union {
 		void *owner; /* by type */
@@ -52,6 +52,7 @@ _Static_assert(sizeof(struct frame) == 16, "frame descriptors are 16 bytes");
 #define GFP_DMA32 4u /* below 4 GiB */
 #define GFP_NOWARN 8u
 #define GFP_USER 16u /* for a user page: may not dip into the reserve, may kill (OOM) */
+#define GFP_TRY 32u  /* a large block if one is at hand: no reclaim, no report */
 
 #define frame_map ((struct frame *)FRAME_MAP_BASE)
 
@@ -101,6 +102,7 @@ static inline u32 frame_refs(const struct frame *f)
 {
 	return __atomic_load_n(&f->refs, __ATOMIC_RELAXED);
 }
+/* Harmless on any frame at any time: what it finds may be gone, frame_tryget() tells. */
 struct frame *frame_head(struct frame *f);
 /*
  * Whoever owns a type says how its frames die: called without references; ends in

@@ -22,6 +22,7 @@ struct frame_zone {
 	u32 heads[FRAME_ORDER_MAX + 1]; /* first free block by order; 0: none */
 	u32 orders;			/* bit n: heads[n] is not empty */
 	u64 free;			/* frames; read without the lock */
+	u64 unmerged;			/* single frames given since the last merge */
 };
 
 extern struct frame_zone frame_zones[ZONES];
@@ -48,8 +49,8 @@ u64 buddy_take(struct frame_zone *z, unsigned int order);
 void buddy_give(struct frame_zone *z, u64 pfn, unsigned int order);
 /* A single frame, not merged with its buddy until buddy_merge(). */
 void buddy_give_single(struct frame_zone *z, u64 pfn);
-/* Merges all single frames that can be. */
-void buddy_merge(struct frame_zone *z);
+/* Merges what can be of the first @scan single frames on the list, the last given ones. */
+void buddy_merge(struct frame_zone *z, u64 scan);
 /* Gives [pfn, end), never seen before or typed FRAME_RESERVED, in the largest blocks. */
 void buddy_give_range(u64 pfn, u64 end);
 

@@ -81,21 +81,26 @@ bool mm_truncated(struct pagecache *pc, u64 index)
 	return pc->inode && index >= page_up((u64)inode_size(pc->inode)) >> PAGE_SHIFT;
 }
 
-/* The folio was taken out of the cache, or the file ended, while its entry was being made. */
-static bool lost(struct pagecache *pc, const struct folio *folio)
+/* The folio was taken out of the cache, or moved in it, while its entry was being made. */
+static bool lost(struct pagecache *pc, const struct folio *folio, u64 index)
 {
 	smp_mb();
-	return unlikely(READ_ONCE(folio->cache) != pc);
+	return unlikely(READ_ONCE(folio->cache) != pc || !folio_covers(folio, index));
 }
 
 static void undo(struct vma *vma, u64 addr, pte_t *at, pte_t e)
 {
-	struct frame *f = pfn_to_frame(pte_pfn(e));
+	struct frame *f = frame_head(pfn_to_frame(pte_pfn(e)));
+	u64 pfn = pte_pfn(e);
 
-	if (pte_cmpxchg(at, &e, (pte_t){0})) {
+	/* The CPU may be setting its bits meanwhile. */
+	while (pte_present(e) && pte_pfn(e) == pfn) {
+		if (!pte_cmpxchg(at, &e, (pte_t){0}))
+			continue;
 		mm_rss_add(vma->mm, f, -1);
 		tlb_flush_mm_range(&vma->mm->arch, addr, addr + PAGE_SIZE, false);
 		frame_put(f);
+		return;
 	}
 }
 
@@ -142,7 +147,7 @@ static void fault_around(struct vma *vma, u64 addr, pte_t *at)
 			continue;
 		}
 		pages++;
-		if (lost(pc, folio))
+		if (lost(pc, folio, index + i))
 			undo(vma, first + (u64)i * PAGE_SIZE, at, e);
 	}
 	if (pages)
@@ -205,7 +210,8 @@ static int map_frame(struct vma *vma, u64 addr, pte_t *at, struct frame *f, u32 
 		struct folio *folio = frame_head(f)->owner;
 
 		/* Both ends of a truncation: the folio leaves the cache, the size shrinks. */
-		if (lost(vma->cache, folio) || mm_truncated(vma->cache, vma_index(vma, addr)))
+		if (lost(vma->cache, folio, vma_index(vma, addr)) ||
+		    mm_truncated(vma->cache, vma_index(vma, addr)))
 			undo(vma, addr, at, e);
 	}
 	return 0;

@@ -13,12 +13,16 @@
 #include "pagecache_impl.h"
 
 #include <asm/cpu.h>
+#include <kern/bit.h>
 #include <kern/bug.h>
 #include <kern/errno.h>
 #include <kern/list.h>
 #include <kern/string.h>
 #include <kernel/rcu/rcu.h>
+#include <asm/current.h>
+#include <kernel/signal/signal.h>
 #include <kernel/slab/slab.h>
+#include <kernel/task/task.h>
 #include <kernel/wait/wait.h>
 
 #define WAIT_TABLE 32u
@@ -48,7 +52,14 @@ static void node_retire(struct radix_node *n)
 	rcu_call(&n->rcu, node_free_rcu);
 }
 
-static const struct radix_ops tree_ops = {node_alloc, node_free, node_retire};
+static struct radix_node *node_alloc_sleeping(void)
+{
+	return slab_alloc(node_cache, GFP_KERNEL);
+}
+
+const struct radix_ops pagecache_tree_ops = {node_alloc, node_free, node_retire};
+const struct radix_ops pagecache_build_ops = {node_alloc_sleeping, node_free, node_free};
+const struct radix_ops pagecache_retire_ops = {node_alloc, node_retire, node_retire};
 
 static void folio_release(struct frame *f)
 {
@@ -80,7 +91,7 @@ void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagec
 		    u32 flags)
 {
 	memset(pc, 0, sizeof(*pc));
-	radix_init(&pc->tree, &tree_ops);
+	radix_init(&pc->tree, &pagecache_tree_ops);
 	spin_init(&pc->lock, LK_PAGECACHE);
 	rwsem_init(&pc->invalidate, LK_PAGECACHE_INVALIDATE);
 	rwsem_init(&pc->rmap_lock, LK_RMAP);
@@ -106,7 +117,7 @@ u64 pagecache_memory_pages(void)
 	return __atomic_load_n(&memory_pages, __ATOMIC_RELAXED);
 }
 
-static void count_pages(struct pagecache *pc, s64 n)
+void pagecache_count(struct pagecache *pc, s64 n)
 {
 	__atomic_fetch_add(&total_pages, (u64)n, __ATOMIC_RELAXED);
 	if (pc->flags & PAGECACHE_MEMORY)
@@ -127,7 +138,7 @@ void folio_put(struct folio *f)
 		frame_put(f->frame);
 }
 
-static struct folio *folio_for(struct frame *frame)
+struct folio *folio_for(struct frame *frame)
 {
 	struct folio *f = slab_alloc(folio_cache, GFP_KERNEL);
 
@@ -138,16 +149,22 @@ static struct folio *folio_for(struct frame *frame)
 	f->index = 0;
 	f->flags = 0;
 	f->mapcount = 0;
-	f->order = frame->order;
+	f->order = frame ? frame->order : 0;
 	f->private_data = NULL;
 	list_init(&f->lru);
-	frame->owner = f;
+	if (frame)
+		frame->owner = f;
 	return f;
 }
 
-struct folio *folio_alloc(u32 gfp)
+void folio_forget(struct folio *f)
 {
-	struct frame *frame = frame_alloc(0, FRAME_FOLIO, gfp);
+	slab_free(folio_cache, f);
+}
+
+struct folio *folio_alloc(unsigned int order, u32 gfp)
+{
+	struct frame *frame = frame_alloc(order, FRAME_FOLIO, gfp);
 
 	if (!frame)
 		return NULL;
@@ -203,10 +220,12 @@ static __always_inline struct folio *find(struct pagecache *pc, u64 index)
 		/* Is it still the folio of this place, and was the frame its frame? */
 		if (likely(frame_tryget(frame))) {
 			if (likely(READ_ONCE(f->cache) == pc && f->frame == frame &&
-				   index - f->index < 1ul << f->order))
+				   folio_covers(f, index)))
 				return f;
 			frame_put(frame);
 		}
+		if (unlikely(pagecache_is_moving(pc)))
+			return NULL;
 		cpu_relax();
 	}
 }
@@ -222,8 +241,15 @@ struct folio *pagecache_find(struct pagecache *pc, u64 index)
 
 void pagecache_find_batch(struct pagecache *pc, u64 index, unsigned int n, struct folio **out)
 {
+	struct folio *last = NULL;
+
 	rcu_read_lock();
 	for (unsigned int i = 0; i < n; i++) {
+		/* More of a large folio: one more reference is all it takes. */
+		if (last && folio_covers(last, index + i)) {
+			out[i] = folio_get(last);
+			continue;
+		}
 		struct folio *f = find(pc, index + i);
 
 		if (f &&
@@ -232,6 +258,7 @@ void pagecache_find_batch(struct pagecache *pc, u64 index, unsigned int n, struc
 			f = NULL;
 		}
 		out[i] = f;
+		last = f && f->order ? f : NULL;
 	}
 	rcu_read_unlock();
 }
@@ -260,7 +287,8 @@ int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f)
 		unsigned long irq = spin_lock_irqsave(&pc->lock);
 
 		WRITE_ONCE(f->cache, pc);
-		err = radix_insert(&pc->tree, index, f->order, f, &r);
+		err = unlikely(pc->moves & 1) ? -EAGAIN
+					      : radix_insert(&pc->tree, index, f->order, f, &r);
 		if (err)
 			WRITE_ONCE(f->cache, NULL);
 		else
@@ -268,25 +296,29 @@ int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f)
 		spin_unlock_irqrestore(&pc->lock, irq);
 		if (err != -ENOMEM)
 			break;
-		if (radix_reserve_fill(&r, &tree_ops))
+		if (radix_reserve_fill(&r, &pagecache_tree_ops))
 			break;
 	}
 	if (r.count)
-		radix_reserve_drop(&r, &tree_ops);
+		radix_reserve_drop(&r, &pagecache_tree_ops);
 	if (err) {
 		frame_put(f->frame);
 		return err;
 	}
-	count_pages(pc, 1l << f->order);
+	pagecache_count(pc, 1l << f->order);
 	folio_lru_add(f);
 	return 0;
 }
 
-static struct folio *take_out(struct pagecache *pc, u64 *index, u64 last)
+static struct folio *take_out(struct pagecache *pc, u64 *index, u64 first, u64 last)
 {
 	unsigned long irq = spin_lock_irqsave(&pc->lock);
 	struct folio *f = radix_find_next(&pc->tree, index, last);
 
+	while (f && (f->index < first || f->index + (1ul << f->order) - 1 > last)) {
+		*index = f->index + (1ul << f->order);
+		f = *index && *index <= last ? radix_find_next(&pc->tree, index, last) : NULL;
+	}
 	if (f) {
 		radix_erase(&pc->tree, f->index);
 		WRITE_ONCE(f->cache, NULL);
@@ -301,7 +333,8 @@ void pagecache_remove_range(struct pagecache *pc, u64 first, u64 last)
 	u64 removed = 0, index = first;
 	struct folio *f;
 
-	while (index <= last && !radix_empty(&pc->tree) && (f = take_out(pc, &index, last))) {
+	while (index <= last && !radix_empty(&pc->tree) &&
+	       (f = take_out(pc, &index, first, last))) {
 		u64 pages = 1ul << f->order;
 
 		index = f->index + pages;
@@ -312,7 +345,7 @@ void pagecache_remove_range(struct pagecache *pc, u64 first, u64 last)
 			break;
 	}
 	if (removed) {
-		count_pages(pc, -(s64)removed);
+		pagecache_count(pc, -(s64)removed);
 		pagecache_uncharge(pc, removed);
 	}
 }
@@ -339,13 +372,21 @@ bool pagecache_try_evict(struct folio *f)
 	if (!ours)
 		return false;
 	folio_lru_del(f);
-	count_pages(pc, -(1l << f->order));
+	pagecache_count(pc, -(1l << f->order));
 	pagecache_uncharge(pc, 1ul << f->order);
 	folio_release(f->frame);
 	return true;
 }
 
-/* Reads @f in unless somebody has meanwhile.  It is locked around. */
+/* --- making --- */
+
+void pagecache_wait_moves(struct pagecache *pc)
+{
+	rwsem_read_lock(&pc->invalidate);
+	rwsem_read_unlock(&pc->invalidate);
+}
+
+/* Reads @f in unless somebody has meanwhile.  Memory that was reserved only is zeroed now. */
 static int read_in(struct pagecache *pc, struct folio *f)
 {
 	int err = 0;
@@ -353,8 +394,12 @@ static int read_in(struct pagecache *pc, struct folio *f)
 	folio_lock(f);
 	if (READ_ONCE(f->cache) != pc)
 		err = -EAGAIN;
-	else if (!(f->flags & FOLIO_UPTODATE))
+	else if (f->flags & FOLIO_UPTODATE)
+		err = 0;
+	else if (pc->ops && pc->ops->read_folio)
 		err = pc->ops->read_folio(pc, f);
+	else
+		memset(frame_to_virt(f->frame), 0, PAGE_SIZE << f->order);
 	if (!err)
 		__atomic_fetch_or(&f->flags, FOLIO_UPTODATE, __ATOMIC_RELEASE);
 	folio_unlock(f);
@@ -368,7 +413,7 @@ static int make(struct pagecache *pc, u64 index, struct folio **out)
 
 	if (err)
 		return err;
-	struct folio *f = folio_alloc(GFP_USER | (read ? 0 : GFP_ZERO));
+	struct folio *f = folio_alloc(0, GFP_USER | (read ? 0 : GFP_ZERO));
 
 	if (!f) {
 		pagecache_uncharge(pc, 1);
@@ -395,22 +440,66 @@ int pagecache_get(struct pagecache *pc, u64 index, bool for_write, struct folio 
 
 		if (!f)
 			err = make(pc, index, &f);
-		if (err == -EEXIST)
-			continue;
-		if (err)
-			return err;
-		if (unlikely(!(__atomic_load_n(&f->flags, __ATOMIC_ACQUIRE) & FOLIO_UPTODATE))) {
+		if (!err &&
+		    unlikely(!(__atomic_load_n(&f->flags, __ATOMIC_ACQUIRE) & FOLIO_UPTODATE))) {
 			err = read_in(pc, f);
 			if (err)
 				folio_put(f);
-			if (err == -EAGAIN)
-				continue;
-			if (err)
-				return err;
 		}
-		*out = f;
-		return 0;
+		if (unlikely(err == -EEXIST || err == -EAGAIN)) {
+			if (pagecache_is_moving(pc))
+				pagecache_wait_moves(pc);
+			continue;
+		}
+		if (!err)
+			*out = f;
+		return err;
 	}
+}
+
+/* One folio of memory to come, as large as the place allows: pages, or -errno. */
+static s64 reserve_one(struct pagecache *pc, u64 index, u64 pages)
+{
+	unsigned int order = 0;
+
+	if (pc->flags & PAGECACHE_HUGE && pages > 1)
+		order = min3(FOLIO_ORDER_MAX, (unsigned int)__fls(pages),
+			     index ? (unsigned int)__ffs(index) : FOLIO_ORDER_MAX);
+	for (;; order = 0) {
+		int err = pagecache_charge(pc, 1ul << order);
+
+		if (!err) {
+			struct folio *f = folio_alloc(order, GFP_USER | (order ? GFP_TRY : 0));
+
+			err = f ? pagecache_insert(pc, index, f) : -ENOMEM;
+			folio_put(f);
+			if (!err)
+				return 1l << order;
+			pagecache_uncharge(pc, 1ul << order);
+		}
+		if (!order)
+			return err == -EEXIST ? 1 : err;
+	}
+}
+
+int pagecache_reserve(struct pagecache *pc, u64 first, u64 last, u64 *done)
+{
+	for (*done = first; *done <= last;) {
+		struct folio *f = pagecache_find(pc, *done);
+		s64 n;
+
+		if (f) {
+			*done = f->index + (1ul << f->order);
+			folio_put(f);
+			continue;
+		}
+		n = signal_fatal_pending(current) ? -EINTR
+						  : reserve_one(pc, *done, last - *done + 1);
+		if (n < 0)
+			return (int)n;
+		*done += (u64)n;
+	}
+	return 0;
 }
 
 int pagecache_adopt(struct pagecache *pc, u64 index, struct frame *frame)
@@ -451,21 +540,51 @@ void pagecache_unmap_range(struct pagecache *pc, u64 first, u64 last, bool even_
 		unmap_hook(pc, first, last, even_cow);
 }
 
-/* Zeroes [from, to) inside the page of @from. */
-static void zero_edge(struct pagecache *pc, u64 from, u64 to)
+/* Zeroes [from, to), which lies in one folio, if there is something. */
+static void zero_inside(struct pagecache *pc, struct folio *f, u64 from, u64 to)
 {
-	struct folio *f = pagecache_find(pc, from >> PAGE_SHIFT);
-
-	if (!f)
+	if (!(f->flags & FOLIO_UPTODATE))
 		return;
-	if (f->flags & FOLIO_UPTODATE) {
-		char *p = frame_to_virt(folio_frame(f, from >> PAGE_SHIFT));
+	char *p = frame_to_virt(folio_frame(f, from >> PAGE_SHIFT));
 
-		memset(p + (from & ~PAGE_MASK), 0, to - from);
-		if (!(pc->flags & PAGECACHE_MEMORY))
-			__atomic_fetch_or(&f->flags, FOLIO_DIRTY, __ATOMIC_RELAXED);
+	memset(p + (from & ~PAGE_MASK), 0, to - from);
+	if (!(pc->flags & PAGECACHE_MEMORY))
+		__atomic_fetch_or(&f->flags, FOLIO_DIRTY, __ATOMIC_RELAXED);
+}
+
+void pagecache_zero(struct pagecache *pc, loff_t start, loff_t end)
+{
+	u64 at = (u64)start, to = (u64)end;
+
+	while (at < to) {
+		u64 index = at >> PAGE_SHIFT;
+
+		rcu_read_lock();
+		bool more = radix_find_next(&pc->tree, &index, (to - 1) >> PAGE_SHIFT);
+		struct folio *f = more ? find(pc, index) : NULL;
+
+		rcu_read_unlock();
+		if (!more)
+			return;
+		at = max(at, index << PAGE_SHIFT);
+		if (!f) {
+			at = (index + 1) << PAGE_SHIFT; /* just gone */
+			continue;
+		}
+		u64 stop = min(to, (f->index + (1ul << f->order)) << PAGE_SHIFT);
+
+		zero_inside(pc, f, at, stop);
+		folio_put(f);
+		at = stop;
 	}
-	folio_put(f);
+}
+
+/* What a range leaves behind of folios that it cuts: zeroes. */
+static void remove_pages(struct pagecache *pc, u64 first, u64 last, bool even_cow)
+{
+	pagecache_split_edges(pc, first, last);
+	pagecache_remove_range(pc, first, last);
+	pagecache_unmap_range(pc, first, last, even_cow);
 }
 
 void pagecache_truncate(struct pagecache *pc, loff_t new_size)
@@ -473,11 +592,10 @@ void pagecache_truncate(struct pagecache *pc, loff_t new_size)
 	u64 size = (u64)new_size, first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 
 	if (size & ~PAGE_MASK)
-		zero_edge(pc, size, (size | ~PAGE_MASK) + 1);
+		pagecache_zero(pc, new_size, (loff_t)(first << PAGE_SHIFT));
 	if (radix_empty(&pc->tree))
 		return;
-	pagecache_remove_range(pc, first, ~0ull);
-	pagecache_unmap_range(pc, first, ~0ull, true);
+	remove_pages(pc, first, ~0ull, true);
 }
 
 void pagecache_punch(struct pagecache *pc, loff_t start, loff_t end)
@@ -489,11 +607,10 @@ void pagecache_punch(struct pagecache *pc, loff_t start, loff_t end)
 	u64 first = (s + PAGE_SIZE - 1) >> PAGE_SHIFT, after = e >> PAGE_SHIFT;
 
 	if (s & ~PAGE_MASK)
-		zero_edge(pc, s, min(e, first << PAGE_SHIFT));
+		pagecache_zero(pc, start, (loff_t)min(e, first << PAGE_SHIFT));
 	if (e & ~PAGE_MASK && (s >> PAGE_SHIFT != after || !(s & ~PAGE_MASK)))
-		zero_edge(pc, max(s, after << PAGE_SHIFT), e);
+		pagecache_zero(pc, (loff_t)max(s, after << PAGE_SHIFT), end);
 	if (first >= after)
 		return;
-	pagecache_remove_range(pc, first, after - 1);
-	pagecache_unmap_range(pc, first, after - 1, false);
+	remove_pages(pc, first, after - 1, false);
 }

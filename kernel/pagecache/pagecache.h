@@ -53,18 +53,20 @@ struct pagecache_ops {
 struct pagecache {
 	struct radix_tree tree; /* index -> folio; LK_PAGECACHE for change */
 	struct spinlock lock;
-	u64 nr_pages; /* LK_PAGECACHE */
-	struct rwsem
-		invalidate;	/* LK_PAGECACHE_INVALIDATE: truncate (write) against fault (read) */
-	struct rwsem rmap_lock; /* LK_RMAP */
-	struct list_head vmas;	/* that map it; LK_RMAP (interval tree when it matters) */
-	s32 writable_maps;	/* atomic: shared writable VMAs; negative: denied (seals) */
+	u64 nr_pages;		 /* LK_PAGECACHE */
+	struct rwsem invalidate; /* LK_PAGECACHE_INVALIDATE: held while folios change places */
+	struct rwsem rmap_lock;	 /* LK_RMAP */
+	struct list_head vmas;	 /* that map it; LK_RMAP (interval tree when it matters) */
+	s32 writable_maps;	 /* atomic: shared writable VMAs; negative: denied (seals) */
 	const struct pagecache_ops *ops;
 	struct inode *inode; /* host */
 	u32 flags;
+	u32 moves; /* odd while folios change places: invalidate and LK_PAGECACHE */
 };
 
 #define PAGECACHE_MEMORY 1u /* contents live here only */
+#define PAGECACHE_HUGE 2u   /* allocates in advance in folios as large as fit */
+#define FOLIO_ORDER_MAX 9u
 
 void pagecache_system_init(void);
 void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagecache_ops *ops,
@@ -84,17 +86,33 @@ struct folio *folio_get(struct folio *f);
 void folio_put(struct folio *f);
 void folio_lock(struct folio *f);
 void folio_unlock(struct folio *f);
+/* Folios lie at multiples of their size, also after they have changed places. */
 static inline struct frame *folio_frame(const struct folio *f, u64 index)
 {
-	return f->frame + (index - f->index);
+	return f->frame + (index & ((1ul << f->order) - 1));
+}
+static inline bool folio_covers(const struct folio *f, u64 index)
+{
+	return index - READ_ONCE(f->index) < 1ul << f->order;
 }
 
 /* File I/O over the cache.  The caller holds the inode lock for writes.  Return bytes or -errno. */
 ssize_t pagecache_read(struct pagecache *pc, loff_t size, struct uio *u, loff_t *pos) __must_check;
 ssize_t pagecache_write(struct pagecache *pc, struct uio *u, loff_t *pos) __must_check;
-/* Removes [first, last] pages from mappings and the cache; partial edges are zeroed by *_range. */
+/* Removes pages from mappings and the cache; edges are zeroed.  The caller holds the inode lock. */
 void pagecache_truncate(struct pagecache *pc, loff_t new_size);
 void pagecache_punch(struct pagecache *pc, loff_t start, loff_t end);
+/* Memory for all of [first, last] without contents yet (they read as zeroes): -ENOSPC, -ENOMEM,
+ * -EINTR.  *@done is where it stopped. */
+int pagecache_reserve(struct pagecache *pc, u64 first, u64 last, u64 *done) __must_check;
+/* Zeroes what there is in [start, end) without giving memory back. */
+void pagecache_zero(struct pagecache *pc, loff_t start, loff_t end);
+/*
+ * fallocate(2): takes @pages out from @first on and moves what follows down, or moves it up to make
+ * a hole.  Memory files, the inode lock held; all or nothing: -ENOMEM, -EINTR.
+ */
+int pagecache_collapse(struct pagecache *pc, u64 first, u64 pages) __must_check;
+int pagecache_make_hole(struct pagecache *pc, u64 first, u64 pages) __must_check;
 /* SEEK_DATA / SEEK_HOLE below @size: -ENXIO. */
 int pagecache_seek(struct pagecache *pc, loff_t from, loff_t size, bool data, loff_t *out)
 	__must_check;

@@ -5,13 +5,30 @@
 
 /* A folio around a new frame, with the reference that the cache will hold.  Not uptodate, not in a
  * cache. */
-struct folio *folio_alloc(u32 gfp) __must_check;
+struct folio *folio_alloc(unsigned int order, u32 gfp) __must_check;
+/* @frame's descriptor; its reference stays the caller's on failure. */
+struct folio *folio_for(struct frame *frame) __must_check;
 void folio_free_unused(struct folio *f); /* nobody has seen it */
-/* @f is in no cache: puts it in, +1 reference for the cache.  -EEXIST, -ENOMEM. */
+/* @f is in no cache: puts it in, +1 reference for the cache.  -EEXIST, -ENOMEM; -EAGAIN while
+ * folios change places. */
 int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f) __must_check;
 int pagecache_charge(struct pagecache *pc, u64 pages) __must_check;
 void pagecache_uncharge(struct pagecache *pc, u64 pages);
-/* Takes all folios in [first, last] out. */
+/* Nodes: for changes under the lock; for a tree nobody sees yet; for one that readers may be in. */
+extern const struct radix_ops pagecache_tree_ops, pagecache_build_ops, pagecache_retire_ops;
+/* The folio struct and nothing else. */
+void folio_forget(struct folio *f);
+void pagecache_count(struct pagecache *pc, s64 pages);
+/* Waits until folios stay where they are. */
+void pagecache_wait_moves(struct pagecache *pc);
+static inline bool pagecache_is_moving(const struct pagecache *pc)
+{
+	return __atomic_load_n(&pc->moves, __ATOMIC_ACQUIRE) & 1;
+}
+/* Makes small folios of one that is cut by [first, last], so that the range ends where folios end.
+ * Where that fails the folio stays as it is. */
+void pagecache_split_edges(struct pagecache *pc, u64 first, u64 last);
+/* Takes all folios in [first, last] out; not those that lie there only in part. */
 void pagecache_remove_range(struct pagecache *pc, u64 first, u64 last);
 void pagecache_reclaim_init(void);
 bool pagecache_try_evict(struct folio *f);

@@ -1,4 +1,5 @@
 room := kernel/pagecache
-deps := kernel/frame kernel/lock kernel/rcu kernel/slab kernel/uio kernel/wait lib/radix
-objs := pagecache.o io.o reclaim.o
+deps := kernel/frame kernel/lock kernel/rcu kernel/sched kernel/signal kernel/slab kernel/task \
+	kernel/time kernel/uio kernel/wait lib/radix
+objs := pagecache.o io.o move.o reclaim.o
 tests := pagecache_test.o

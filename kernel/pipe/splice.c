@@ -54,7 +54,8 @@ static ssize_t splice_cached(struct file *in, loff_t *pos, struct pipe *p, size_
 		err = pagecache_get(in->cache, (u64)*pos >> PAGE_SHIFT, false, &folio);
 		if (err)
 			return done ? done : err;
-		offset += (u32)((((u64)*pos >> PAGE_SHIFT) - folio->index) << PAGE_SHIFT);
+		offset += (u32)((folio_frame(folio, (u64)*pos >> PAGE_SHIFT) - folio->frame)
+				<< PAGE_SHIFT);
 		pipe_push(p, folio->frame, offset, (u32)n, 0);
 		folio_put(folio);
 		*pos += (loff_t)n;
