@@ -70,8 +70,14 @@ static int symlink(struct inode *dir, struct dentry *d, const char *target)
 	return 0;
 }
 
+/* A name costs as much as an inode: it cannot be reclaimed.  The first one of an O_TMPFILE file is
+ * paid for already. */
 static int link(struct inode *dir, struct dentry *d, struct inode *target)
 {
+	int err = target->nlink ? tmpfs_charge_inode(tmpfs_of(dir->super)) : 0;
+
+	if (err)
+		return err;
 	target->nlink++;
 	inode_touch(target, false, true);
 	entry_added(dir);
@@ -79,9 +85,16 @@ static int link(struct inode *dir, struct dentry *d, struct inode *target)
 	return 0;
 }
 
+static void lose_name(struct inode *i)
+{
+	if (i->nlink > 1)
+		tmpfs_uncharge_inode(tmpfs_of(i->super));
+	i->nlink--;
+}
+
 static int unlink(struct inode *dir, struct dentry *d)
 {
-	d->inode->nlink--;
+	lose_name(d->inode);
 	inode_touch(d->inode, false, true);
 	entry_removed(dir);
 	return 0;
@@ -89,7 +102,7 @@ static int unlink(struct inode *dir, struct dentry *d)
 
 static bool empty(struct dentry *d)
 {
-	return d->inode->size == 0;
+	return d->inode->size == TMPFS_DIR_EMPTY;
 }
 
 static int rmdir(struct inode *dir, struct dentry *d)
@@ -132,7 +145,7 @@ static int rename(struct inode *olddir, struct dentry *old, struct inode *newdir
 				victim->nlink = 0;
 				newdir->nlink--;
 			} else {
-				victim->nlink--;
+				lose_name(victim);
 			}
 			inode_touch(victim, false, true);
 			newdir->size -= TMPFS_DIRENT_SIZE;

@@ -15,13 +15,12 @@
 #include <kernel/task/task.h>
 #include <kernel/frame/frame.h>
 #include <kernel/mm/mm.h>
-#include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
 #include <kernel/uio/uio.h>
 #include <linux/fcntl.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
-#include <lib/parse/parse.h>
+#include <linux/xattr.h>
 
 /* ---- limits ---- */
 
@@ -30,10 +29,8 @@ static int charge(struct pagecache *pc, u64 pages)
 	struct tmpfs *t = tmpfs_of(pc->inode->super);
 	int err = 0;
 
-	if (!t->max_pages)
-		return 0;
 	spin_lock(&t->lock);
-	if (t->used_pages + pages > t->max_pages)
+	if (t->max_pages && t->used_pages + pages > t->max_pages)
 		err = -ENOSPC;
 	else
 		t->used_pages += pages;
@@ -45,23 +42,19 @@ static void uncharge(struct pagecache *pc, u64 pages)
 {
 	struct tmpfs *t = tmpfs_of(pc->inode->super);
 
-	if (!t->max_pages)
-		return;
 	spin_lock(&t->lock);
-	t->used_pages -= min(pages, t->used_pages);
+	t->used_pages -= pages;
 	spin_unlock(&t->lock);
 }
 
 static const struct pagecache_ops cache_ops = {.charge = charge, .uncharge = uncharge};
 
-static int charge_inode(struct tmpfs *t)
+int tmpfs_charge_inode(struct tmpfs *t)
 {
 	int err = 0;
 
-	if (!t->max_inodes)
-		return 0;
 	spin_lock(&t->lock);
-	if (t->used_inodes >= t->max_inodes)
+	if (t->max_inodes && t->used_inodes >= t->max_inodes)
 		err = -ENOSPC;
 	else
 		t->used_inodes++;
@@ -69,10 +62,8 @@ static int charge_inode(struct tmpfs *t)
 	return err;
 }
 
-static void uncharge_inode(struct tmpfs *t)
+void tmpfs_uncharge_inode(struct tmpfs *t)
 {
-	if (!t->max_inodes)
-		return;
 	spin_lock(&t->lock);
 	t->used_inodes--;
 	spin_unlock(&t->lock);
@@ -80,25 +71,44 @@ static void uncharge_inode(struct tmpfs *t)
 
 /* ---- inodes ---- */
 
+/* With inode32 numbers wrap at 32 bits and leave out 0. */
+static u64 next_ino(struct tmpfs *t)
+{
+	u64 ino = __atomic_add_fetch(&t->next_ino, 1, __ATOMIC_RELAXED);
+
+	if (likely(!READ_ONCE(t->inode32)))
+		return ino;
+	while (!(u32)ino)
+		ino = __atomic_add_fetch(&t->next_ino, 1, __ATOMIC_RELAXED);
+	return (u32)ino;
+}
+
 int tmpfs_inode_new(struct super *sb, const struct inode *dir, umode_t mode, u32 dev,
 		    struct inode **out)
 {
 	struct tmpfs *t = tmpfs_of(sb);
 	struct inode *i;
-	int err = charge_inode(t);
+	int err = tmpfs_charge_inode(t);
 
 	if (err)
 		return err;
 	err = inode_alloc(sb, &i);
 	if (err) {
-		uncharge_inode(t);
+		tmpfs_uncharge_inode(t);
 		return err;
 	}
-	i->ino = __atomic_add_fetch(&t->next_ino, 1, __ATOMIC_RELAXED);
+	i->ino = next_ino(t);
 	inode_init_owner(i, dir, mode);
+	err = acl_inherit(i, dir);
+	if (err) {
+		inode_put(i); /* gives the charge back */
+		return err;
+	}
 	switch (mode & S_IFMT) {
 	case S_IFREG:
-		pagecache_init(&i->own_cache, i, &cache_ops, PAGECACHE_MEMORY);
+		pagecache_init(&i->own_cache, i, &cache_ops,
+			       PAGECACHE_MEMORY |
+				       (t->huge == TMPFS_HUGE_NEVER ? 0 : PAGECACHE_HUGE));
 		i->cache = &i->own_cache;
 		i->ops = &tmpfs_file_inode_ops;
 		i->fops = &tmpfs_file_ops;
@@ -106,6 +116,7 @@ int tmpfs_inode_new(struct super *sb, const struct inode *dir, umode_t mode, u32
 		break;
 	case S_IFDIR:
 		i->nlink = 2;
+		i->size = TMPFS_DIR_EMPTY;
 		i->ops = &tmpfs_dir_inode_ops;
 		i->fops = &simple_dir_ops;
 		break;
@@ -122,7 +133,7 @@ int tmpfs_inode_new(struct super *sb, const struct inode *dir, umode_t mode, u32
 
 static void evict(struct inode *i)
 {
-	uncharge_inode(tmpfs_of(i->super));
+	tmpfs_uncharge_inode(tmpfs_of(i->super));
 }
 
 int tmpfs_setattr(struct dentry *d, struct iattr *a)
@@ -139,12 +150,19 @@ int tmpfs_setattr(struct dentry *d, struct iattr *a)
 		if ((a->size < old && (seals & F_SEAL_SHRINK)) ||
 		    (a->size > old && (seals & F_SEAL_GROW)))
 			return -EPERM;
-		if (a->size < old) {
-			inode_set_size(i, a->size);
+	}
+	if (a->valid & ATTR_MODE) {
+		int err = acl_chmod(i, a->mode);
+
+		if (err)
+			return err;
+	}
+	if (a->valid & ATTR_SIZE) {
+		loff_t old = i->size;
+
+		inode_set_size(i, a->size);
+		if (a->size < old)
 			pagecache_truncate(i->cache, a->size);
-		} else {
-			inode_set_size(i, a->size);
-		}
 	}
 	inode_set_attr(i, a);
 	return 0;
@@ -155,15 +173,31 @@ ssize_t tmpfs_listxattr(struct dentry *d, char *buf, size_t size)
 	return simple_xattr_list(d->inode, buf, size);
 }
 
+/* What is kept: trusted.*, security.*, ACLs.  As on Linux 6.1, user.* is not. */
+static bool supported(const char *name)
+{
+	return str_has_prefix(name, XATTR_TRUSTED_PREFIX) ||
+	       str_has_prefix(name, XATTR_SECURITY_PREFIX);
+}
+
 ssize_t tmpfs_getxattr(struct dentry *d, const char *name, void *buf, size_t size)
 {
+	if (acl_is_xattr(name))
+		return acl_xattr_get(d->inode, name, buf, size);
+	if (!supported(name))
+		return -EOPNOTSUPP;
 	return simple_xattr_get(d->inode, name, buf, size);
 }
 
 int tmpfs_setxattr(struct dentry *d, const char *name, const void *v, size_t size, int flags)
 {
-	int err = simple_xattr_set(d->inode, name, v, size, flags);
+	int err;
 
+	if (acl_is_xattr(name))
+		return acl_xattr_set(d->inode, name, v, size);
+	if (!supported(name))
+		return -EOPNOTSUPP;
+	err = simple_xattr_set(d->inode, name, v, size, flags);
 	if (!err)
 		inode_touch(d->inode, false, true);
 	return err;
@@ -238,7 +272,7 @@ static int statfs(struct dentry *d, struct kstatfs *st)
 	spin_lock(&t->lock);
 	if (t->max_pages) {
 		st->blocks = t->max_pages;
-		st->bfree = st->bavail = t->max_pages - t->used_pages;
+		st->bfree = st->bavail = t->max_pages - min(t->used_pages, t->max_pages);
 	}
 	if (t->max_inodes) {
 		st->files = t->max_inodes;
@@ -259,128 +293,6 @@ static int statfs(struct dentry *d, struct kstatfs *st)
 	return 0;
 }
 
-static u64 total_frames(void)
-{
-	struct frame_stats st;
-
-	frame_stats(&st);
-	return st.total;
-}
-
-/* "10m", "50%" in pages. */
-static int option_size(const char *s, u64 *pages)
-{
-	const char *p = s;
-	u64 v;
-	int err;
-
-	if (parse_digits(&p, 10, &v) && *p == '%') {
-		*pages = total_frames() * v / 100;
-		return p[1] ? -EINVAL : 0;
-	}
-	p = s;
-	err = parse_size(&p, &v);
-	if (err)
-		return err;
-	*pages = (v + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	return *p ? -EINVAL : 0;
-}
-
-static int option_number(const char *s, unsigned int base, u64 *out)
-{
-	return base == 8 ? parse_u64(s, 8, out) : parse_size(&s, out) ? -EINVAL : *s ? -EINVAL : 0;
-}
-
-static int set_option(struct tmpfs *t, const char *key, const char *value)
-{
-	u64 v;
-	int err;
-
-	if (!value)
-		return !strcmp(key, "inode32") || !strcmp(key, "inode64") ? 0 : -EINVAL;
-	if (!strcmp(key, "size")) {
-		t->size_given = true;
-		return option_size(value, &t->max_pages);
-	}
-	if (!strcmp(key, "huge") || !strcmp(key, "mpol"))
-		return !strcmp(value, "never") || !strcmp(value, "default") ? 0 : -EINVAL;
-	err = option_number(value, !strcmp(key, "mode") ? 8 : 10, &v);
-	if (err)
-		return err;
-	if (!strcmp(key, "nr_blocks")) {
-		t->size_given = true;
-		t->max_pages = v;
-	} else if (!strcmp(key, "nr_inodes")) {
-		t->inodes_given = true;
-		t->max_inodes = v;
-	} else if (!strcmp(key, "mode")) {
-		t->mode = v & 07777;
-	} else if (!strcmp(key, "uid")) {
-		t->uid = (u32)v;
-	} else if (!strcmp(key, "gid")) {
-		t->gid = (u32)v;
-	} else {
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int parse_options(struct tmpfs *t, const char *options)
-{
-	char *copy, *rest, *key, *value;
-	int err = 0;
-
-	if (!options || !*options)
-		return 0;
-	copy = rest = kstrdup(options);
-	if (!copy)
-		return -ENOMEM;
-	while (!err && parse_option(&rest, &key, &value))
-		err = set_option(t, key, value);
-	kfree(copy);
-	return err;
-}
-
-static int tmpfs_remount(struct super *sb, u32 *flags, const char *options)
-{
-	struct tmpfs *t = tmpfs_of(sb), n = *t;
-	int err = parse_options(&n, options);
-
-	(void)flags;
-	if (err)
-		return err;
-	spin_lock(&t->lock);
-	/* A limit cannot be introduced later: what is there was not counted. */
-	if ((!t->max_pages) != (!n.max_pages) || (!t->max_inodes) != (!n.max_inodes) ||
-	    n.max_pages < t->used_pages || n.max_inodes < t->used_inodes) {
-		err = -EINVAL;
-	} else {
-		t->max_pages = n.max_pages;
-		t->max_inodes = n.max_inodes;
-		t->size_given = n.size_given;
-		t->inodes_given = n.inodes_given;
-	}
-	spin_unlock(&t->lock);
-	return err;
-}
-
-static void show_options(struct super *sb, struct seq *s)
-{
-	struct tmpfs *t = tmpfs_of(sb);
-
-	if (t->size_given)
-		seq_printf(s, ",size=%lluk",
-			   (unsigned long long)(t->max_pages << (PAGE_SHIFT - 10)));
-	if (t->inodes_given)
-		seq_printf(s, ",nr_inodes=%llu", (unsigned long long)t->max_inodes);
-	if (t->mode != 01777)
-		seq_printf(s, ",mode=%03o", t->mode);
-	if (t->uid)
-		seq_printf(s, ",uid=%u", t->uid);
-	if (t->gid)
-		seq_printf(s, ",gid=%u", t->gid);
-}
-
 static void put_super(struct super *sb)
 {
 	kfree(sb->fs_data);
@@ -391,7 +303,8 @@ static const struct super_ops tmpfs_super_ops = {
 	.evict = evict,
 	.statfs = statfs,
 	.remount = tmpfs_remount,
-	.show_options = show_options,
+	.show_options = tmpfs_show_options,
+	.acls = true,
 	.seals = tmpfs_seals_fcntl,
 };
 
@@ -409,9 +322,11 @@ static int make_super(const struct fs_type *type, u32 ms_flags, const char *opti
 	t->mode = 01777;
 	t->uid = current_cred()->fsuid;
 	t->gid = current_cred()->fsgid;
-	if (limited)
-		t->max_pages = t->max_inodes = total_frames() / 2;
-	err = parse_options(t, options);
+	if (limited) {
+		t->max_pages = tmpfs_default_pages();
+		t->max_inodes = tmpfs_default_inodes();
+	}
+	err = tmpfs_parse_options(t, options);
 	if (!err)
 		err = super_alloc(type, ms_flags, &sb);
 	if (err) {

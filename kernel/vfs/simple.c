@@ -55,7 +55,7 @@ int generic_lseek(struct file *f, loff_t off, int whence, loff_t *out)
 	if (whence == SEEK_DATA || whence == SEEK_HOLE)
 		off = 0;
 	if (__builtin_add_overflow(base, off, &base))
-		return -EOVERFLOW;
+		return -EINVAL;
 	if (base < 0 || base > f->inode->super->max_bytes)
 		return -EINVAL;
 	if (base != f->pos)

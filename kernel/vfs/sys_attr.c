@@ -1,6 +1,7 @@
 /* chmod, chown, utime families, truncate, xattr calls. */
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
+#include <linux/falloc.h>
 #include <linux/utime.h>
 
 /* utimensat(2): in no UAPI header. */
@@ -292,39 +293,67 @@ long sys_ftruncate(int fd, s64 length)
 	return err;
 }
 
-long sys_fallocate(int fd, int mode, s64 off, s64 len)
+/* Which combinations of fallocate(2) modes there are. */
+static int fallocate_mode(int mode)
 {
-	struct fd_ref r;
-	struct file *f;
+	static const struct {
+		int flag, with; /* what may stand beside it */
+	} alone[] = {
+		{FALLOC_FL_COLLAPSE_RANGE, 0},
+		{FALLOC_FL_INSERT_RANGE, 0},
+		{FALLOC_FL_UNSHARE_RANGE, FALLOC_FL_KEEP_SIZE},
+	};
+	const int all = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |
+			FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE;
+	const int punch_zero = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+
+	if (mode & ~all || (mode & punch_zero) == punch_zero)
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	for (size_t i = 0; i < ARRAY_SIZE(alone); i++) {
+		if ((mode & alone[i].flag) && (mode & ~(alone[i].flag | alone[i].with)))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int fallocate_file(struct file *f, int mode, s64 off, s64 len)
+{
+	const struct inode *i = f->inode;
 	s64 end;
 	int err;
 
 	if (off < 0 || len <= 0)
 		return -EINVAL;
-	r = fd_get((unsigned int)fd);
-	f = r.file;
-	if (!f)
-		return -EBADF;
-	err = -EBADF;
+	err = fallocate_mode(mode);
+	if (err)
+		return err;
 	if (!(f->mode & FMODE_WRITE))
-		goto put;
-	err = -EPERM;
-	if ((mode & ~1 /* KEEP_SIZE */) && (f->inode->flags & INODE_APPEND))
-		goto put;
-	err = -ESPIPE;
-	if (S_ISFIFO(f->inode->mode))
-		goto put;
-	err = -EISDIR;
-	if (S_ISDIR(f->inode->mode))
-		goto put;
-	err = -ENODEV;
-	if (!S_ISREG(f->inode->mode) && !S_ISBLK(f->inode->mode))
-		goto put;
-	err = -EFBIG;
-	if (__builtin_add_overflow(off, len, &end) || end > f->inode->super->max_bytes)
-		goto put;
-	err = f->ops->fallocate ? f->ops->fallocate(f, mode, off, len) : -EOPNOTSUPP;
-put:
+		return -EBADF;
+	if ((mode & ~FALLOC_FL_KEEP_SIZE) && (i->flags & INODE_APPEND))
+		return -EPERM;
+	if (i->flags & INODE_IMMUTABLE)
+		return -EPERM;
+	if (S_ISFIFO(i->mode))
+		return -ESPIPE;
+	if (S_ISDIR(i->mode))
+		return -EISDIR;
+	if (!S_ISREG(i->mode) && !S_ISBLK(i->mode))
+		return -ENODEV;
+	if (__builtin_add_overflow(off, len, &end) || end > i->super->max_bytes)
+		return -EFBIG;
+	return f->ops->fallocate ? f->ops->fallocate(f, mode, off, len) : -EOPNOTSUPP;
+}
+
+long sys_fallocate(int fd, int mode, s64 off, s64 len)
+{
+	struct fd_ref r = fd_get((unsigned int)fd);
+	int err;
+
+	if (!r.file)
+		return -EBADF;
+	err = fallocate_file(r.file, mode, off, len);
 	fd_put(r);
 	return err;
 }
