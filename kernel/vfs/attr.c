@@ -192,8 +192,7 @@ static int setattr_locked(struct dentry *d, struct iattr *a)
 	kill_set_ids(i, a);
 	if (i->ops && i->ops->setattr)
 		return i->ops->setattr(d, a);
-	if (a->valid & ATTR_SIZE)
-		return -EINVAL;
+	/* Text that a kernel file makes has no length to change: open(O_TRUNC) of a variable. */
 	inode_set_attr(i, a);
 	return 0;
 }

@@ -407,7 +407,7 @@ int acl_chmod(struct inode *i, umode_t mode) __must_check;
 bool acl_is_xattr(const char *name);
 ssize_t acl_xattr_get(struct inode *i, const char *name, void *buf, size_t size);
 int acl_xattr_set(struct inode *i, const char *name, const void *v, size_t size);
-/* Copies what @attr says into the inode; the default for inode_ops without setattr (no sizes). */
+/* Copies what @attr says into the inode; the default for inode_ops without setattr. */
 void inode_set_attr(struct inode *i, const struct iattr *attr);
 void inode_fill_stat(const struct inode *i, struct kstat *st);
 extern const struct inode_ops simple_dir_inode_ops;

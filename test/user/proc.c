@@ -63,6 +63,11 @@ TEST(variables_have_bounds)
 
 	CHECK_EQ(write_text("/proc/sys/kernel/panic_on_oops", "1\n"), 0);
 	CHECK_EQ(read_number("/proc/sys/kernel/panic_on_oops"), 1);
+	int fd = open("/proc/sys/kernel/panic_on_oops", O_WRONLY | O_TRUNC);
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, "1\n", 2), 2);
+	close(fd);
+	CHECK_EQ(truncate("/proc/sys/kernel/panic_on_oops", 100), 0);
 	CHECK_EQ(write_text("/proc/sys/kernel/panic_on_oops", before ? "1" : "0"), 0);
 	CHECK_EQ(write_text("/proc/sys/vm/overcommit_memory", "17"), EINVAL);
 	CHECK_EQ(write_text("/proc/sys/vm/overcommit_memory", "x"), EINVAL);
