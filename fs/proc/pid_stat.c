@@ -4,6 +4,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/mm/mm.h>
 #include <kernel/rcu/rcu.h>
+#include <kernel/seccomp/seccomp.h>
 #include <kernel/time/time.h>
 #include <kernel/tty/tty.h>
 #include <asm/cpumask.h>
@@ -281,7 +282,8 @@ static void status_caps(struct seq *s, struct task *t)
 		   "\t%016llx\n",
 		   c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bset,
 		   c->cap_ambient);
-	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
+	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t%u\n", t->no_new_privs,
+		   t->seccomp_mode, seccomp_count(t));
 	cred_put(c);
 }
 

@@ -56,7 +56,7 @@ void cred_exec(struct cred *c, u32 file_mode, u32 file_uid, u32 file_gid, bool s
 	const struct cred *old = current->cred;
 	bool effective = false;
 
-	if (suid_ok && !c->no_new_privs) {
+	if (suid_ok && !current->no_new_privs) {
 		if (file_mode & S_ISUID)
 			c->euid = file_uid;
 		if ((file_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))

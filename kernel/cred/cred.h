@@ -39,7 +39,6 @@ struct cred {
 	struct cred_groups *groups; /* +1 */
 	struct cred_user *user;	    /* +1; of uid */
 	struct user_ns *user_ns;    /* +1; what the ids and capabilities are relative to */
-	bool no_new_privs;
 	struct rcu_head rcu;
 };
 

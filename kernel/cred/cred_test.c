@@ -1,6 +1,7 @@
 /* Rules of capabilities(7) at set*id and exec, on private copies. */
 #include <kern/ktest.h>
 #include <kernel/cred/cred_impl.h>
+#include <kernel/task/task.h>
 #include <linux/securebits.h>
 #include <linux/stat.h>
 
@@ -34,8 +35,9 @@ KTEST(cred, exec_of_setuid_root)
 	EXPECT_TRUE(secure);
 
 	c.uid = c.euid = c.suid = c.fsuid = 1000;
-	c.no_new_privs = true;
+	current->no_new_privs = true;
 	cred_exec(&c, 0755 | S_ISUID, 0, 0, true, &secure);
+	current->no_new_privs = false;
 	EXPECT_EQ(c.euid, 1000);
 	EXPECT_EQ(c.cap_permitted, 0);
 }

@@ -40,11 +40,14 @@ struct sched_entity {
 	u64 burst_ns;			/* average run between two blocks */
 	u64 burst_start_exec_ns;	/* sum_exec_ns at the last wake-up */
 	u64 inv_weight;			/* 2^42 / weight */
+	u64 rt_run_ns;			/* real-time run time since it blocked: RLIMIT_RTTIME */
 	u32 weight;
 	u32 rt_slice_left_ns; /* SCHED_RR */
 	s8 nice;	      /* -20..19 */
 	u8 policy;	      /* SCHED_NORMAL, ... */
 	u8 rt_priority;
+	u8 lent_prio; /* real-time priority lent by who waits for this task; 0: none */
+	u8 prio;      /* effective: the higher of both; 0: runs in the fair class */
 	u8 on_rq, on_cpu;
 	u16 cpu; /* current or last CPU; public, read only */
 	bool reset_on_fork;

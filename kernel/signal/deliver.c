@@ -221,7 +221,7 @@ static void force_locked(struct task *t, const struct siginfo *info, bool fatal)
 	(void)signal_send_locked(t, false, sig, info, true);
 }
 
-static void force(const struct siginfo *info, bool fatal)
+void signal_force_info(const struct siginfo *info, bool fatal)
 {
 	struct task *t = current;
 
@@ -239,7 +239,7 @@ void signal_force(int sig, int code, u64 addr, int trapno)
 	info.si_signo = sig;
 	info.si_code = code;
 	info.si_addr = (void *)(unsigned long)addr;
-	force(&info, false);
+	signal_force_info(&info, false);
 }
 
 void signal_force_fatal_if(int sig, bool fatal)
@@ -249,7 +249,7 @@ void signal_force_fatal_if(int sig, bool fatal)
 	memset(&info, 0, sizeof(info));
 	info.si_signo = sig;
 	info.si_code = SI_KERNEL;
-	force(&info, fatal);
+	signal_force_info(&info, fatal);
 }
 
 void trap_user(struct regs *regs, int sig, int code, unsigned long addr)

@@ -43,6 +43,8 @@ int signal_send_task(struct task *t, int sig, const struct siginfo *info);
 int signal_send_process(struct process *p, int sig, const struct siginfo *info);
 /* A fault of current: cannot be ignored or blocked. */
 void signal_force(int sig, int code, u64 addr, int trapno);
+/* The same with all details; @fatal: no handler helps. */
+void signal_force_info(const struct siginfo *info, bool fatal);
 /* As a fault without address (SI_KERNEL); @fatal: no handler helps. */
 void signal_force_fatal_if(int sig, bool fatal);
 /* sigaltstack(2) by the kernel. */

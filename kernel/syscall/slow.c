@@ -11,6 +11,7 @@
 #include <asm/regs.h>
 #include <kernel/arch_up.h>
 #include <kernel/cmdline/cmdline.h>
+#include <kernel/seccomp/seccomp.h>
 #include <kernel/task/task.h>
 
 void syscall_log_task(struct task *t, bool on)
@@ -40,6 +41,11 @@ long syscall_enter_slow(struct regs *regs, long nr)
 {
 	if (READ_ONCE(current->work) & WORK_LOG)
 		syscall_log_enter(regs);
+	if (READ_ONCE(current->work) & WORK_SECCOMP) {
+		if (seccomp_enter(regs))
+			return -1;
+		nr = regs_syscall_nr(regs);
+	}
 	return nr;
 }
 

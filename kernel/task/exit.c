@@ -15,6 +15,7 @@
 #include <kernel/futex/futex.h>
 #include <kernel/ns/ns.h>
 #include <kernel/panic/panic.h>
+#include <kernel/seccomp/seccomp.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/time/time.h>
 #include <kernel/uaccess/uaccess.h>
@@ -350,6 +351,7 @@ static struct task *release_one(struct task *t)
 		sched_wake(p->group_exec, TASK_KILLABLE);
 	spin_unlock_irq(&tasklist_lock);
 	sighand_put(sighand);
+	seccomp_release(t);
 	task_put(t);
 	return next;
 }

@@ -11,6 +11,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/ns/user.h>
+#include <kernel/seccomp/seccomp.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task_impl.h>
 #include <kernel/time/time.h>
@@ -198,6 +199,7 @@ static int publish(struct task *t, u64 flags)
 			publish_thread(t);
 		else
 			publish_process(t, flags);
+		seccomp_fork(t);
 		list_add_tail_rcu(&t->thread_link, &p->threads);
 		p->thread_count++;
 		pid_attach(t->pid, PID_TASK, &t->pid_link);

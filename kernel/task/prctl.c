@@ -4,6 +4,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/seccomp/seccomp.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
 #include <linux/prctl.h>
@@ -155,21 +156,6 @@ static long ambient(unsigned long op, unsigned long cap, unsigned long a4, unsig
 	return 0;
 }
 
-static long set_no_new_privs(void)
-{
-	struct cred *c;
-
-	if (current->cred->no_new_privs)
-		return 0;
-	int err = cred_prepare(&c);
-
-	if (err)
-		return err;
-	c->no_new_privs = true;
-	cred_commit(c);
-	return 0;
-}
-
 static long prctl_cred(int option, unsigned long a2, unsigned long a3, unsigned long a4,
 		       unsigned long a5)
 {
@@ -189,9 +175,12 @@ static long prctl_cred(int option, unsigned long a2, unsigned long a3, unsigned 
 	case PR_CAP_AMBIENT:
 		return ambient(a2, a3, a4, a5);
 	case PR_SET_NO_NEW_PRIVS:
-		return a2 != 1 || a3 || a4 || a5 ? -EINVAL : set_no_new_privs();
+		if (a2 != 1 || a3 || a4 || a5)
+			return -EINVAL;
+		current->no_new_privs = true;
+		return 0;
 	case PR_GET_NO_NEW_PRIVS:
-		return a2 || a3 || a4 || a5 ? -EINVAL : current->cred->no_new_privs;
+		return a2 || a3 || a4 || a5 ? -EINVAL : current->no_new_privs;
 	}
 	return -EINVAL;
 }
@@ -299,8 +288,6 @@ static long prctl_machine(int option, unsigned long a2)
 		return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
 	case PR_MCE_KILL_GET:
 		return PR_MCE_KILL_DEFAULT;
-	case PR_GET_SECCOMP:
-		return 0;
 	}
 	return -EINVAL;
 }
@@ -329,8 +316,11 @@ long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long
 	case PR_SET_TSC:
 	case PR_GET_TIMING:
 	case PR_SET_TIMING:
-	case PR_GET_SECCOMP:
 		return prctl_machine(option, arg2);
+	case PR_GET_SECCOMP:
+		return current->seccomp_mode;
+	case PR_SET_SECCOMP:
+		return seccomp_prctl(arg2, (void __user *)arg3);
 	case PR_MCE_KILL_GET:
 		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : prctl_machine(option, arg2);
 	}

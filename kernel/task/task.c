@@ -158,6 +158,8 @@ int task_alloc(struct task **out)
 	list_init(&t->tracees);
 	t->ptrace_flags = 0;
 	t->ptrace_info = NULL;
+	t->seccomp = NULL;
+	t->seccomp_mode = 0;
 	list_init(&t->pi_owned);
 	t->symlink_depth = 0;
 	t->kthread_fn = NULL;

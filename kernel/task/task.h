@@ -120,6 +120,8 @@ struct task {
 	u8 exit_state;	 /* EXIT_*; LK_TASKLIST */
 	u8 pdeath_signal;
 	bool in_exec, in_iowait;
+	bool no_new_privs; /* set by current, or by TSYNC under LK_SIGHAND; never cleared */
+	u8 seccomp_mode;   /* SECCOMP_MODE_*; written under LK_SIGHAND */
 	struct task_callback *callbacks; /* atomic list */
 	u64 start_ns, start_boot_ns;
 	u64 utime_ns, stime_ns;
@@ -135,7 +137,7 @@ struct task {
 	u32 ptrace_flags;
 	u64 ptrace_message;
 	struct siginfo *ptrace_info;
-	struct seccomp *seccomp;
+	struct seccomp *seccomp; /* newest filter, +1; kernel/seccomp */
 
 #ifdef CONFIG_DEBUG_LOCKS
 	struct {
@@ -150,6 +152,8 @@ struct task {
 #endif
 	u32 personality;
 	struct list_head pi_owned; /* PI futexes held; kernel/futex */
+	struct rb_root pi_locks;   /* the same by the priority of who waits; kernel/futex */
+	void *pi_waits;		   /* what it waits for there; kernel/futex */
 	int symlink_depth;
 	u32 stack_low_water; /* bytes never used, as last measured */
 	int (*kthread_fn)(void *ctx);
