@@ -335,10 +335,21 @@ static int devpts_mount(const struct fs_type *t, u32 ms_flags, const char *sourc
 	return err;
 }
 
+static const struct fs_param devpts_params[] = {
+	{"uid", FS_PARAM_NUMBER},
+	{"gid", FS_PARAM_NUMBER},
+	{"mode", FS_PARAM_OCTAL},
+	{"ptmxmode", FS_PARAM_OCTAL},
+	{"newinstance", FS_PARAM_FLAG},
+	{"max", FS_PARAM_NUMBER},
+	{.name = NULL},
+};
+
 static const struct fs_type devpts_type = {
 	.name = "devpts",
-	.flags = FS_NODEV | FS_USERNS,
+	.flags = FS_NODEV | FS_USERNS | FS_DEVICES,
 	.mount = devpts_mount,
+	.params = devpts_params,
 };
 FS_TYPE(devpts_type);
 

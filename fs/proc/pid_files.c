@@ -334,18 +334,6 @@ static int pid_cgroup(struct seq *s, struct task *t)
 	return 0;
 }
 
-static int pid_mounts(struct seq *s, struct task *t)
-{
-	mounts_show(s, t, false);
-	return 0;
-}
-
-static int pid_mountinfo(struct seq *s, struct task *t)
-{
-	mounts_show(s, t, true);
-	return 0;
-}
-
 static int pid_personality(struct seq *s, struct task *t)
 {
 	seq_printf(s, "%08x\n", t->personality);
@@ -588,8 +576,6 @@ const struct proc_task_entry proc_task_entries[] = {
 	{.name = "cwd", .mode = S_IFLNK | 0777, .iops = &cwd_iops},
 	{.name = "root", .mode = S_IFLNK | 0777, .iops = &root_iops},
 	{.name = "exe", .mode = S_IFLNK | 0777, .iops = &exe_iops},
-	PID_SHOW("mounts", pid_mounts),
-	PID_SHOW("mountinfo", pid_mountinfo),
 	PID_SECRET("smaps", 0444, pid_smaps),
 	PID_SECRET("smaps_rollup", 0444, pid_smaps_rollup),
 	PID_SHOW("wchan", pid_wchan),

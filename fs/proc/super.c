@@ -109,7 +109,7 @@ static int proc_mount(const struct fs_type *t, u32 ms_flags, const char *source,
 
 static const struct fs_type proc_type = {
 	.name = "proc",
-	.flags = FS_NODEV,
+	.flags = FS_NODEV | FS_USERNS | FS_VISIBLE,
 	.mount = proc_mount,
 };
 FS_TYPE(proc_type);

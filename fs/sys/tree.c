@@ -234,7 +234,7 @@ static int sysfs_mount(const struct fs_type *t, u32 ms_flags, const char *source
 
 static const struct fs_type sysfs_type = {
 	.name = "sysfs",
-	.flags = FS_NODEV,
+	.flags = FS_NODEV | FS_USERNS | FS_VISIBLE,
 	.mount = sysfs_mount,
 };
 FS_TYPE(sysfs_type);

@@ -380,8 +380,23 @@ int tmpfs_make_internal(struct super **out)
 	return make_super(&type, 0, NULL, false, out);
 }
 
-static const struct fs_type tmpfs_type = {
-	.name = "tmpfs", .flags = FS_NODEV | FS_USERNS, .mount = tmpfs_mount};
+static const struct fs_param tmpfs_params[] = {
+	{"size", FS_PARAM_SIZE},
+	{"nr_blocks", FS_PARAM_SIZE},
+	{"nr_inodes", FS_PARAM_SIZE},
+	{"mode", FS_PARAM_OCTAL},
+	{"uid", FS_PARAM_NUMBER},
+	{"gid", FS_PARAM_NUMBER},
+	{"huge", FS_PARAM_TEXT},
+	{"mpol", FS_PARAM_TEXT},
+	{"inode32", FS_PARAM_FLAG},
+	{"inode64", FS_PARAM_FLAG},
+	{.name = NULL},
+};
+static const struct fs_type tmpfs_type = {.name = "tmpfs",
+					  .flags = FS_NODEV | FS_USERNS,
+					  .mount = tmpfs_mount,
+					  .params = tmpfs_params};
 FS_TYPE(tmpfs_type);
 static const struct fs_type rootfs_type = {
 	.name = "rootfs", .flags = FS_NODEV, .mount = rootfs_mount};

@@ -127,7 +127,7 @@ static void secure_limits(struct exec *x)
 static void fill_cred(struct exec *x)
 {
 	const struct inode *i = x->file->inode;
-	bool suid_ok = !(x->file->path.mnt->flags & MNT_NOSUID);
+	bool suid_ok = mount_may_suid(&x->file->path);
 
 	/* Another process that shares our root or cwd could lead a set-id program astray. */
 	if (suid_ok && current->fs && READ_ONCE(current->fs->refs) > 1 &&

@@ -89,6 +89,8 @@ static void file_close(struct file *f)
 	if (f->owner.pid)
 		pid_put(f->owner.pid);
 	cred_put(f->cred);
+	if (unlikely(f->mode & FMODE_DETACHED))
+		mount_dissolve(f->path.mnt);
 	if (f->path.dentry)
 		path_put(&f->path);
 	slab_free(file_cache, f);

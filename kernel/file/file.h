@@ -83,7 +83,8 @@ struct file {
 #define FMODE_POS 128u	  /* regular file or directory: pos is locked when shared */
 #define FMODE_STREAM 256u /* no position */
 #define FMODE_NOWAIT 512u
-#define FMODE_WRITER 1024u /* counted in the inode's writers */
+#define FMODE_DETACHED 2048u /* its mount goes with it: open_tree(2), fsmount(2) */
+#define FMODE_WRITER 1024u   /* counted in the inode's writers */
 
 void file_system_init(void);
 /* An unopened file with one reference: -ENFILE, -ENOMEM. */

@@ -136,7 +136,7 @@ static void nsfs_evict(struct inode *i)
 }
 
 static const struct super_ops nsfs_super_ops = {.evict = nsfs_evict};
-static const struct fs_type nsfs_type = {.name = "nsfs", .flags = FS_NODEV};
+static const struct fs_type nsfs_type = {.name = "nsfs", .flags = FS_NODEV | FS_BINDABLE};
 
 void nsfs_init(void)
 {

@@ -175,15 +175,16 @@ static int remove_locked(const struct path *dir, struct dentry *d, bool is_dir)
 		return -EPERM;
 	inode_get(i);
 	rwsem_write_lock_nested(&i->lock, 1);
-	if (d->flags & DENTRY_MOUNTED)
+	if (mount_is_local_mountpoint(d))
 		err = -EBUSY;
 	else
 		err = is_dir ? di->ops->rmdir(di, d) : di->ops->unlink(di, d);
 	if (!err && is_dir)
 		i->flags |= INODE_DEAD;
-	rwsem_write_unlock(&i->lock);
+	/* While the inode is locked, so that nothing is mounted on it from here on. */
 	if (!err)
 		dentry_drop(d);
+	rwsem_write_unlock(&i->lock);
 	inode_put(i);
 	return err;
 }
@@ -200,7 +201,7 @@ static int remove_at(int dfd, const char *name, size_t len, bool is_dir)
 	static const s8 dir_errors[] = {
 		[LAST_DOT] = -EINVAL, [LAST_DOTDOT] = -ENOTEMPTY, [LAST_ROOT] = -EBUSY};
 	struct nameidata nd __uninit;
-	struct dentry *d;
+	struct dentry *d = NULL;
 	struct inode *di;
 	struct path dir;
 	struct qstr q;
@@ -221,6 +222,7 @@ static int remove_at(int dfd, const char *name, size_t len, bool is_dir)
 	d = dentry_find(dir.dentry, &q);
 	if (!d || (d->flags & DENTRY_REVALIDATE)) {
 		dentry_put(d);
+		d = NULL;
 		if (dir.dentry->flags & DENTRY_COMPLETE)
 			err = -ENOENT;
 		else
@@ -231,9 +233,11 @@ static int remove_at(int dfd, const char *name, size_t len, bool is_dir)
 			err = slash_error(d);
 		else
 			err = remove_locked(&dir, d, is_dir);
-		dentry_put(d);
 	}
 	rwsem_write_unlock(&di->lock);
+	if (!err)
+		mount_detach_at(d);
+	dentry_put(d);
 put:
 	nd_end(&nd);
 	path_put(&dir);

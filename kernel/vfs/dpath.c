@@ -4,9 +4,7 @@
  * Names are read under RCU while renames and mounts go on; both sequence counts are checked at the
  * end.
  */
-#include <kernel/seq/seq.h>
 #include <kernel/vfs/vfs_impl.h>
-#include <linux/mount.h>
 
 struct back {
 	char *buf, *p;
@@ -70,8 +68,6 @@ int path_format_below(const struct path *p, const struct path *root, char *buf, 
 
 	if (prepend(&b, "", 1))
 		return -ENAMETOOLONG;
-	if (dentry_unlinked(p->dentry) && prepend(&b, " (deleted)", 10))
-		return -ENAMETOOLONG;
 	start = b.p;
 	rcu_read_lock();
 	for (;;) {
@@ -92,9 +88,40 @@ int path_format_below(const struct path *p, const struct path *root, char *buf, 
 	return err;
 }
 
+int dentry_format(const struct dentry *d, char *buf, size_t size, char **out)
+{
+	struct back b = {buf, buf + size};
+	char *start;
+	int err;
+
+	if (prepend(&b, "", 1) || (dentry_unlinked(d) && prepend(&b, "//deleted", 9)))
+		return -ENAMETOOLONG;
+	start = b.p;
+	rcu_read_lock();
+	for (;;) {
+		u32 renames = seq_read_begin(&vfs_rename_seq);
+
+		b.p = start;
+		err = 0;
+		for (const struct dentry *n = d; !err && READ_ONCE(n->parent) != n;
+		     n = READ_ONCE(n->parent))
+			err = prepend_name(&b, n);
+		if (!seq_read_retry(&vfs_rename_seq, renames))
+			break;
+	}
+	rcu_read_unlock();
+	if (!err && b.p == start)
+		err = prepend(&b, "/", 1);
+	if (!err)
+		*out = b.p;
+	return err;
+}
+
 int path_format(const struct path *p, char *buf, size_t size, char **out)
 {
+	static const char deleted[] = " (deleted)";
 	struct path root;
+	size_t tail;
 	int err;
 
 	if (p->dentry->ops && p->dentry->ops->name) {
@@ -104,119 +131,10 @@ int path_format(const struct path *p, char *buf, size_t size, char **out)
 		return err < 0 ? err : 0;
 	}
 	root = fs_ctx_root(current->fs);
-	err = path_format_below(p, &root, buf, size, out);
+	tail = dentry_unlinked(p->dentry) ? sizeof(deleted) - 1 : 0;
+	err = size <= tail ? -ENAMETOOLONG : path_format_below(p, &root, buf, size - tail, out);
+	if (err >= 0 && tail)
+		strscpy(buf + size - sizeof(deleted), deleted, sizeof(deleted));
 	path_put(&root);
 	return err < 0 ? err : 0;
-}
-
-/* ---- /proc/mounts and mountinfo ---- */
-
-static void show_mount_flags(struct seq *s, u32 flags)
-{
-	static const struct {
-		u32 flag;
-		const char *text;
-	} names[] = {
-		{MNT_NOSUID, ",nosuid"},	 {MNT_NODEV, ",nodev"},
-		{MNT_NOEXEC, ",noexec"},	 {MNT_NOATIME, ",noatime"},
-		{MNT_NODIRATIME, ",nodiratime"}, {MNT_RELATIME, ",relatime"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (flags & names[i].flag)
-			seq_puts(s, names[i].text);
-	}
-}
-
-static void show_super_flags(struct seq *s, const struct super *sb)
-{
-	if (sb->flags & MS_SYNCHRONOUS)
-		seq_puts(s, ",sync");
-	if (sb->flags & MS_DIRSYNC)
-		seq_puts(s, ",dirsync");
-	if (sb->flags & MS_LAZYTIME)
-		seq_puts(s, ",lazytime");
-}
-
-static void show_source(struct seq *s, const struct mount *m)
-{
-	seq_escape(s, m->source, " \t\n\\#");
-}
-
-static void show_line(struct seq *s, const struct mount *m, const char *at)
-{
-	bool ro = (m->flags & MNT_READONLY) || (m->super->flags & MS_RDONLY);
-
-	show_source(s, m);
-	seq_putc(s, ' ');
-	seq_escape(s, at, " \t\n\\");
-	seq_printf(s, " %s %s", m->super->type->name, ro ? "ro" : "rw");
-	show_super_flags(s, m->super);
-	show_mount_flags(s, m->flags);
-	if (m->super->ops && m->super->ops->show_options)
-		m->super->ops->show_options(m->super, s);
-	seq_puts(s, " 0 0\n");
-}
-
-static void show_info(struct seq *s, struct mount *m, const char *at, char *buf, size_t size)
-{
-	struct path in_fs = {m, m->root}, fs_root = {m, m->super->root};
-	char *text = buf;
-
-	seq_printf(s, "%d %d %u:%u ", m->id, m->parent->id, vfs_major(m->super->dev),
-		   vfs_minor(m->super->dev));
-	if (m->root == m->super->root)
-		seq_putc(s, '/');
-	else if (path_format_below(&in_fs, &fs_root, buf, size, &text) >= 0)
-		seq_escape(s, text, " \t\n\\");
-	seq_putc(s, ' ');
-	seq_escape(s, at, " \t\n\\");
-	seq_puts(s, m->flags & MNT_READONLY ? " ro" : " rw");
-	show_mount_flags(s, m->flags);
-	if (m->group_id)
-		seq_printf(s, " shared:%d", m->group_id);
-	if (m->flags & MNT_UNBINDABLE)
-		seq_puts(s, " unbindable");
-	seq_printf(s, " - %s ", m->super->type->name);
-	show_source(s, m);
-	seq_puts(s, m->super->flags & MS_RDONLY ? " ro" : " rw");
-	show_super_flags(s, m->super);
-	if (m->super->ops && m->super->ops->show_options)
-		m->super->ops->show_options(m->super, s);
-	seq_putc(s, '\n');
-}
-
-void mounts_show(struct seq *s, struct task *t, bool info)
-{
-	struct fs_ctx *fs = task_fs(t);
-	char *buf = kmalloc(2 * PATH_MAX_LEN);
-	struct path root;
-	struct mount *m;
-
-	if (!fs || !buf)
-		goto out;
-	root = fs_ctx_root(fs);
-	mutex_lock(&mount_ns_lock);
-	list_for_each_entry (m, &init_mount_ns.mounts, ns_link) {
-		struct path p = {m, m->root};
-		char *at;
-
-		if (path_format_below(&p, &root, buf, PATH_MAX_LEN, &at) != 1)
-			continue;
-		if (info)
-			show_info(s, m, at, buf + PATH_MAX_LEN, PATH_MAX_LEN);
-		else
-			show_line(s, m, at);
-	}
-	mutex_unlock(&mount_ns_lock);
-	path_put(&root);
-out:
-	if (fs)
-		fs_ctx_put(fs);
-	kfree(buf);
-}
-
-u64 mounts_event(void)
-{
-	return READ_ONCE(init_mount_ns.event);
 }

@@ -5,7 +5,7 @@
  * A walk reads the two places without a lock (fs->seq); changes take fs->lock.
  */
 #include <kernel/syscall/syscall.h>
-#include <kernel/vfs/vfs_impl.h>
+#include <kernel/vfs/mount_impl.h>
 #include <linux/sched.h>
 
 static struct slab_cache *fs_cache;
@@ -156,8 +156,7 @@ u32 current_umask(void)
 	return current->fs->umask;
 }
 
-/* Consumes @p. */
-static void fs_set(struct fs_ctx *fs, struct path *slot, const struct path *p)
+void fs_ctx_set(struct fs_ctx *fs, struct path *slot, const struct path *p)
 {
 	struct path old;
 
@@ -186,7 +185,7 @@ long sys_chdir(const char __user *name)
 	if (err)
 		path_put(&p);
 	else
-		fs_set(current->fs, &current->fs->pwd, &p);
+		fs_ctx_set(current->fs, &current->fs->pwd, &p);
 	return err;
 }
 
@@ -204,7 +203,7 @@ long sys_fchdir(int fd)
 	if (!err) {
 		struct path p = path_get(&r.file->path);
 
-		fs_set(current->fs, &current->fs->pwd, &p);
+		fs_ctx_set(current->fs, &current->fs->pwd, &p);
 	}
 	fd_put(r);
 	return err;
@@ -223,7 +222,7 @@ long sys_chroot(const char __user *name)
 	if (err)
 		path_put(&p);
 	else
-		fs_set(current->fs, &current->fs->root, &p);
+		fs_ctx_set(current->fs, &current->fs->root, &p);
 	return err;
 }
 
@@ -308,7 +307,7 @@ long sys_pivot_root(const char __user *new_name, const char __user *old_name)
 	struct path new_root, put_old, root;
 	int err;
 
-	if (!capable(CAP_SYS_ADMIN))
+	if (!mount_may())
 		return -EPERM;
 	err = path_lookup_user(AT_FDCWD, new_name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new_root);
 	if (err)

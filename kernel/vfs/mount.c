@@ -1,55 +1,82 @@
 /*
- * The mount tree.
+ * Mounts, one at a time; and what walks do with them.
  *
- * mount_ns_lock serialises changes.  Each change happens inside mount_lock with mount_seq odd;
- * walks find mounts in a hash by (parent, mountpoint) under RCU and check mount_seq when they turn
- * what they found into a reference.
+ * Each change of the tree happens inside mount_lock with mount_seq odd; walks find mounts in a hash
+ * by (parent, mountpoint) under RCU and check mount_seq when they turn what they found into a
+ * reference.
  *
  * An attached mount holds one reference on itself (the tree's), one on its parent and one on its
  * mountpoint.  umount decides "busy" with mount_seq odd: a walk that takes its reference later sees
  * the sequence change and gives it back; one that took it earlier is seen.  A reference can only be
  * gained from a count above zero, so the last mount_put() is unique.
  *
- * Propagation: there is one namespace, and a bind mount does not join the peer group of its source.
- * A group thus never has a second member, and MS_SHARED and MS_SLAVE are answered by what is then
- * true: there is nothing to propagate to.
+ * A lazily unmounted tree may stay connected: then the children hold no reference on their parent,
+ * and go with it.
  */
 #include <kern/hash.h>
-#include <kernel/vfs/vfs_impl.h>
-#include <linux/mount.h>
+#include <kernel/vfs/mount_impl.h>
 
-#define MOUNT_BITS 8
+#define MOUNT_BITS 10
 
 static struct slab_cache *mount_cache;
-static struct hlist_head mount_table[1 << MOUNT_BITS];
+static struct hlist_head by_place[1 << MOUNT_BITS];
+static struct hlist_head by_mountpoint[1 << MOUNT_BITS]; /* mount_lock */
 struct spinlock mount_lock = SPINLOCK_INIT(LK_MOUNT);
 struct seqcount mount_seq;
-struct mutex mount_ns_lock;
-struct mount_ns init_mount_ns = {.mounts = LIST_HEAD_INIT(init_mount_ns.mounts)};
-static int next_id = 1;
+struct mutex mount_tree_lock;
+static u32 last_id;
 
 void mount_init(void)
 {
 	mount_cache = SLAB_CACHE_BOOT(mount, 0);
-	mutex_init(&mount_ns_lock, LK_MOUNT_NS);
+	mutex_init(&mount_tree_lock, LK_MOUNT_NS);
 }
 
-static struct hlist_head *mount_bucket(const struct mount *parent, const struct dentry *d)
+void mount_write_begin(void)
 {
-	return &mount_table[hash_64((u64)(unsigned long)parent ^ (u64)(unsigned long)d * 3,
-				    MOUNT_BITS)];
+	spin_lock(&mount_lock);
+	seq_write_begin(&mount_seq);
+	/* Pairs with the barrier in a walk's legitimize(). */
+	smp_mb();
+}
+
+void mount_write_end(void)
+{
+	seq_write_end(&mount_seq);
+	spin_unlock(&mount_lock);
+}
+
+static struct hlist_head *place_bucket(const struct mount *parent, const struct dentry *d)
+{
+	return &by_place[hash_64((u64)(unsigned long)parent ^ (u64)(unsigned long)d * 3,
+				 MOUNT_BITS)];
+}
+
+static struct hlist_head *mountpoint_bucket(const struct dentry *d)
+{
+	return &by_mountpoint[hash_64((u64)(unsigned long)d, MOUNT_BITS)];
 }
 
 struct mount *mount_find_rcu(const struct mount *parent, const struct dentry *d)
 {
 	struct mount *m;
 
-	hlist_for_each_entry_rcu(m, mount_bucket(parent, d), hash)
+	hlist_for_each_entry_rcu(m, place_bucket(parent, d), hash)
 	{
 		if (READ_ONCE(m->parent) == parent && READ_ONCE(m->mountpoint) == d)
 			return m;
 	}
 	return NULL;
+}
+
+struct mount *mount_child_at(const struct mount *parent, const struct dentry *d)
+{
+	struct mount *m;
+
+	rcu_read_lock();
+	m = mount_find_rcu(parent, d);
+	rcu_read_unlock();
+	return m;
 }
 
 bool mount_tryget(struct mount *m)
@@ -69,6 +96,8 @@ struct mount *mount_get(struct mount *m)
 	return m;
 }
 
+/* ---- death ---- */
+
 static void mount_free_rcu(struct rcu_head *head)
 {
 	struct mount *m = container_of(head, struct mount, rcu);
@@ -77,16 +106,68 @@ static void mount_free_rcu(struct rcu_head *head)
 	slab_free(mount_cache, m);
 }
 
-void mount_put(struct mount *m)
+/* What stayed connected to a lazily unmounted mount goes with it, without recursion: to @todo. */
+static void cut_off_children(struct mount *m, struct list_head *todo)
 {
-	if (!m || __atomic_sub_fetch(&m->refs, 1, __ATOMIC_ACQ_REL))
-		return;
+	mount_write_begin();
+	while (!list_empty(&m->children)) {
+		struct mount *c = list_first_entry(&m->children, struct mount, child_link);
+
+		mount_unlink(c);
+		c->was.mnt = NULL; /* it held none */
+		list_add_tail(&c->work, todo);
+	}
+	mount_write_end();
+}
+
+static void mount_free(struct mount *m)
+{
+	spin_lock(&mount_lock);
+	list_del_init(&m->super_link);
+	spin_unlock(&mount_lock);
 	dentry_put(m->root);
 	super_put(m->super);
 	rcu_call(&m->rcu, mount_free_rcu);
 }
 
-/* Consumes the super reference (on failure too). */
+static noinline void mount_last_put(struct mount *m)
+{
+	LIST_HEAD(todo);
+
+	for (;;) {
+		if (unlikely(!list_empty(&m->children)))
+			cut_off_children(m, &todo);
+		mount_free(m);
+		do {
+			if (list_empty(&todo))
+				return;
+			m = list_first_entry(&todo, struct mount, work);
+			list_del_init(&m->work);
+			dentry_put(m->was.dentry);
+			m->was.dentry = NULL;
+		} while (__atomic_sub_fetch(&m->refs, 1, __ATOMIC_ACQ_REL));
+	}
+}
+
+void mount_put(struct mount *m)
+{
+	if (!m)
+		return;
+	if (unlikely(READ_ONCE(m->expire_mark)))
+		WRITE_ONCE(m->expire_mark, 0);
+	if (!__atomic_sub_fetch(&m->refs, 1, __ATOMIC_ACQ_REL))
+		mount_last_put(m);
+}
+
+void mount_put_mark(struct mount *m, u32 mark)
+{
+	WRITE_ONCE(m->expire_mark, mark);
+	if (!__atomic_sub_fetch(&m->refs, 1, __ATOMIC_ACQ_REL))
+		mount_last_put(m);
+}
+
+/* ---- birth ---- */
+
 int mount_create(struct super *sb, struct dentry *root, const char *source, u32 flags,
 		 struct mount **out)
 {
@@ -102,103 +183,175 @@ int mount_create(struct super *sb, struct dentry *root, const char *source, u32 
 	m->root = dentry_get(root);
 	m->super = sb;
 	m->flags = flags;
-	m->id = __atomic_fetch_add(&next_id, 1, __ATOMIC_RELAXED);
+	m->id = (int)(__atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED) & INT_MAX);
+	list_init(&m->peers);
+	list_init(&m->slaves);
+	list_init(&m->slave_link);
 	list_init(&m->children);
 	list_init(&m->child_link);
 	list_init(&m->ns_link);
-	m->source = kstrdup(source ? source : "none");
-	if (!m->source) {
-		mount_put(m);
-		return -ENOMEM;
+	list_init(&m->work);
+	list_init(&m->heard);
+	list_init(&m->super_link);
+	if (source) {
+		m->source = kstrdup(source);
+		if (!m->source) {
+			mount_put(m);
+			return -ENOMEM;
+		}
 	}
+	spin_lock(&mount_lock);
+	list_add_tail(&m->super_link, &sb->mounts);
+	spin_unlock(&mount_lock);
 	*out = m;
 	return 0;
 }
 
-/* mount_ns_lock held.  Consumes nothing: the tree takes over the caller's reference on @m. */
-void mount_attach(struct mount *m, const struct path *at)
+int mount_clone(struct mount *from, struct dentry *root, u32 how, struct mount **out)
 {
-	mount_get(at->mnt);
-	dentry_get(at->dentry);
-	dentry_set_mounted(at->dentry, true);
-	spin_lock(&mount_lock);
-	seq_write_begin(&mount_seq);
-	m->parent = at->mnt;
-	m->mountpoint = at->dentry;
-	hlist_add_head_rcu(&m->hash, mount_bucket(at->mnt, at->dentry));
-	list_add_tail(&m->child_link, &at->mnt->children);
-	if (list_empty(&m->ns_link)) {
-		list_add_tail(&m->ns_link, &init_mount_ns.mounts);
-		init_mount_ns.count++;
-	}
-	m->ns = &init_mount_ns;
-	init_mount_ns.event++;
-	seq_write_end(&mount_seq);
-	spin_unlock(&mount_lock);
-}
-
-void mount_attach_root(struct mount *m)
-{
-	mutex_lock(&mount_ns_lock);
-	m->ns = &init_mount_ns;
-	init_mount_ns.root = m;
-	list_add(&m->ns_link, &init_mount_ns.mounts);
-	init_mount_ns.count++;
-	mutex_unlock(&mount_ns_lock);
-}
-
-static bool still_mountpoint(const struct dentry *d)
-{
+	struct super *sb = from->super;
 	struct mount *m;
+	int err;
 
-	list_for_each_entry (m, &init_mount_ns.mounts, ns_link) {
-		if (m->mountpoint == d && m->parent != m)
-			return true;
+	__atomic_fetch_add(&sb->refs, 1, __ATOMIC_RELAXED);
+	err = mount_create(sb, root, from->source, from->flags & ~(MNT_INTERNAL | MNT_UMOUNTED),
+			   &m);
+	if (err)
+		return err;
+	if (!(how & (CLONE_SLAVE | CLONE_PRIVATE | CLONE_SHARED_TO_SLAVE)))
+		m->group_id = from->group_id;
+	if ((how & CLONE_MAKE_SHARED) && !m->group_id)
+		mount_new_group(m);
+	if ((how & CLONE_SLAVE) || ((how & CLONE_SHARED_TO_SLAVE) && mount_is_shared(from))) {
+		list_add(&m->slave_link, &from->slaves);
+		m->master = from;
+		m->flags &= ~MNT_SHARED;
+	} else if (!(how & CLONE_PRIVATE)) {
+		if ((how & CLONE_MAKE_SHARED) || mount_is_shared(from))
+			list_add(&m->peers, &from->peers);
+		if (from->master)
+			list_add(&m->slave_link, &from->slave_link);
+		m->master = from->master;
+	} else {
+		m->flags &= ~MNT_SHARED;
 	}
-	return false;
-}
-
-/*
- * Takes @m off its place; mount_ns_lock held.  The tree's reference on @m stays with the caller.
- * *@was is the old place, with its references.  -EBUSY when there are more than @max_refs
- * references.
- */
-static int mount_detach(struct mount *m, s64 max_refs, bool keep_listed, struct path *was)
-{
-	spin_lock(&mount_lock);
-	seq_write_begin(&mount_seq);
-	smp_mb();
-	if (READ_ONCE(m->refs) > max_refs) {
-		seq_write_end(&mount_seq);
-		spin_unlock(&mount_lock);
-		return -EBUSY;
-	}
-	was->mnt = m->parent;
-	was->dentry = m->mountpoint;
-	hlist_del_init_rcu(&m->hash);
-	list_del_init(&m->child_link);
-	m->parent = m;
-	m->mountpoint = NULL;
-	if (!keep_listed) {
-		list_del_init(&m->ns_link);
-		init_mount_ns.count--;
-		m->ns = NULL;
-		m->flags |= MNT_DETACHED;
-	}
-	init_mount_ns.event++;
-	seq_write_end(&mount_seq);
-	spin_unlock(&mount_lock);
-	if (!still_mountpoint(was->dentry))
-		dentry_set_mounted(was->dentry, false);
+	if (how & CLONE_MAKE_SHARED)
+		mount_set_shared(m);
+	*out = m;
 	return 0;
 }
 
-/* Next mount of the subtree under @root in pre-order, or NULL.  mount_ns_lock held. */
-static struct mount *next_mount(struct mount *m, struct mount *root)
+/* ---- places ---- */
+
+void mount_link(struct mount *m, struct mount *parent, struct dentry *at)
 {
-	if (!list_empty(&m->children))
-		return list_first_entry(&m->children, struct mount, child_link);
-	while (m != root) {
+	mount_get(parent);
+	dentry_get(at);
+	dentry_set_mounted(at, true);
+	m->parent = parent;
+	m->mountpoint = at;
+	hlist_add_head_rcu(&m->hash, place_bucket(parent, at));
+	hlist_add_head(&m->at, mountpoint_bucket(at));
+	list_add_tail(&m->child_link, &parent->children);
+}
+
+void mount_unlink(struct mount *m)
+{
+	struct dentry *at = m->mountpoint;
+	struct mount *other;
+	bool still = false;
+
+	m->was = (struct path){m->parent, at};
+	hlist_del_init_rcu(&m->hash);
+	hlist_del_init(&m->at);
+	list_del_init(&m->child_link);
+	m->parent = m;
+	m->mountpoint = NULL;
+	hlist_for_each_entry (other, mountpoint_bucket(at), at)
+		still |= other->mountpoint == at;
+	if (!still)
+		dentry_set_mounted(at, false);
+}
+
+void mount_drop_was(struct mount *m)
+{
+	struct path was = m->was;
+
+	m->was = (struct path){NULL, NULL};
+	dentry_put(was.dentry);
+	mount_put(was.mnt);
+}
+
+void mount_settle_mounted(struct dentry *d)
+{
+	struct mount *m;
+	bool mounted = false;
+
+	spin_lock(&mount_lock);
+	hlist_for_each_entry (m, mountpoint_bucket(d), at)
+		mounted |= m->mountpoint == d;
+	dentry_set_mounted(d, mounted);
+	spin_unlock(&mount_lock);
+}
+
+bool mount_is_local_mountpoint(struct dentry *d)
+{
+	const struct mount_ns *ns = current_mount_ns();
+	struct mount *m;
+	bool found = false;
+
+	if (!(READ_ONCE(d->flags) & DENTRY_MOUNTED))
+		return false;
+	spin_lock(&mount_lock);
+	hlist_for_each_entry (m, mountpoint_bucket(d), at)
+		found |= m->mountpoint == d && m->ns == ns;
+	spin_unlock(&mount_lock);
+	return found;
+}
+
+/* One of the mounts on @d, or NULL.  The tree is locked. */
+static struct mount *any_at(struct dentry *d)
+{
+	struct mount *m, *found = NULL;
+
+	spin_lock(&mount_lock);
+	hlist_for_each_entry (m, mountpoint_bucket(d), at) {
+		if (m->mountpoint == d)
+			found = m;
+	}
+	spin_unlock(&mount_lock);
+	return found;
+}
+
+void mount_detach_at(struct dentry *d)
+{
+	struct mount *m;
+	LIST_HEAD(dead);
+
+	if (!(READ_ONCE(d->flags) & DENTRY_MOUNTED))
+		return;
+	mutex_lock(&mount_tree_lock);
+	while ((m = any_at(d)) != NULL) {
+		if (m->flags & MNT_UMOUNTED) {
+			/* Connected to a tree that is off already. */
+			mount_write_begin();
+			mount_unlink(m);
+			m->was.mnt = NULL;
+			mount_write_end();
+			list_add_tail(&m->work, &dead);
+		} else {
+			mount_umount_tree(m, UMOUNT_CONNECTED, &dead);
+		}
+	}
+	mutex_unlock(&mount_tree_lock);
+	mount_release(&dead);
+}
+
+/* ---- trees ---- */
+
+struct mount *mount_next_skip(struct mount *m, struct mount *top)
+{
+	while (m != top) {
 		if (!list_is_last(&m->child_link, &m->parent->children))
 			return list_next_entry(m, child_link);
 		m = m->parent;
@@ -206,39 +359,33 @@ static struct mount *next_mount(struct mount *m, struct mount *root)
 	return NULL;
 }
 
-/* Deepest first mount below @m. */
-static struct mount *first_leaf(struct mount *m)
+struct mount *mount_next(struct mount *m, struct mount *top)
 {
-	while (!list_empty(&m->children))
-		m = list_first_entry(&m->children, struct mount, child_link);
-	return m;
+	if (!list_empty(&m->children))
+		return list_first_entry(&m->children, struct mount, child_link);
+	return mount_next_skip(m, top);
 }
 
-int mount_umount(struct mount *m, int flags)
+bool mount_is_below(const struct mount *m, const struct mount *top)
 {
-	struct path was;
-	int err;
-
-	mutex_lock(&mount_ns_lock);
-	if (m->ns != &init_mount_ns || m->parent == m) {
-		mutex_unlock(&mount_ns_lock);
-		return -EINVAL;
-	}
-	for (;;) {
-		struct mount *leaf = flags & MNT_UMOUNT_LAZY ? first_leaf(m) : m;
-
-		/* Idle: the tree's reference and that of the caller's path. */
-		err = mount_detach(leaf, flags & MNT_UMOUNT_LAZY ? S64_MAX : 2, false, &was);
-		if (err)
-			break;
-		path_put(&was);
-		mount_put(leaf);
-		if (leaf == m)
-			break;
-	}
-	mutex_unlock(&mount_ns_lock);
-	return err;
+	while (m != top && mount_is_attached(m))
+		m = m->parent;
+	return m == top;
 }
+
+bool mount_reaches(const struct path *p, const struct path *top)
+{
+	const struct mount *m = p->mnt;
+	const struct dentry *d = p->dentry;
+
+	while (m != top->mnt && mount_is_attached(m)) {
+		d = m->mountpoint;
+		m = m->parent;
+	}
+	return m == top->mnt && dentry_is_below(d, top->dentry);
+}
+
+/* ---- walks ---- */
 
 void mount_follow_down(struct path *p)
 {
@@ -275,11 +422,12 @@ bool mount_follow_up(struct path *p)
 	struct path up;
 
 	spin_lock(&mount_lock);
-	if (p->mnt->parent == p->mnt) {
+	/* The parent of a connected one that is unmounted may be on its way out. */
+	if (p->mnt->parent == p->mnt || !mount_tryget(p->mnt->parent)) {
 		spin_unlock(&mount_lock);
 		return false;
 	}
-	up.mnt = mount_get(p->mnt->parent);
+	up.mnt = p->mnt->parent;
 	up.dentry = dentry_get(p->mnt->mountpoint);
 	spin_unlock(&mount_lock);
 	path_put(p);
@@ -292,255 +440,4 @@ int mount_may_write(const struct path *p)
 	if ((READ_ONCE(p->mnt->flags) & MNT_READONLY) || (p->mnt->super->flags & MS_RDONLY))
 		return -EROFS;
 	return 0;
-}
-
-/* A mount of the same tree from @p->dentry on. */
-static int clone_one(struct mount *m, struct dentry *root, struct mount **out)
-{
-	u32 flags = m->flags & ~(MNT_DETACHED | MNT_INTERNAL);
-
-	__atomic_fetch_add(&m->super->refs, 1, __ATOMIC_RELAXED);
-	return mount_create(m->super, root, m->source, flags, out);
-}
-
-/* Releases a tree of copies that was not attached to the namespace. */
-static void drop_copies(struct mount *top)
-{
-	for (;;) {
-		struct mount *leaf = first_leaf(top);
-		struct path was = {leaf->parent != leaf ? leaf->parent : NULL, leaf->mountpoint};
-
-		list_del_init(&leaf->child_link);
-		if (leaf != top) {
-			mount_put(was.mnt);
-			dentry_put(was.dentry);
-		}
-		mount_put(leaf);
-		if (leaf == top)
-			return;
-	}
-}
-
-/*
- * Copies the mounts below @from; each source points at its copy by ->master while mount_ns_lock is
- * held.  Copies hang together by parent and mountpoint already but are not hashed yet.
- */
-static int copy_below(const struct path *from)
-{
-	struct mount *top = from->mnt, *m, *copy;
-	int err = 0;
-
-	for (m = next_mount(top, top); m && !err; m = next_mount(m, top)) {
-		if ((m->flags & MNT_UNBINDABLE) || !m->parent->master)
-			continue;
-		if (m->parent == top && !dentry_is_below(m->mountpoint, from->dentry))
-			continue;
-		err = clone_one(m, m->root, &copy);
-		if (err)
-			break;
-		copy->parent = mount_get(m->parent->master);
-		copy->mountpoint = dentry_get(m->mountpoint);
-		list_add_tail(&copy->child_link, &copy->parent->children);
-		m->master = copy;
-	}
-	for (m = top; m; m = next_mount(m, top))
-		m->master = NULL;
-	return err;
-}
-
-static void publish_copies(struct mount *top)
-{
-	for (struct mount *m = next_mount(top, top); m; m = next_mount(m, top)) {
-		spin_lock(&mount_lock);
-		seq_write_begin(&mount_seq);
-		hlist_add_head_rcu(&m->hash, mount_bucket(m->parent, m->mountpoint));
-		list_add_tail(&m->ns_link, &init_mount_ns.mounts);
-		init_mount_ns.count++;
-		m->ns = &init_mount_ns;
-		seq_write_end(&mount_seq);
-		spin_unlock(&mount_lock);
-	}
-}
-
-int mount_bind(const struct path *from, const struct path *to, bool recursive)
-{
-	struct mount *top;
-	int err;
-
-	mutex_lock(&mount_ns_lock);
-	err = -EINVAL;
-	if (from->mnt->ns != &init_mount_ns || to->mnt->ns != &init_mount_ns ||
-	    (from->mnt->flags & MNT_UNBINDABLE))
-		goto out;
-	err = -ENOTDIR;
-	if (S_ISDIR(from->dentry->inode->mode) != S_ISDIR(to->dentry->inode->mode))
-		goto out;
-	err = -ENOENT;
-	if (dentry_unlinked(to->dentry))
-		goto out;
-	err = clone_one(from->mnt, from->dentry, &top);
-	if (err)
-		goto out;
-	if (recursive) {
-		from->mnt->master = top;
-		err = copy_below(from);
-		if (err) {
-			drop_copies(top);
-			goto out;
-		}
-	}
-	mount_attach(top, to);
-	publish_copies(top);
-out:
-	mutex_unlock(&mount_ns_lock);
-	return err;
-}
-
-static bool mount_is_below(const struct mount *m, const struct mount *top)
-{
-	while (m != top && m->parent != m)
-		m = m->parent;
-	return m == top;
-}
-
-int mount_move(const struct path *from, const struct path *to)
-{
-	struct mount *m = from->mnt;
-	struct path was;
-	int err = -EINVAL;
-
-	mutex_lock(&mount_ns_lock);
-	if (from->dentry != m->root || m->ns != &init_mount_ns || m->parent == m ||
-	    to->mnt->ns != &init_mount_ns)
-		goto out;
-	if (S_ISDIR(from->dentry->inode->mode) != S_ISDIR(to->dentry->inode->mode))
-		goto out;
-	err = -ELOOP;
-	if (mount_is_below(to->mnt, m))
-		goto out;
-	err = -ENOENT;
-	if (dentry_unlinked(to->dentry))
-		goto out;
-	err = mount_detach(m, S64_MAX, true, &was);
-	if (err)
-		goto out;
-	mount_attach(m, to);
-	path_put(&was);
-out:
-	mutex_unlock(&mount_ns_lock);
-	return err;
-}
-
-/* Is @p inside the mount tree and directories under @top?  mount_ns_lock held. */
-static bool reachable(const struct path *p, const struct path *top)
-{
-	const struct mount *m = p->mnt;
-	const struct dentry *d = p->dentry;
-
-	while (m != top->mnt && m->parent != m) {
-		d = m->mountpoint;
-		m = m->parent;
-	}
-	return m == top->mnt && dentry_is_below(d, top->dentry);
-}
-
-int mount_pivot(const struct path *root, const struct path *new_root, const struct path *put_old)
-{
-	struct path root_was, new_was;
-	int err = -EINVAL;
-
-	mutex_lock(&mount_ns_lock);
-	if (new_root->mnt->ns != &init_mount_ns || root->mnt->ns != &init_mount_ns ||
-	    put_old->mnt->ns != &init_mount_ns)
-		goto out;
-	err = -ENOENT;
-	if (dentry_unlinked(new_root->dentry) || dentry_unlinked(put_old->dentry))
-		goto out;
-	err = -EBUSY;
-	if (new_root->mnt == root->mnt || put_old->mnt == root->mnt)
-		goto out;
-	err = -EINVAL;
-	if (root->mnt->root != root->dentry || root->mnt->parent == root->mnt ||
-	    new_root->mnt->root != new_root->dentry || new_root->mnt->parent == new_root->mnt)
-		goto out;
-	if (!reachable(put_old, new_root) || !reachable(new_root, root))
-		goto out;
-	err = mount_detach(new_root->mnt, S64_MAX, true, &new_was);
-	if (!err)
-		err = mount_detach(root->mnt, S64_MAX, true, &root_was);
-	if (err)
-		goto out;
-	mount_attach(root->mnt, put_old);
-	mount_attach(new_root->mnt, &root_was);
-	path_put(&new_was);
-	path_put(&root_was);
-out:
-	mutex_unlock(&mount_ns_lock);
-	return err;
-}
-
-/* MS_SHARED and friends on one mount or its subtree. */
-int mount_set_propagation(struct mount *top, unsigned long type, bool recursive)
-{
-	static int next_group = 1;
-	int err = 0;
-
-	mutex_lock(&mount_ns_lock);
-	if (top->ns != &init_mount_ns)
-		err = -EINVAL;
-	for (struct mount *m = top; m && !err; m = recursive ? next_mount(m, top) : NULL) {
-		m->flags &= ~MNT_UNBINDABLE;
-		if (type == MS_SHARED && !m->group_id)
-			m->group_id = next_group++;
-		else if (type != MS_SHARED)
-			m->group_id = 0;
-		if (type == MS_UNBINDABLE)
-			m->flags |= MNT_UNBINDABLE;
-	}
-	init_mount_ns.event++;
-	mutex_unlock(&mount_ns_lock);
-	return err;
-}
-
-#define MNT_USER_FLAGS                                                                       \
-	(MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME | \
-	 MNT_READONLY)
-
-int mount_set_flags(struct mount *m, u32 flags)
-{
-	int err = 0;
-
-	spin_lock(&mount_lock);
-	if ((flags & MNT_READONLY) && !(m->flags & MNT_READONLY) && READ_ONCE(m->writers))
-		err = -EBUSY;
-	else
-		WRITE_ONCE(m->flags, (m->flags & ~MNT_USER_FLAGS) | (flags & MNT_USER_FLAGS));
-	init_mount_ns.event++;
-	spin_unlock(&mount_lock);
-	return err;
-}
-
-/* Attaches a new mount of @sb (consumed) at @at. */
-int mount_new(struct super *sb, const char *source, u32 flags, const struct path *at)
-{
-	struct mount *m;
-	int err = mount_create(sb, sb->root, source, flags, &m);
-
-	if (err)
-		return err;
-	mutex_lock(&mount_ns_lock);
-	if (at->mnt->ns != &init_mount_ns)
-		err = -EINVAL;
-	else if (dentry_unlinked(at->dentry))
-		err = -ENOENT;
-	else if (at->mnt->super == sb && at->mnt->root == at->dentry)
-		err = -EBUSY; /* the same once more on top of itself */
-	else if (S_ISDIR(sb->root->inode->mode) != S_ISDIR(at->dentry->inode->mode))
-		err = -ENOTDIR;
-	else
-		mount_attach(m, at);
-	mutex_unlock(&mount_ns_lock);
-	if (err)
-		mount_put(m);
-	return err;
 }

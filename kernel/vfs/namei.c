@@ -457,9 +457,9 @@ found:
 
 /* ---- symbolic links ---- */
 
-static int links_check(struct nameidata *nd)
+static int links_check(struct nameidata *nd, const struct mount *m)
 {
-	if (nd->flags & LOOKUP_NO_SYMLINKS)
+	if ((nd->flags & LOOKUP_NO_SYMLINKS) || (READ_ONCE(m->flags) & MNT_NOSYMFOLLOW))
 		return -ELOOP;
 	return ++nd->links > ND_MAX_LINKS ? -ELOOP : 0;
 }
@@ -544,7 +544,7 @@ static int step_ref(struct nameidata *nd, bool follow, const char **body, const 
 		i = p.dentry->inode;
 	}
 	if (S_ISLNK(i->mode) && follow) {
-		err = links_check(nd);
+		err = links_check(nd, p.mnt);
 		if (!err && i->ops->get_path)
 			return follow_magic(nd, &p);
 		if (!err)
@@ -615,7 +615,7 @@ static int step_rcu(struct nameidata *nd, bool follow, const char **body, const 
 			err = nd_unlazy_midway(nd);
 			return err ? err : step_ref(nd, follow, body, body_end);
 		}
-		err = links_check(nd);
+		err = links_check(nd, m);
 		*body = text;
 		*body_end = text + strlen(text);
 		return err;

@@ -6,6 +6,7 @@
  * O_EXCL asks for certainty.
  */
 #include <kernel/file/file_impl.h>
+#include <kernel/ns/user.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
 
@@ -59,6 +60,12 @@ static int acc_mask(u64 flags)
 	return m;
 }
 
+static bool devices_work(const struct mount *m)
+{
+	return !(m->flags & MNT_NODEV) &&
+	       (m->super->owner == &user_ns_init || (m->super->type->flags & FS_DEVICES));
+}
+
 static int may_open(const struct path *p, struct inode *i, u64 *flags, int acc)
 {
 	switch (i->mode & S_IFMT) {
@@ -70,7 +77,7 @@ static int may_open(const struct path *p, struct inode *i, u64 *flags, int acc)
 		break;
 	case S_IFCHR:
 	case S_IFBLK:
-		if (p->mnt->flags & MNT_NODEV)
+		if (!devices_work(p->mnt))
 			return -EACCES;
 		*flags &= ~(u64)O_TRUNC;
 		break;
@@ -305,6 +312,11 @@ static int open_create(struct nameidata *nd, const struct open_how_k *how, struc
 		return err;
 	}
 	return finish_open(&p, how->flags, err == 1, out);
+}
+
+int vfs_place_file(struct path *p, struct file **out)
+{
+	return finish_path(p, O_PATH, out);
 }
 
 int vfs_do_open(int dfd, const struct path *base, const char *name, size_t len,

@@ -146,7 +146,7 @@ static int rename_locked(struct rename_side *o, struct rename_side *n, u32 flags
 		inode_get(to);
 		rwsem_write_lock_nested(&second->lock, 3);
 	}
-	if ((o->dentry->flags | n->dentry->flags) & DENTRY_MOUNTED)
+	if (mount_is_local_mountpoint(o->dentry) || mount_is_local_mountpoint(n->dentry))
 		err = -EBUSY;
 	else
 		err = di->ops->rename(di, o->dentry, n->dir.dentry->inode, n->dentry, flags);
@@ -201,6 +201,7 @@ static int rename_at(int olddfd, const struct pathname *old, int newdfd, const s
 		     u32 flags)
 {
 	struct rename_side o __uninit, n __uninit;
+	struct dentry *gone = NULL;
 	int err = side_begin(&o, olddfd, old, 0);
 
 	if (err)
@@ -220,11 +221,15 @@ static int rename_at(int olddfd, const struct pathname *old, int newdfd, const s
 		err = side_lookup(&n);
 		if (!err) {
 			err = rename_locked(&o, &n, flags);
-			dentry_put(n.dentry);
+			gone = n.dentry;
 		}
 		dentry_put(o.dentry);
 	}
 	unlock_dirs(o.dir.dentry, n.dir.dentry);
+	/* What was replaced; another namespace may have had something on it. */
+	if (gone && !err && !(flags & RENAME_EXCHANGE))
+		mount_detach_at(gone);
+	dentry_put(gone);
 end_new:
 	side_end(&n);
 end_old:

@@ -4,8 +4,9 @@
  * A super lives as long as mounts refer to it.  Anonymous device numbers (major 0) count up and are
  * not reused, so that (st_dev, st_ino) never names two files.
  */
-#include <kernel/vfs/vfs_impl.h>
+#include <kernel/ns/user.h>
 #include <kernel/seq/seq.h>
+#include <kernel/vfs/vfs_impl.h>
 #include <linux/mount.h>
 
 extern const struct fs_type *const __start_fs_type[], *const __stop_fs_type[];
@@ -36,6 +37,25 @@ int fs_type_find(const char *name, size_t len, const struct fs_type **out)
 	return -ENODEV;
 }
 
+int fs_type_index(const char *name)
+{
+	for (const struct fs_type *const *t = __start_fs_type; t < __stop_fs_type; t++) {
+		if (!strcmp((*t)->name, name))
+			return (int)(t - __start_fs_type);
+	}
+	return -EINVAL;
+}
+
+const char *fs_type_name(unsigned int index)
+{
+	return index < (unsigned int)fs_type_count() ? __start_fs_type[index]->name : NULL;
+}
+
+int fs_type_count(void)
+{
+	return (int)(__stop_fs_type - __start_fs_type);
+}
+
 void filesystems_show(struct seq *s)
 {
 	for (const struct fs_type *const *t = __start_fs_type; t < __stop_fs_type; t++)
@@ -61,6 +81,8 @@ int super_alloc(const struct fs_type *t, u32 ms_flags, struct super **out)
 	mutex_init(&sb->rename_lock, LK_RENAME);
 	spin_init(&sb->lock, LK_INODE_HASH);
 	list_init(&sb->inodes);
+	list_init(&sb->mounts);
+	sb->owner = user_ns_get(current->cred ? current->cred->user_ns : &user_ns_init);
 	strscpy(sb->id, t ? t->name : "", sizeof(sb->id));
 	spin_lock(&supers_lock);
 	list_add_tail(&sb->link, &supers);
@@ -84,8 +106,37 @@ void super_put(struct super *sb)
 	dentry_prune_super(sb);
 	if (sb->ops && sb->ops->put_super)
 		sb->ops->put_super(sb);
+	user_ns_put(sb->owner);
 	/* Inodes are freed after a grace period and may still look at the super: after them. */
 	rcu_call(&container_of(sb, struct super_rcu, super)->rcu, super_free_rcu);
+}
+
+static bool super_tryget(struct super *sb)
+{
+	u32 old = READ_ONCE(sb->refs);
+
+	do {
+		if (!old)
+			return false;
+	} while (!try_cmpxchg(&sb->refs, &old, old + 1));
+	return true;
+}
+
+int super_find_dev(u32 dev, struct super **out)
+{
+	struct super *sb;
+	int err = -EINVAL;
+
+	spin_lock(&supers_lock);
+	list_for_each_entry (sb, &supers, link) {
+		if (sb->dev == dev && super_tryget(sb)) {
+			*out = sb;
+			err = 0;
+			break;
+		}
+	}
+	spin_unlock(&supers_lock);
+	return err;
 }
 
 /* Calls fn(super) with a reference on each that is mounted. */
@@ -95,13 +146,7 @@ void super_for_each(void (*fn)(struct super *sb))
 
 	spin_lock(&supers_lock);
 	list_for_each_entry (sb, &supers, link) {
-		u32 old = READ_ONCE(sb->refs);
-
-		do {
-			if (!old)
-				break;
-		} while (!try_cmpxchg(&sb->refs, &old, old + 1));
-		if (!old)
+		if (!super_tryget(sb))
 			continue;
 		spin_unlock(&supers_lock);
 		super_put(prev);

@@ -19,6 +19,7 @@
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/time/time.h>
+#include <kernel/vfs/mount.h>
 #include <kernel/vfs/path.h>
 #include <kernel/wait/wait.h>
 #include <linux/fcntl.h>
@@ -33,6 +34,7 @@ struct nameidata;
 struct seq;
 struct super;
 struct task;
+struct user_ns;
 
 #define NAME_MAX_LEN 255
 #define PATH_MAX_LEN 4096
@@ -112,7 +114,7 @@ struct inode {
 	struct hlist_node hash;
 	struct list_head posix_locks, flock_locks; /* kernel/vfs locks.c: LK_FILE_LOCKS */
 	struct pipe *pipe;			   /* FIFO */
-	void *watches;				   /* inotify */
+	struct notify_mark *watches;		   /* kernel/notify; NULL: nobody looks */
 	void *socket;				   /* AF_UNIX bound here: net/unix */
 	struct xattr_list *xattrs;
 	struct acl *acl, *default_acl; /* RCU; changed under lock */
@@ -125,7 +127,8 @@ struct inode {
 #define INODE_DEAD 8u /* a removed directory */
 #define INODE_PRIVATE 16u
 #define INODE_HAS_XATTRS 32u
-#define INODE_LINKABLE 64u /* O_TMPFILE without O_EXCL: linkat() may give it a name */
+#define INODE_EMPTY_DIR 128u /* a directory of a pseudo file system that is always empty */
+#define INODE_LINKABLE 64u   /* O_TMPFILE without O_EXCL: linkat() may give it a name */
 
 struct name_iter;
 struct kstat;
@@ -215,6 +218,19 @@ struct super_ops {
 	long (*seals)(struct file *f, unsigned int cmd, u32 seals);
 };
 
+/* What an option of a file system looks like: fsconfig(2) judges each when it is given. */
+enum fs_param_kind {
+	FS_PARAM_FLAG,	 /* "newinstance" */
+	FS_PARAM_NUMBER, /* decimal, octal or hexadecimal as in C */
+	FS_PARAM_OCTAL,
+	FS_PARAM_SIZE, /* a number with k, m, g or % */
+	FS_PARAM_TEXT,
+};
+struct fs_param {
+	const char *name; /* NULL ends a table */
+	enum fs_param_kind kind;
+};
+
 struct fs_type {
 	const char *name;
 	u32 flags; /* FS_* */
@@ -222,9 +238,13 @@ struct fs_type {
 	 * NULL. */
 	int (*mount)(const struct fs_type *t, u32 ms_flags, const char *source, const char *options,
 		     struct super **out);
+	const struct fs_param *params; /* its options; NULL: it has none */
 };
 #define FS_NODEV 1u /* "nodev" in /proc/filesystems */
 #define FS_USERNS 2u
+#define FS_VISIBLE 8u  /* proc, sysfs: a less privileged namespace may mount what it sees whole */
+#define FS_DEVICES 16u /* its device nodes work in a less privileged namespace as well */
+#define FS_BINDABLE 4u /* mounted nowhere, but its files may be bound: those of namespaces */
 #define FS_TYPE(sym)                                     \
 	static const struct fs_type *const fs_type_##sym \
 		__attribute__((section(".tab.fs_type"), used)) = &sym
@@ -244,37 +264,12 @@ struct super {
 	struct spinlock lock;	  /* LK_INODE_HASH */
 	struct list_head inodes;
 	struct list_head link;
+	struct list_head mounts; /* mount_lock */
+	struct user_ns *owner;	 /* [I] +1: of who mounted it */
 	u32 time_gran_ns;
 	char id[32];
 	void *fs_data;
 };
-
-struct mount {
-	struct hlist_node hash;	   /* by (parent, mountpoint) */
-	struct mount *parent;	   /* itself: root of the namespace */
-	struct dentry *mountpoint; /* in parent */
-	struct dentry *root;
-	struct super *super;
-	u32 flags; /* MNT_* */
-	s64 refs;  /* atomic; per-CPU later */
-	int id, group_id;
-	u32 writers; /* atomic: files open for writing */
-	struct mount *master;
-	struct list_head children, child_link, ns_link;
-	struct mount_ns *ns;
-	char *source; /* device name for /proc/mounts */
-	struct rcu_head rcu;
-};
-#define MNT_NOSUID 1u
-#define MNT_NODEV 2u
-#define MNT_NOEXEC 4u
-#define MNT_NOATIME 8u
-#define MNT_NODIRATIME 16u
-#define MNT_RELATIME 32u
-#define MNT_READONLY 64u
-#define MNT_DETACHED 128u
-#define MNT_UNBINDABLE 256u
-#define MNT_INTERNAL 512u /* of a pseudo file system: in no namespace */
 
 /* ---- names ---- */
 #define LOOKUP_FOLLOW 1u /* a trailing symlink */
@@ -457,10 +452,10 @@ struct fs_ctx {
 };
 int fs_ctx_copy(struct task *child, u64 clone_flags) __must_check;
 void fs_ctx_put(struct fs_ctx *fs);
-struct path fs_ctx_root(struct fs_ctx *fs); /* +1 */
-struct path fs_ctx_pwd(struct fs_ctx *fs);  /* +1 */
+struct path fs_ctx_root(struct fs_ctx *fs);	    /* +1 */
+struct path fs_ctx_pwd(struct fs_ctx *fs);	    /* +1 */
 int fs_ctx_clone(struct fs_ctx **out) __must_check; /* a copy of current's, shared with nobody */
-void fs_ctx_switch(struct fs_ctx *fs); /* makes @fs (consumed) current's */
+void fs_ctx_switch(struct fs_ctx *fs);		    /* makes @fs (consumed) current's */
 /* Is the root another place than that of its mount namespace? */
 bool fs_ctx_is_chrooted(struct fs_ctx *fs);
 u32 current_umask(void);
@@ -471,9 +466,10 @@ void vfs_init(void);
 void vfs_mount_root(void);
 /* Unpacks the boot archives into the root; errors are logged, not fatal. */
 void initramfs_unpack(void);
-/* /proc/mounts, /proc/self/mountinfo, mountstats */
-void mounts_show(struct seq *s, struct task *t, bool info);
-u64 mounts_event(void); /* changes with the mount tree */
+/* A detached tree goes with the descriptor that stands for it. */
+void mount_dissolve(struct mount *m);
+/* Do set-id bits count there for current? */
+bool mount_may_suid(const struct path *p);
 void filesystems_show(struct seq *s);
 /* Record locks: exit and close hooks, /proc/locks. */
 void locks_close(struct file *f, struct files *owner);

@@ -72,16 +72,8 @@ struct timespec64 inode_now(void);
 /* Drops set-id bits before contents change; inode lock held. */
 int inode_remove_privs(struct dentry *d) __must_check;
 
-/* ---- mount.c ---- */
-struct mount_ns {
-	struct mount *root;
-	struct list_head mounts; /* LK_MOUNT_NS */
-	u64 event;		 /* changes: poll on /proc/mounts */
-	u32 count;
-};
-extern struct mount_ns init_mount_ns;
+/* ---- mount.c: what walks need; more in mount_impl.h ---- */
 extern struct seqcount mount_seq; /* changes of the mount tree */
-extern struct mutex mount_ns_lock;
 struct mount *mount_find_rcu(const struct mount *parent, const struct dentry *d);
 bool mount_tryget(struct mount *m);
 /* Crosses mounts on p->dentry downwards; consumes and gives references. */
@@ -89,30 +81,31 @@ void mount_follow_down(struct path *p);
 bool mount_follow_up(struct path *p);
 /* -EROFS. */
 int mount_may_write(const struct path *p) __must_check;
+/* Is something mounted on @d in current's namespace?  Then its name stays. */
+bool mount_is_local_mountpoint(struct dentry *d);
+/* @d is gone: so is what other namespaces had mounted on it. */
+void mount_detach_at(struct dentry *d);
 int fs_type_find(const char *name, size_t len, const struct fs_type **out) __must_check;
 void super_init(void);
 void mount_init(void);
-extern struct spinlock mount_lock;
+void mount_attach_root(struct mount *m);
 int mount_create(struct super *sb, struct dentry *root, const char *source, u32 flags,
 		 struct mount **out) __must_check;
-void mount_attach(struct mount *m, const struct path *at);
-void mount_attach_root(struct mount *m);
-#define MNT_UMOUNT_LAZY 1
-int mount_umount(struct mount *m, int flags) __must_check;
-int mount_bind(const struct path *from, const struct path *to, bool recursive) __must_check;
-int mount_move(const struct path *from, const struct path *to) __must_check;
-int mount_pivot(const struct path *root, const struct path *new_root, const struct path *put_old)
-	__must_check;
-int mount_set_propagation(struct mount *top, unsigned long type, bool recursive) __must_check;
-int mount_set_flags(struct mount *m, u32 flags) __must_check;
-int mount_new(struct super *sb, const char *source, u32 flags, const struct path *at) __must_check;
 void super_for_each(void (*fn)(struct super *sb));
+int super_find_dev(u32 dev, struct super **out) __must_check; /* +1; -EINVAL */
+/* sysfs(2): types by number. */
+int fs_type_index(const char *name);
+const char *fs_type_name(unsigned int index);
+int fs_type_count(void);
 
 /* ---- dpath.c ---- */
 /* Text of @p below @root.  1: reached @root; 0: another top (detached or outside). -ENAMETOOLONG.
  */
 int path_format_below(const struct path *p, const struct path *root, char *buf, size_t size,
 		      char **out) __must_check;
+
+/* Text of @d in its file system, with "//deleted" as mountinfo has it.  -ENAMETOOLONG. */
+int dentry_format(const struct dentry *d, char *buf, size_t size, char **out) __must_check;
 
 /* ---- namei.c ---- */
 enum last_type { LAST_NORM, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
@@ -188,6 +181,8 @@ struct open_how_k {
 	umode_t mode;
 	u32 lookup; /* LOOKUP_* of openat2's resolve */
 };
+/* A file that only names @p (consumed, on failure too): O_PATH. */
+int vfs_place_file(struct path *p, struct file **out) __must_check;
 int vfs_do_open(int dfd, const struct path *base, const char *name, size_t len,
 		const struct open_how_k *how, struct file **out) __must_check;
 /* O_* and mode are checked and brought into kernel form: -EINVAL. */
@@ -207,6 +202,8 @@ void locks_init(void);
 void locks_inode_free(struct inode *i);
 void anon_init(void);
 void fs_ctx_init(void);
+/* fs->root or fs->pwd becomes @p (consumed). */
+void fs_ctx_set(struct fs_ctx *fs, struct path *slot, const struct path *p);
 int fs_ctx_create_boot(struct mount *root) __must_check;
 void name_init(void);
 u32 mode_to_dt(u32 mode);

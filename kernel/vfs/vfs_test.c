@@ -4,7 +4,7 @@
 #include <kernel/file/file_impl.h>
 #include <kernel/seq/seq.h>
 #include <kernel/uio/uio.h>
-#include <kernel/vfs/vfs_impl.h>
+#include <kernel/vfs/mount_impl.h>
 
 static struct file *make(struct ktest_ctx *t, const char *path, const char *text)
 {
