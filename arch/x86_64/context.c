@@ -72,6 +72,8 @@ struct task *arch_switch(struct task *prev, struct task *next)
 {
 	fpu_switch(prev, next);
 	switch_bases(&prev->arch, &next->arch);
+	if (unlikely(prev->arch.debug || next->arch.debug))
+		debug_switch(prev, next);
 	this_cpu_write(current_task, next);
 	this_cpu_ptr(cpu_tss)->rsp[0] = (u64)(unsigned long)next->stack + THREAD_SIZE;
 	return switch_stack(prev, next);
@@ -118,6 +120,8 @@ int arch_thread_fork_user(struct task *child, const struct regs *regs, unsigned 
 		return err;
 	*cr = *regs;
 	cr->ax = 0;
+	if (unlikely(current->arch.forced_tf))
+		cr->flags &= ~X86_FLAGS_TF; /* it is the parent that is stepped */
 	if (newsp)
 		cr->sp = newsp;
 	a->fs_base = arch_thread_get_base(current, false);
@@ -162,24 +166,29 @@ int arch_thread_set_base(struct task *task, bool gs, unsigned long base)
 	return 0;
 }
 
-long sys_arch_prctl(int option, unsigned long arg)
+long thread_arch_prctl(struct task *t, int option, unsigned long arg)
 {
 	u64 base;
 
 	switch (option) {
 	case ARCH_SET_FS:
-		return arch_thread_set_base(current, false, arg);
+		return arch_thread_set_base(t, false, arg);
 	case ARCH_SET_GS:
-		return arch_thread_set_base(current, true, arg);
+		return arch_thread_set_base(t, true, arg);
 	case ARCH_GET_FS:
-		base = arch_thread_get_base(current, false);
+		base = arch_thread_get_base(t, false);
 		return put_user(base, (u64 __user *)arg);
 	case ARCH_GET_GS:
-		base = arch_thread_get_base(current, true);
+		base = arch_thread_get_base(t, true);
 		return put_user(base, (u64 __user *)arg);
 	default:
 		return -EINVAL;
 	}
+}
+
+long sys_arch_prctl(int option, unsigned long arg)
+{
+	return thread_arch_prctl(current, option, arg);
 }
 
 void elf_arch_start(struct regs *regs, unsigned long ip, unsigned long sp)
@@ -197,5 +206,6 @@ void elf_arch_start(struct regs *regs, unsigned long ip, unsigned long sp)
 	if (!current->arch.fpu && fpu_prepare_current())
 		panic("no memory for the registers of the first program");
 	fpu_reset_current();
+	debug_free(current);
 	__atomic_fetch_or(&current->work, TASK_WORK_FULL_REGS, __ATOMIC_RELAXED);
 }

@@ -34,6 +34,7 @@ struct fpu_state {
 
 #define FXSAVE_SIZE 512u
 #define XSAVE_HEADER_END 576u
+#define SW_OFFSET 464u /* of struct _fpx_sw_bytes in the legacy part */
 #define XFEATURE_FP_SSE 3ULL
 /* x87, SSE, AVX, AVX-512; not AMX, whose 8 KiB need permission first, nor protection keys. */
 #define XFEATURE_WANTED 0xe7ULL
@@ -192,6 +193,7 @@ void arch_thread_free(struct task *task)
 	if (task->arch.fpu)
 		slab_free(state_cache, task->arch.fpu);
 	task->arch.fpu = NULL;
+	debug_free(task);
 }
 
 int fpu_prepare_current(void)
@@ -243,16 +245,6 @@ void fpu_end(void)
 	preempt_enable();
 }
 
-int fpu_copy_out(struct task *task, void *buf, size_t size)
-{
-	if (!task->arch.fpu)
-		return -ENODATA;
-	if (task == current)
-		state_sync_current();
-	memcpy(buf, task->arch.fpu, min(size, (size_t)state_size));
-	return 0;
-}
-
 /* Whether XRSTOR takes this image: no reserved bit, no feature that is not enabled. */
 static bool image_ok(const struct fpu_state *s, size_t size)
 {
@@ -272,24 +264,93 @@ static bool image_ok(const struct fpu_state *s, size_t size)
 	return true;
 }
 
-int fpu_copy_in(struct task *task, const void *buf, size_t size)
+/* --- debuggers and core dumps --- */
+
+/* What is not in use has its initial value, whatever the area still says. */
+static void fill_initial(struct fpu_state *s, u64 used)
+{
+	const u8 *initial = initial_state->legacy;
+
+	if (!(used & 1)) {
+		memcpy(s->legacy, initial, 24);
+		memcpy(s->legacy + 32, initial + 32, 128);
+	}
+	if (!(used & 2))
+		memset(s->legacy + 160, 0, 256);
+	for (unsigned int i = 2; i < 63; i++) {
+		if (!(xfeatures & ~used & 1ULL << i))
+			continue;
+		struct cpuid_regs r = cpuid(0xd, i);
+
+		memset((u8 *)s + r.ebx, 0, r.eax);
+	}
+}
+
+int fpu_get_xstate(struct task *task, void *buf)
+{
+	struct fpu_state *s = buf;
+
+	if (!task->arch.fpu || !xfeatures)
+		return -ENODEV;
+	if (task == current)
+		state_sync_current();
+	memcpy(s, task->arch.fpu, state_size);
+	fill_initial(s, s->xstate_bv);
+	/* struct _fpx_sw_bytes, as far as debuggers read it: the enabled features. */
+	memset(s->legacy + SW_OFFSET, 0, FXSAVE_SIZE - SW_OFFSET);
+	memcpy(s->legacy + SW_OFFSET, &xfeatures, sizeof(xfeatures));
+	return 0;
+}
+
+int fpu_get_legacy(struct task *task, void *buf)
+{
+	const struct fpu_state *s = task->arch.fpu;
+
+	if (!s)
+		return -ENODEV;
+	if (task == current)
+		state_sync_current();
+	memcpy(buf, s->legacy, FXSAVE_SIZE);
+	if (xfeatures && !(s->xstate_bv & 1)) {
+		memcpy(buf, initial_state->legacy, 24);
+		memcpy((u8 *)buf + 32, initial_state->legacy + 32, 128);
+	}
+	if (xfeatures && !(s->xstate_bv & 2))
+		memset((u8 *)buf + 160, 0, 256);
+	memset((u8 *)buf + SW_OFFSET, 0, FXSAVE_SIZE - SW_OFFSET);
+	return 0;
+}
+
+/* The area becomes the truth: the registers are loaded from it before user mode. */
+static void state_to_area(struct task *task)
+{
+	if (task == current) {
+		state_sync_current();
+		state_invalidate_current();
+	} else {
+		task->arch.fpu_cpu = FPU_NO_CPU;
+	}
+}
+
+int fpu_set_xstate(struct task *task, const void *buf)
+{
+	if (!task->arch.fpu || !image_ok(buf, state_size))
+		return -EINVAL;
+	state_to_area(task);
+	memcpy(task->arch.fpu, buf, state_size);
+	return 0;
+}
+
+int fpu_set_legacy(struct task *task, const void *buf)
 {
 	struct fpu_state *s = task->arch.fpu;
 
-	if (!s || size < FXSAVE_SIZE || !image_ok(buf, size))
+	if (!s || !image_ok(buf, FXSAVE_SIZE))
 		return -EINVAL;
-	if (task == current)
-		state_invalidate_current();
-	else
-		task->arch.fpu_cpu = FPU_NO_CPU;
-	size = min(size, (size_t)state_size);
-	memcpy(s, buf, size);
-	if (xfeatures && size < state_size) {
-		/* Only the legacy part was given: the rest becomes initial. */
-		s->xstate_bv = size < XSAVE_HEADER_END ? XFEATURE_FP_SSE : s->xstate_bv;
-		s->xcomp_bv = 0;
-		memset(s->reserved, 0, sizeof(s->reserved));
-	}
+	state_to_area(task);
+	memcpy(s->legacy, buf, FXSAVE_SIZE);
+	if (xfeatures)
+		s->xstate_bv |= XFEATURE_FP_SSE;
 	return 0;
 }
 
@@ -326,8 +387,6 @@ static bool save_to_user(void __user *at)
 	preempt_enable();
 	return !err;
 }
-
-#define SW_OFFSET 464u /* of struct _fpx_sw_bytes in the legacy part */
 
 /* What XSAVE does not write of the header must be zero to be loaded again; then the description. */
 static bool describe_frame(char *at)

@@ -27,8 +27,6 @@
 #define PF_RESERVED 8u
 #define PF_INSN 16u
 
-#define DR6_STEP 0x4000u
-
 struct extable_entry {
 	s32 from, to;
 	s32 kind;
@@ -157,13 +155,10 @@ static void trap_from_user(struct regs *regs, unsigned long err, unsigned int ve
 	const struct trap_info *t = &trap_infos[vector];
 	int code = t->code == CODE_KERNEL ? SI_KERNEL : t->code;
 
-	if (vector == 1) {
-		u64 dr6;
-
-		asm volatile("mov %%dr6, %0" : "=r"(dr6));
-		asm volatile("mov %0, %%dr6" : : "r"(0xffff0ff0UL));
-		current->arch.debug_status = dr6;
-		code = (dr6 & 0xf) ? TRAP_HWBKPT : TRAP_TRACE;
+	if (vector == VEC_DB) {
+		code = debug_trap_user(regs);
+		if (!code)
+			return;
 	}
 	if (vector == 16)
 		code = fpe_code_x87();
@@ -287,8 +282,8 @@ void trap_paranoid(struct regs *regs, unsigned long err, unsigned int vector)
 		smp_nmi(regs);
 		return;
 	case VEC_DB:
-		/* Hardware breakpoints are not set on kernel addresses; a stray step is dropped. */
-		asm volatile("mov %0, %%dr6" : : "r"(0xffff0ff0UL));
+		/* The kernel touched watched user memory, or a stray step. */
+		debug_trap_kernel();
 		regs->flags &= ~X86_FLAGS_TF;
 		return;
 	case VEC_DF:

@@ -119,6 +119,39 @@ unsigned int fpu_frame_size(void);
 int fpu_save_frame(void __user *at) __must_check;
 int fpu_load_frame(const void __user *at) __must_check;
 
+#define FPU_LEGACY_SIZE 512u
+/* For debuggers: @t is current or off its CPU. -EINVAL: bits that the CPU refuses. */
+int fpu_get_legacy(struct task *t, void *buf) __must_check;
+int fpu_set_legacy(struct task *t, const void *buf) __must_check;
+int fpu_get_xstate(struct task *t, void *buf) __must_check;
+int fpu_set_xstate(struct task *t, const void *buf) __must_check;
+
+/* regset.c: places in struct user_regs_struct behind those of struct regs; <sys/user.h>. */
+#define USER_REG_CS 17u
+#define USER_REG_FLAGS 18u
+#define USER_REG_SS 20u
+#define USER_REG_FS_BASE 21u
+#define USER_REG_GS_BASE 22u
+#define USER_REG_DS 23u
+#define USER_REG_ES 24u
+#define USER_REG_FS 25u
+#define USER_REG_GS 26u
+#define USER_REGS 27u
+u64 user_reg_get(struct task *t, unsigned int n);
+int user_reg_set(struct task *t, unsigned int n, u64 value) __must_check;
+
+/* context.c: arch_prctl(2) on a stopped thread or current; results go to current's memory. */
+long thread_arch_prctl(struct task *t, int option, unsigned long arg);
+
+/* debug.c */
+void debug_switch(struct task *prev, struct task *next);
+void debug_free(struct task *t); /* current (exec), or one that does not run any more */
+u64 debug_reg_get(const struct task *t, unsigned int n);
+int debug_reg_set(struct task *t, unsigned int n, u64 value) __must_check;
+/* A #DB of user mode: reads DR6; si_code, or 0 when it was nothing of the user's. */
+int debug_trap_user(struct regs *regs);
+void debug_trap_kernel(void);
+
 /* patch.c: an int3 that stands where code is being changed. True: the instruction is repeated. */
 bool patch_int3(struct regs *regs);
 

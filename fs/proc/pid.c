@@ -54,7 +54,7 @@ static void pid_set_owner(struct inode *i, struct task *t)
 {
 	const struct cred *c = cred_of(t);
 	struct mm *mm = task_mm(t);
-	bool dumpable = !mm || mm->dumpable;
+	bool dumpable = !mm || mm->dumpable == DUMP_USER;
 
 	i->uid = dumpable ? c->euid : 0;
 	i->gid = dumpable ? c->egid : 0;

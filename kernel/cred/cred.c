@@ -212,7 +212,7 @@ void cred_commit(struct cred *new_cred)
 	    old->fsuid != new_cred->fsuid || old->fsgid != new_cred->fsgid ||
 	    (new_cred->cap_permitted & ~old->cap_permitted)) {
 		if (current->mm)
-			current->mm->dumpable = false;
+			current->mm->dumpable = (u8)READ_ONCE(mm_suid_dumpable);
 		current->pdeath_signal = 0;
 	}
 	if (old->user != new_cred->user) {

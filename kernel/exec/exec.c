@@ -12,6 +12,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/mm/mm.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/rng/rng.h>
 #include <kernel/signal/signal.h>
 #include <kernel/slab/slab.h>
@@ -130,10 +131,10 @@ static void fill_cred(struct exec *x)
 	bool suid_ok = mount_may_suid(&x->file->path);
 
 	/* Another process that shares our root or cwd could lead a set-id program astray. */
-	if (suid_ok && current->fs && READ_ONCE(current->fs->refs) > 1 &&
-	    current->process->thread_count == 1)
+	if (suid_ok && current->fs && READ_ONCE(current->fs->refs) > 1)
 		suid_ok = false;
 	cred_exec(x->cred, i->mode, i->uid, i->gid, suid_ok, &x->secure);
+	ptrace_exec_cred(x->cred);
 	if (x->cred->euid != current->cred->uid || x->cred->egid != current->cred->gid)
 		current->personality &= ~(u32)PER_CLEAR_ON_SETID;
 }
@@ -145,13 +146,22 @@ static void set_comm(struct exec *x)
 	task_set_comm(current, base ? base + 1 : x->filename);
 }
 
+/* A change of credentials narrows it further: cred_commit(). */
+static void set_dumpable(const struct exec *x)
+{
+	const struct cred *c = current->cred;
+	bool own = c->euid == c->uid && c->egid == c->gid &&
+		   !vfs_permission(x->file->inode, MAY_READ);
+
+	current->mm->dumpable = own ? DUMP_USER : (u8)READ_ONCE(mm_suid_dumpable);
+}
+
 int exec_commit(struct exec *x)
 {
 	struct task *t = current;
 	struct process *p = t->process;
 	int err;
 
-	fill_cred(x);
 	err = process_make_single();
 	if (err)
 		return err;
@@ -165,6 +175,8 @@ int exec_commit(struct exec *x)
 			return err;
 	}
 	mutex_lock(&p->exec_lock);
+	/* Nobody attaches between this and the new memory, which says who may. */
+	fill_cred(x);
 	args_flush(x);
 	layout(x);
 	/* Nobody writes to a program that runs; the denial is the new memory's, and ends with it.
@@ -175,9 +187,7 @@ int exec_commit(struct exec *x)
 	mm_replace_current(x->mm);
 	x->mm = NULL;
 	secure_limits(x);
-	t->mm->dumpable = !x->secure && t->cred->euid == t->cred->uid &&
-			  t->cred->egid == t->cred->gid &&
-			  !vfs_permission(x->file->inode, MAY_READ);
+	set_dumpable(x);
 	cred_commit(x->cred);
 	x->cred = NULL;
 	mutex_unlock(&p->exec_lock);
@@ -191,6 +201,7 @@ int exec_commit(struct exec *x)
 	signal_exec();
 	set_comm(x);
 	p->did_exec = true;
+	p->exec_id++;
 	return 0;
 }
 
@@ -286,7 +297,7 @@ static int exec_run(int dfd, const char *path, int at_flags, struct exec_vector 
 		    struct exec_vector *envp)
 {
 	struct exec *x = kzalloc(sizeof(*x));
-	int err;
+	int err, old_tid = task_tid(current);
 
 	if (!x)
 		return -ENOMEM;
@@ -296,6 +307,8 @@ static int exec_run(int dfd, const char *path, int at_flags, struct exec_vector 
 	if (err && x->committed && !signal_fatal_pending(current))
 		signal_force_fatal_if(SIGSEGV, true);
 	exec_free(x);
+	if (!err && unlikely(current->ptrace_flags))
+		ptrace_event(PTRACE_EVENT_EXEC, (u64)old_tid);
 	return err;
 }
 

@@ -62,10 +62,13 @@ static int mm_alloc(struct mm **out)
 	/* Never the number of another address space: caches in tasks tell by it. */
 	mm->seq = __atomic_add_fetch(&mm_count, 1, __ATOMIC_RELAXED) << 32;
 	mm->task_size = USER_END;
-	mm->dumpable = true;
+	mm->dumpable = DUMP_USER;
+	mm->coredump_filter = DUMP_FILTER_DEFAULT;
 	*out = mm;
 	return 0;
 }
+
+int mm_suid_dumpable = DUMP_NONE;
 
 int mm_create(struct mm **out)
 {
@@ -293,6 +296,7 @@ static void copy_figures(struct mm *to, const struct mm *from)
 	memcpy(to->saved_auxv, from->saved_auxv, sizeof(to->saved_auxv));
 	to->auxv_len = from->auxv_len;
 	to->dumpable = from->dumpable;
+	to->coredump_filter = from->coredump_filter;
 	to->arch.vdso = from->arch.vdso;
 	to->def_flags = from->def_flags & ~(u32)VM_LOCKED;
 	if (from->exe_file && !vfs_deny_write(from->exe_file))

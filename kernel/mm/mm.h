@@ -114,9 +114,27 @@ struct mm {
 	u32 vma_count;
 	u32 def_flags;
 	struct file *exe_file; /* +1; LK_MM */
-	bool dumpable;
+	u8 dumpable;	    /* DUMP_*: PR_SET_DUMPABLE, suid_dumpable */
+	u8 coredump_filter; /* /proc/PID/coredump_filter: DUMP_FILTER_* */
 	bool oom_victim; /* being killed: its memory will come back */
 };
+
+/* fs.suid_dumpable: what programs get that changed their rights. */
+extern int mm_suid_dumpable;
+#define DUMP_NONE 0u
+#define DUMP_USER 1u /* by and for whoever has its user id */
+#define DUMP_ROOT 2u /* readable by root only */
+
+/* Bits of core(5) coredump_filter. */
+#define DUMP_FILTER_ANON_PRIVATE 1u
+#define DUMP_FILTER_ANON_SHARED 2u
+#define DUMP_FILTER_FILE_PRIVATE 4u
+#define DUMP_FILTER_FILE_SHARED 8u
+#define DUMP_FILTER_ELF_HEADERS 16u
+#define DUMP_FILTER_HUGETLB_PRIVATE 32u
+#define DUMP_FILTER_DEFAULT \
+	(DUMP_FILTER_ANON_PRIVATE | DUMP_FILTER_ANON_SHARED | DUMP_FILTER_ELF_HEADERS | \
+	 DUMP_FILTER_HUGETLB_PRIVATE)
 
 /* Four slots in front of the tree, in struct task; valid while seq equals mm->seq. */
 #define VMA_CACHE_SLOTS 4

@@ -12,6 +12,7 @@
 #include <kernel/arch_up.h>
 #include <kernel/syscall/syscall.h>
 #include <asm/regs.h>
+#include <asm/regset.h>
 #include <asm/sigframe.h>
 #include <asm/unistd.h>
 
@@ -25,6 +26,8 @@ static void tell_parent(struct task *t)
 	spin_unlock_irq(&t->sighand->lock);
 	spin_lock_irq(&tasklist_lock);
 	signal_notify_parent(p, why);
+	if (unlikely(ptrace_reparented(p->leader)))
+		signal_notify_tracer(p->leader, why);
 	spin_unlock_irq(&tasklist_lock);
 	spin_lock_irq(&t->sighand->lock);
 }
@@ -48,9 +51,21 @@ static bool default_stop(struct task *t, int sig)
 	return true;
 }
 
+/* Lock held before and after, dropped meanwhile. */
+static void stop_or_trap(struct task *t)
+{
+	if ((t->stop_state & STOP_PENDING) && stop_do(0))
+		spin_lock_irq(&t->sighand->lock);
+	else if (t->stop_state & STOP_TRAP_MASK)
+		trap_group_stop(t);
+}
+
 static void die_of(struct task *t, int sig) __attribute__((noreturn));
 static void die_of(struct task *t, int sig)
 {
+	/* Taken: what follows, a last report to the tracer too, is not cut short by it. */
+	t->pending.mask &= ~SIGMASK(SIGKILL);
+	signal_recalc();
 	spin_unlock_irq(&t->sighand->lock);
 	t->flags |= TF_SIGNALED;
 	process_exit_group(sig);
@@ -73,14 +88,18 @@ static int next_handled(struct task *t, struct siginfo *info, struct ksigaction 
 		}
 		if ((p->group_flags & PROC_GROUP_EXIT) || (p->group_exec && p->group_exec != t))
 			die_of(t, SIGKILL);
-		if (unlikely(t->stop_state & STOP_PENDING)) {
-			if (stop_do(0))
-				spin_lock_irq(&t->sighand->lock);
+		if (unlikely(t->stop_state & (STOP_PENDING | STOP_TRAP_MASK))) {
+			stop_or_trap(t);
 			continue;
 		}
 		sig = signal_take(t, ~t->blocked, info);
 		if (!sig)
 			break;
+		if (unlikely(t->ptrace_flags) && sig != SIGKILL) {
+			sig = trap_delivery(t, sig, info);
+			if (!sig)
+				continue;
+		}
 		struct ksigaction *ka = &t->sighand->action[sig - 1];
 
 		if (ka->handler == HANDLER_IGN)
@@ -159,8 +178,13 @@ static void handle(struct task *t, struct regs *regs, int sig, const struct sigi
 		.siginfo = info,
 	};
 
+	bool stepping = t->work & WORK_SINGLESTEP;
+
 	restart_with_handler(regs, act);
 	rseq_signal(regs);
+	/* The flag must not be seen in the frame; the tracer steps on in the handler. */
+	if (unlikely(stepping))
+		arch_step_disable(t);
 	if (arch_signal_setup_frame(regs, &s)) {
 		/* No room on the stack.  If it was SIGSEGV's own handler, the default must end it.
 		 */
@@ -177,6 +201,8 @@ static void handle(struct task *t, struct regs *regs, int sig, const struct sigi
 		mask |= SIGMASK(sig);
 	task_work_clear(t, WORK_RESTORE_MASK);
 	signal_set_blocked(mask);
+	if (unlikely(stepping))
+		(void)signal_trap(SIGTRAP, 0);
 }
 
 void signal_deliver(struct regs *regs)

@@ -17,7 +17,8 @@ void signal_wake_task(struct task *t, bool kill)
 {
 	unsigned int states = TASK_INTERRUPTIBLE;
 
-	if (kill)
+	/* A tracee that its tracer works on dies when that is done. */
+	if (kill && !(t->stop_state & STOP_FROZEN))
 		states |= TASK_WAKEKILL | TASK_STOPPED | TASK_TRACED;
 	__atomic_fetch_or(&t->work, WORK_SIGNAL, __ATOMIC_SEQ_CST);
 	if (!sched_wake(t, states) && t != current)
@@ -32,7 +33,7 @@ unsigned int signal_kill_others(void)
 
 	p->stop_count = 0;
 	list_for_each_entry (t, &p->threads, thread_link) {
-		stop_cancel(t);
+		stop_cancel(t, STOP_PENDING | STOP_TRAP_MASK);
 		if (t == current)
 			continue;
 		n++;
@@ -56,6 +57,9 @@ static bool is_ignored(struct task *t, int sig, bool force)
 	/* A blocked signal stays: the handler may change before it is unblocked. */
 	if (sig_in(sig, t->blocked | t->wanted))
 		return false;
+	/* A tracer sees also what would be ignored. */
+	if (t->ptrace_flags && sig != SIGKILL)
+		return false;
 	if ((t->process->group_flags & PROC_UNKILLABLE) && sig_handler(t, sig) == HANDLER_DFL &&
 	    !(force && sig_in(sig, SIGMASK_KERNEL_ONLY)))
 		return true;
@@ -73,8 +77,11 @@ static void continue_process(struct task *t)
 	sigpending_remove(&p->pending, SIGMASK_STOP);
 	list_for_each_entry (m, &p->threads, thread_link) {
 		sigpending_remove(&m->pending, SIGMASK_STOP);
-		stop_cancel(m);
-		sched_wake(m, TASK_STOPPED);
+		stop_cancel(m, STOP_PENDING);
+		if (likely(!(m->ptrace_flags & PT_SEIZED)))
+			sched_wake(m, TASK_STOPPED);
+		else
+			signal_trap_notify(m);
 	}
 	if (p->group_flags & PROC_STOPPED)
 		tell = PROC_TELL_CONTINUED | PROC_CONTINUED;
@@ -119,7 +126,8 @@ static bool wants_signal(struct task *t, int sig)
 
 static bool is_fatal(struct task *t, int sig)
 {
-	return !sig_in(sig, SIGMASK_IGNORE_DFL | SIGMASK_STOP) &&
+	/* What dumps core does so in the thread that takes it, before the others are killed. */
+	return !sig_in(sig, SIGMASK_IGNORE_DFL | SIGMASK_STOP | SIGMASK_CORE) &&
 	       sig_handler(t, sig) == HANDLER_DFL &&
 	       !(t->process->group_flags & PROC_UNKILLABLE && sig != SIGKILL);
 }
@@ -147,7 +155,7 @@ static void kill_process(struct process *p, int sig)
 	p->group_exit_code = sig;
 	p->stop_count = 0;
 	list_for_each_entry (m, &p->threads, thread_link) {
-		stop_cancel(m);
+		stop_cancel(m, STOP_PENDING | STOP_TRAP_MASK);
 		m->pending.mask |= SIGMASK(SIGKILL);
 		signal_wake_task(m, true);
 	}
@@ -160,7 +168,8 @@ static void complete(struct task *t, bool group, int sig)
 
 	if (!who)
 		return; /* whoever unblocks it will see it */
-	if (is_fatal(who, sig) && !sig_in(sig, who->wanted)) {
+	if (is_fatal(who, sig) && !sig_in(sig, who->wanted) &&
+	    (sig == SIGKILL || !t->ptrace_flags)) {
 		kill_process(p, sig);
 		return;
 	}
@@ -302,71 +311,100 @@ void signal_exit_thread(struct task *t)
 
 /* ---- the parent is told ---- */
 
-static void child_info(struct process *p, struct siginfo *info)
+bool ptrace_reparented(const struct task *t)
 {
+	return t->tracer && t->tracer->process != t->process->parent;
+}
+
+/* Of a process, or of one thread of it for its tracer. */
+static void child_info(struct task *t, bool thread, struct siginfo *info)
+{
+	struct process *p = t->process;
 	u64 utime, stime;
 
 	memset(info, 0, sizeof(*info));
-	task_times(p->leader, &utime, &stime);
-	info->si_pid = p->pid->nr;
-	info->si_uid = p->leader->cred->uid;
-	info->si_utime = (long)task_ns_to_ticks(p->utime_ns + utime);
-	info->si_stime = (long)task_ns_to_ticks(p->stime_ns + stime);
+	task_times(t, &utime, &stime);
+	info->si_pid = task_tid(t);
+	info->si_uid = t->cred->uid;
+	info->si_utime = (long)task_ns_to_ticks(utime + (thread ? 0 : p->utime_ns));
+	info->si_stime = (long)task_ns_to_ticks(stime + (thread ? 0 : p->stime_ns));
+}
+
+static void notify_stop(struct task *t, bool thread, struct task *to, int why)
+{
+	struct siginfo info;
+	unsigned long flags;
+
+	if (!sighand_lock(to, &flags))
+		return;
+	const struct ksigaction *a = &to->sighand->action[SIGCHLD - 1];
+
+	if (a->handler != HANDLER_IGN && !(a->flags & SA_NOCLDSTOP)) {
+		child_info(t, thread, &info);
+		info.si_signo = SIGCHLD;
+		info.si_code = why;
+		info.si_status = why == CLD_CONTINUED ? SIGCONT
+				 : why == CLD_TRAPPED ? t->ptrace_code & 0x7f
+						      : t->process->group_exit_code & 0x7f;
+		(void)signal_send_locked(to, true, SIGCHLD, &info, false);
+	}
+	sighand_unlock(to, flags);
+	wake_up_interruptible(&to->process->child_wait);
 }
 
 void signal_notify_parent(struct process *p, int why)
 {
-	struct process *parent = p->parent;
-	struct siginfo info;
-	unsigned long flags;
-
-	if (!parent || !sighand_lock(parent->leader, &flags))
-		return;
-	const struct ksigaction *a = &parent->leader->sighand->action[SIGCHLD - 1];
-
-	if (a->handler != HANDLER_IGN && !(a->flags & SA_NOCLDSTOP)) {
-		child_info(p, &info);
-		info.si_signo = SIGCHLD;
-		info.si_code = why;
-		info.si_status = why == CLD_CONTINUED ? SIGCONT : p->group_exit_code & 0x7f;
-		(void)signal_send_locked(parent->leader, true, SIGCHLD, &info, false);
-	}
-	sighand_unlock(parent->leader, flags);
-	wake_up_interruptible(&parent->child_wait);
+	if (p->parent)
+		notify_stop(p->leader, false, p->parent->leader, why);
 }
 
-bool signal_notify_exit(struct process *p)
+void signal_notify_tracer(struct task *t, int why)
 {
-	struct process *parent = p->parent;
-	struct task *leader = p->leader;
-	int sig = leader->exit_signal;
+	notify_stop(t, true, t->tracer, why);
+}
+
+static void exit_info(struct task *t, int sig, struct siginfo *info)
+{
+	struct process *p = t->process;
+	int st = p->group_flags & PROC_GROUP_EXIT ? p->group_exit_code : t->exit_code;
+
+	child_info(t, false, info);
+	info->si_signo = sig;
+	info->si_code = st & 0x80 ? CLD_DUMPED : st & 0x7f ? CLD_KILLED : CLD_EXITED;
+	info->si_status = st & 0x7f ? st & 0x7f : st >> 8;
+}
+
+bool signal_notify_exit(struct task *t, int sig)
+{
+	struct process *p = t->process;
+	struct task *to = t->tracer ? t->tracer : p->parent ? p->parent->leader : NULL;
 	bool autoreap = false;
 	unsigned long flags;
 
-	if (wait_queue_active(&p->pid->exit_wait))
+	if (t == p->leader && wait_queue_active(&p->pid->exit_wait))
 		wake_up_all(&p->pid->exit_wait);
-	if (!sighand_lock(parent->leader, &flags))
+	if (!to || !sighand_lock(to, &flags))
 		return true;
-	const struct ksigaction *a = &parent->leader->sighand->action[SIGCHLD - 1];
+	/* A parent that became another program expects the usual signal. */
+	if (sig != SIGCHLD && !t->tracer && p->parent_exec_id != p->parent->exec_id)
+		sig = SIGCHLD;
+	const struct ksigaction *a = &to->sighand->action[SIGCHLD - 1];
 
-	if (sig == SIGCHLD && (a->handler == HANDLER_IGN || (a->flags & SA_NOCLDWAIT))) {
+	if (!t->tracer && sig == SIGCHLD &&
+	    (a->handler == HANDLER_IGN || (a->flags & SA_NOCLDWAIT))) {
 		/* The status is not wanted; without SIG_IGN the signal still comes. */
 		autoreap = true;
 		if (a->handler == HANDLER_IGN)
 			sig = 0;
 	}
 	if (signal_valid(sig)) {
-		int st = p->group_flags & PROC_GROUP_EXIT ? p->group_exit_code : leader->exit_code;
 		struct siginfo info;
 
-		child_info(p, &info);
-		info.si_signo = sig;
-		info.si_code = st & 0x80 ? CLD_DUMPED : st & 0x7f ? CLD_KILLED : CLD_EXITED;
-		info.si_status = st & 0x7f ? st & 0x7f : st >> 8;
-		(void)signal_send_locked(parent->leader, true, sig, &info, false);
+		exit_info(t, sig, &info);
+		(void)signal_send_locked(to, true, sig, &info, false);
 	}
-	sighand_unlock(parent->leader, flags);
-	if (wait_queue_active(&parent->child_wait))
-		wake_up_interruptible(&parent->child_wait);
+	sighand_unlock(to, flags);
+	if (wait_queue_active(&to->process->child_wait))
+		wake_up_interruptible(&to->process->child_wait);
 	return autoreap;
 }

@@ -258,6 +258,26 @@ int signal_dequeue(sigmask mask, struct siginfo *info)
 	return sig;
 }
 
+bool signal_peek(struct task *t, bool shared, u64 n, struct siginfo *info)
+{
+	struct sigpending *p = shared ? &t->process->pending : &t->pending;
+	struct sigqueue *q;
+	unsigned long flags;
+	bool found = false;
+
+	if (!sighand_lock(t, &flags))
+		return false;
+	list_for_each_entry (q, &p->queue, link) {
+		if (n--)
+			continue;
+		*info = q->info;
+		found = true;
+		break;
+	}
+	sighand_unlock(t, flags);
+	return found;
+}
+
 struct wait_queue *signal_wait_queue(struct task *t)
 {
 	return &t->process->signal_wait;
@@ -280,7 +300,7 @@ static bool has_work(const struct task *t)
 	const struct process *p = t->process;
 
 	return ((t->pending.mask | p->pending.mask) & ~t->blocked) ||
-	       (t->stop_state & STOP_PENDING) ||
+	       (t->stop_state & (STOP_PENDING | STOP_TRAP_MASK)) ||
 	       (p->group_flags & (PROC_TELL_STOPPED | PROC_TELL_CONTINUED));
 }
 

@@ -12,6 +12,7 @@
 
 struct task;
 struct process;
+struct wait_queue;
 struct regs;
 struct file;
 
@@ -89,10 +90,33 @@ void signal_wake_task(struct task *t, bool kill);
 unsigned int signal_kill_others(void);
 /* Exit of a thread: what was sent to the process and chosen for it goes to another thread. */
 void signal_exit_thread(struct task *t);
-/* Under tasklist_lock: the process is a zombie.  True: the parent does not want it, reap now. */
-bool signal_notify_exit(struct process *p);
-/* Parent notification: SIGCHLD with CLD_* and a wake-up of its waiters. */
+/*
+ * Under tasklist_lock: @t, a leader without other threads or a traced thread, is a zombie; its tracer,
+ * or else its process's parent, gets @sig (0: none).  True: nobody wants its status, reap now.
+ */
+bool signal_notify_exit(struct task *t, int sig);
+/* Under tasklist_lock.  Stops and their end: SIGCHLD with CLD_* to the parent, respectively the
+ * tracer of one thread, and a wake-up of its waiters. */
 void signal_notify_parent(struct process *p, int why);
+void signal_notify_tracer(struct task *t, int why);
+
+/*
+ * Stops of traced threads; trace.c.  With the lock of current's handlers, which is dropped meanwhile:
+ * stops current if it is traced and not being killed; returns what the tracer resumed it with, or
+ * @code.
+ */
+int signal_trap_stop(int code, int why, u64 message, struct siginfo *info);
+/* The same with a siginfo of SIGTRAP and @code, without the lock. */
+int signal_trap(int code, u64 message);
+/* Under the lock: makes @t trap (STOP_TRAP_MASK, STOP_TRAPPING) unless it is dying; then wake it. */
+void signal_trap_pending(struct task *t, u32 bits);
+/* @resume: also out of TASK_TRACED. */
+void signal_trap_wake(struct task *t, bool resume);
+extern struct wait_queue signal_trapping_wait; /* STOP_TRAPPING was cleared */
+/* Is the tracer of @t of another process than its parent?  Under tasklist_lock. */
+bool ptrace_reparented(const struct task *t);
+/* Under no lock: the @n-th queued signal (0: the oldest) of the thread or, @shared, its process. */
+bool signal_peek(struct task *t, bool shared, u64 n, struct siginfo *info);
 /* signalfd: takes a pending signal of current within @mask; 0 when none, else its number. */
 int signal_dequeue(sigmask mask, struct siginfo *info);
 /*

@@ -16,6 +16,10 @@ struct sigqueue {
 #define SIGMASK_SYNC                                                               \
 	(SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | \
 	 SIGMASK(SIGFPE) | SIGMASK(SIGSYS))
+/* Default action: core dump. */
+#define SIGMASK_CORE                                                             \
+	(SIGMASK_SYNC | SIGMASK(SIGQUIT) | SIGMASK(SIGABRT) | SIGMASK(SIGXCPU) | \
+	 SIGMASK(SIGXFSZ))
 
 /* The parent is to be told by the next thread on its way to user mode: process->group_flags. */
 #define PROC_TELL_STOPPED 0x100u
@@ -51,11 +55,19 @@ int signal_send_locked(struct task *t, bool group, int sig, const struct siginfo
 void signal_retarget(struct task *t, sigmask mask);
 
 /* stop.c; under LK_SIGHAND */
-void stop_cancel(struct task *t);      /* forgets a pending stop */
+void stop_cancel(struct task *t, u32 bits); /* forgets pending STOP_PENDING, STOP_TRAP_MASK */
 bool stop_participate(struct task *t); /* true: the last one, now the process is stopped */
 /* Stops current for @sig (0: a stop that another thread began). Drops the lock; false: nothing to
  * do. */
 bool stop_do(int sig);
+
+/* trace.c; under LK_SIGHAND, of current where a task stops: the lock is dropped meanwhile */
+void stop_trapping_done(struct task *t);
+/* A seized tracee learns that the group stop began or ended. */
+void signal_trap_notify(struct task *t);
+void trap_group_stop(struct task *t);
+/* Shows @sig to the tracer; the signal to deliver instead, 0: none. */
+int trap_delivery(struct task *t, int sig, struct siginfo *info);
 
 /* mask.c */
 void signal_set_blocked(sigmask mask);

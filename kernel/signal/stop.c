@@ -9,9 +9,13 @@
 
 #include <kernel/rcu/rcu.h>
 
-void stop_cancel(struct task *t)
+void stop_cancel(struct task *t, u32 bits)
 {
-	t->stop_state = 0;
+	if (bits & STOP_PENDING)
+		bits |= STOP_CONSUME | STOP_DEQUEUED;
+	t->stop_state &= ~bits;
+	if (!(t->stop_state & (STOP_PENDING | STOP_TRAP_MASK)))
+		stop_trapping_done(t);
 }
 
 bool stop_participate(struct task *t)
@@ -33,7 +37,8 @@ static bool mark(struct task *t, int sig)
 {
 	if ((t->flags & TF_EXITING) || sig_in(SIGKILL, t->pending.mask))
 		return false;
-	t->stop_state = (t->stop_state & STOP_DEQUEUED) | STOP_PENDING | STOP_CONSUME | (u32)sig;
+	t->stop_state &= ~STOP_SIGNAL_MASK;
+	t->stop_state |= STOP_PENDING | STOP_CONSUME | (u32)sig;
 	return true;
 }
 
@@ -51,7 +56,10 @@ static void begin(struct process *p, int sig)
 			continue;
 		if (mark(t, sig)) {
 			p->stop_count++;
-			signal_wake_task(t, false);
+			if (likely(!(t->ptrace_flags & PT_SEIZED)))
+				signal_wake_task(t, false);
+			else
+				signal_trap_notify(t);
 		}
 	}
 }
@@ -69,6 +77,11 @@ bool stop_do(int sig)
 		begin(p, sig);
 		if (!(t->stop_state & STOP_PENDING))
 			return false;
+	}
+	if (unlikely(t->ptrace_flags)) {
+		/* Its part of the group stop is a trap. */
+		signal_trap_pending(t, STOP_TRAP);
+		return false;
 	}
 	bool last = stop_participate(t);
 

@@ -1,3 +1,3 @@
 room := kernel/syscall
-deps := kernel/cmdline kernel/seccomp kernel/printk kernel/task kernel/uaccess
+deps := kernel/cmdline kernel/printk kernel/ptrace kernel/seccomp kernel/task kernel/uaccess
 objs := table.o log.o slow.o

@@ -12,6 +12,7 @@
 #include <kernel/arch_up.h>
 #include <kernel/cmdline/cmdline.h>
 #include <kernel/seccomp/seccomp.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/task/task.h>
 
 void syscall_log_task(struct task *t, bool on)
@@ -39,7 +40,14 @@ TASK_HOOK(syscall_task_hook);
 
 long syscall_enter_slow(struct regs *regs, long nr)
 {
-	if (READ_ONCE(current->work) & WORK_LOG)
+	u32 work = READ_ONCE(current->work);
+
+	if (work & (WORK_TRACE | WORK_EMULATE)) {
+		if (ptrace_syscall_enter())
+			return -1;
+		nr = regs_syscall_nr(regs); /* the tracer may have put another one */
+	}
+	if (work & WORK_LOG)
 		syscall_log_enter(regs);
 	if (READ_ONCE(current->work) & WORK_SECCOMP) {
 		if (seccomp_enter(regs))
@@ -51,6 +59,10 @@ long syscall_enter_slow(struct regs *regs, long nr)
 
 void syscall_leave_slow(struct regs *regs)
 {
-	if (READ_ONCE(current->work) & WORK_LOG)
+	u32 work = READ_ONCE(current->work);
+
+	if (work & WORK_LOG)
 		syscall_log_leave(regs);
+	if (work & (WORK_TRACE | WORK_SINGLESTEP))
+		ptrace_syscall_leave(regs);
 }

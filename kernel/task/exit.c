@@ -16,6 +16,7 @@
 #include <kernel/ns/ns.h>
 #include <kernel/panic/panic.h>
 #include <kernel/seccomp/seccomp.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/time/time.h>
 #include <kernel/uaccess/uaccess.h>
@@ -173,7 +174,62 @@ static struct process *reaper_for(struct process *p)
 	return init_task->process;
 }
 
-/* Under tasklist_lock.  Children whose new parent does not want them go to @dead by all_link. */
+/* Under tasklist_lock: a thread of @p that can be a parent, NULL if all have ended. */
+static struct task *parent_among(struct process *p)
+{
+	struct task *t, *ending = NULL;
+
+	list_for_each_entry (t, &p->threads, thread_link) {
+		if (!(t->flags & TF_EXITING))
+			return t;
+		if (!t->exit_state)
+			ending = t; /* will give them away itself */
+	}
+	return ending;
+}
+
+/* prctl(2), PR_SET_PDEATHSIG: also when it is only the thread that ends. */
+static void parent_death_signals(struct process *child)
+{
+	struct siginfo info = {.si_code = SI_USER};
+	struct task *t;
+
+	list_for_each_entry (t, &child->threads, thread_link) {
+		int sig = t->pdeath_signal;
+
+		if (!sig || signal_may_send(t, sig))
+			continue;
+		info.si_signo = sig;
+		info.si_pid = task_tgid(current);
+		info.si_uid = current->cred->uid;
+		(void)signal_send_process(child, sig, &info);
+	}
+}
+
+static void set_parent_thread(struct process *child, struct task *to)
+{
+	child->parent_thread = to;
+	list_del_init(&child->forked_link);
+	if (to)
+		list_add_tail(&child->forked_link, &to->forked);
+}
+
+/* A thread ends and others of its process go on. */
+static void give_to_sibling(struct task *t)
+{
+	struct process *child, *next;
+
+	if (list_empty(&t->forked))
+		return;
+	struct task *to = parent_among(t->process);
+
+	list_for_each_entry_safe (child, next, &t->forked, forked_link) {
+		set_parent_thread(child, to);
+		parent_death_signals(child);
+	}
+}
+
+/* Under tasklist_lock.  Children whose new parent does not want them go to @dead by traced_link. */
 static void give_children_away(struct process *p, struct list_head *dead)
 {
 	struct process *child, *next, *reaper;
@@ -181,17 +237,20 @@ static void give_children_away(struct process *p, struct list_head *dead)
 	if (list_empty(&p->children))
 		return;
 	reaper = reaper_for(p);
+	struct task *to = parent_among(reaper);
+
 	list_for_each_entry_safe (child, next, &p->children, sibling) {
 		struct task *leader = child->leader;
 
 		child->parent = reaper;
-		if (leader->pdeath_signal)
-			(void)signal_send_process(child, leader->pdeath_signal, NULL);
+		set_parent_thread(child, to);
+		parent_death_signals(child);
 		list_move_tail(&child->sibling, &reaper->children);
 		if (leader->exit_state == EXIT_DEAD)
 			continue;
 		leader->exit_signal = SIGCHLD;
-		if (process_is_zombie(child) && signal_notify_exit(child)) {
+		if (!leader->tracer && process_is_zombie(child) &&
+		    signal_notify_exit(leader, SIGCHLD)) {
 			leader->exit_state = EXIT_DEAD;
 			list_add(&leader->traced_link, dead);
 		}
@@ -199,20 +258,37 @@ static void give_children_away(struct process *p, struct list_head *dead)
 	}
 }
 
+/* Under tasklist_lock: tells whoever waits for @t; true: nobody does. */
+static bool announce_zombie(struct task *t)
+{
+	struct process *p = t->process;
+	bool whole = t == p->leader && p->thread_count == 1;
+
+	if (unlikely(t->tracer))
+		return signal_notify_exit(t, whole && !ptrace_reparented(t) ? t->exit_signal
+									  : SIGCHLD);
+	if (t != p->leader)
+		return true;
+	return whole && signal_notify_exit(t, t->exit_signal);
+}
+
 static void exit_notify(struct task *t, bool last)
 {
 	struct process *p = t->process;
 	LIST_HEAD(dead);
-	bool reap = true;
 
 	spin_lock_irq(&tasklist_lock);
+	if (unlikely(!list_empty(&t->tracees)))
+		ptrace_exit_tracer(t, &dead);
 	if (last) {
 		give_children_away(p, &dead);
 		orphan_check(p, p->parent, p);
+	} else {
+		give_to_sibling(t);
 	}
 	t->exit_state = EXIT_ZOMBIE;
-	if (t == p->leader)
-		reap = p->thread_count == 1 && (!p->parent || signal_notify_exit(p));
+	bool reap = announce_zombie(t);
+
 	if (reap)
 		t->exit_state = EXIT_DEAD;
 	if (p->group_exec)
@@ -260,6 +336,8 @@ void task_exit(int code)
 		t->exit_state = EXIT_DEAD;
 		sched_exit();
 	}
+	if (unlikely(t->ptrace_flags))
+		ptrace_event(PTRACE_EVENT_EXIT, (u64)code);
 	signal_exit_thread(t);
 	bool last = __atomic_sub_fetch(&p->live, 1, __ATOMIC_SEQ_CST) == 0;
 
@@ -317,6 +395,7 @@ static void release_leader(struct task *t, struct process *p)
 	pid_detach(p->session, &p->session_link);
 	pid_detach(p->pid, &p->pid_link);
 	list_del_init(&p->sibling);
+	list_del_init(&p->forked_link);
 }
 
 /* One task; returns its leader if that has to follow. */
@@ -329,6 +408,8 @@ static struct task *release_one(struct task *t)
 	__atomic_fetch_sub(&t->cred->user->processes, 1, __ATOMIC_RELAXED);
 	spin_lock_irq(&tasklist_lock);
 	leader = p->leader;
+	if (unlikely(t->tracer))
+		ptrace_unlink(t);
 	usage_fold_thread(t);
 	spin_lock(&sighand->lock);
 	t->sighand = NULL;
@@ -342,7 +423,7 @@ static struct task *release_one(struct task *t)
 	if (t == leader) {
 		release_leader(t, p);
 	} else if (leader->exit_state == EXIT_ZOMBIE && p->thread_count == 1) {
-		if (!p->parent || signal_notify_exit(p)) {
+		if (signal_notify_exit(leader, leader->exit_signal)) {
 			leader->exit_state = EXIT_DEAD;
 			next = leader;
 		}
@@ -410,6 +491,9 @@ static int take_leadership(struct task *t, struct process *p)
 	t->exit_signal = SIGCHLD;
 	old->exit_signal = -1;
 	old->exit_state = EXIT_DEAD;
+	/* Its tracer may wait for a thread that will never report again. */
+	if (unlikely(old->tracer))
+		wake_up_interruptible(&old->tracer->process->child_wait);
 	p->leader = t;
 	spin_unlock_irq(&tasklist_lock);
 	task_release(old);

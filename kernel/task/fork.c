@@ -12,6 +12,7 @@
 #include <kernel/file/file.h>
 #include <kernel/ns/user.h>
 #include <kernel/seccomp/seccomp.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task_impl.h>
 #include <kernel/time/time.h>
@@ -168,10 +169,15 @@ static void publish_process(struct task *t, u64 flags)
 
 	if (flags & CLONE_PARENT) {
 		p->parent = me->parent;
+		p->parent_thread = me->parent_thread;
+		p->parent_exec_id = me->parent_exec_id;
 		t->exit_signal = me->leader->exit_signal;
 	} else {
 		p->parent = me;
+		p->parent_thread = current;
+		p->parent_exec_id = me->exec_id;
 	}
+	p->exec_id = me->exec_id;
 	p->live = 1;
 	p->pid = pid_get(t->pid);
 	p->pgrp = pid_get(me->pgrp);
@@ -181,11 +187,12 @@ static void publish_process(struct task *t, u64 flags)
 	pid_attach(p->pgrp, PID_PGRP, &p->pgrp_link);
 	pid_attach(p->session, PID_SESSION, &p->session_link);
 	list_add_tail(&p->sibling, &p->parent->children);
+	list_add_tail(&p->forked_link, &p->parent_thread->forked);
 	list_add_tail_rcu(&t->all_link, &tasklist);
 }
 
 /* Into the family tree; -ERESTARTNOINTR when a signal came meanwhile. */
-static int publish(struct task *t, u64 flags)
+static int publish(struct task *t, u64 flags, bool traced)
 {
 	struct process *p = t->process;
 	int err = 0;
@@ -200,6 +207,8 @@ static int publish(struct task *t, u64 flags)
 		else
 			publish_process(t, flags);
 		seccomp_fork(t);
+		if (unlikely(traced))
+			ptrace_fork(t);
 		list_add_tail_rcu(&t->thread_link, &p->threads);
 		p->thread_count++;
 		pid_attach(t->pid, PID_TASK, &t->pid_link);
@@ -283,14 +292,17 @@ static void fork_undo(struct task *t)
 }
 
 /* vfork: until the child has exec'ed or exited; a fatal signal leaves the child on its own. */
-static void vfork_wait(struct task *child, struct completion *done)
+static int vfork_wait(struct task *child, struct completion *done)
 {
-	if (completion_wait_killable(done)) {
+	int err = completion_wait_killable(done);
+
+	if (err) {
 		spin_lock(&child->alloc_lock);
 		child->vfork_done = NULL;
 		spin_unlock(&child->alloc_lock);
 	}
 	task_put(child);
+	return err;
 }
 
 static int fork_pidfd(struct task *t, const struct fork_request *r, int *fd, struct file **f)
@@ -317,7 +329,7 @@ long fork_user(const struct fork_request *r)
 	struct completion vfork_done;
 	struct file *pidfile = NULL;
 	struct task *t;
-	int pidfd = -1;
+	int pidfd = -1, event = ptrace_fork_event(r->flags, r->exit_signal);
 	int err = fork_task(r, &t);
 
 	if (err)
@@ -329,7 +341,7 @@ long fork_user(const struct fork_request *r)
 			return err;
 		}
 	}
-	err = publish(t, r->flags);
+	err = publish(t, r->flags, event || (r->flags & CLONE_PTRACE));
 	if (err) {
 		if (pidfile) {
 			fd_unreserve(pidfd);
@@ -351,7 +363,9 @@ long fork_user(const struct fork_request *r)
 		task_get(t);
 	}
 	sched_start(t);
-	if (r->flags & CLONE_VFORK)
-		vfork_wait(t, &vfork_done);
+	if (unlikely(event))
+		ptrace_event(event, (u64)nr);
+	if ((r->flags & CLONE_VFORK) && !vfork_wait(t, &vfork_done))
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, (u64)nr);
 	return nr;
 }

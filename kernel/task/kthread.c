@@ -55,6 +55,8 @@ static void kthread_publish(struct task *t, struct process *p)
 		p->pgrp = pid_get(p->parent->pgrp);
 		p->session = pid_get(p->parent->session);
 		list_add_tail(&p->sibling, &p->parent->children);
+		p->parent_thread = kthreadd;
+		list_add_tail(&p->forked_link, &kthreadd->forked);
 	}
 	pid_attach(p->pid, PID_PROCESS, &p->pid_link);
 	pid_attach(p->pgrp, PID_PGRP, &p->pgrp_link);
@@ -193,7 +195,9 @@ int task_start_init(int (*fn)(void *ctx))
 		return err;
 	irq_flags = spin_lock_irqsave(&tasklist_lock);
 	list_del_init(&t->process->sibling);
+	list_del_init(&t->process->forked_link);
 	t->process->parent = NULL;
+	t->process->parent_thread = NULL;
 	t->process->is_reaper = true;
 	t->process->group_flags |= PROC_UNKILLABLE;
 	spin_unlock_irqrestore(&tasklist_lock, irq_flags);

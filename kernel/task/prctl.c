@@ -226,7 +226,7 @@ static long prctl_mm(int option, unsigned long a2, unsigned long a3, unsigned lo
 	case PR_SET_DUMPABLE:
 		if (a2 > 1)
 			return -EINVAL;
-		current->mm->dumpable = a2;
+		current->mm->dumpable = (u8)a2;
 		return 0;
 	case PR_SET_MM:
 		if (a5 || (a4 && a2 != PR_SET_MM_AUXV))

@@ -58,6 +58,7 @@ static void process_init(struct process *p, struct process *from)
 	list_init(&p->threads);
 	list_init(&p->children);
 	list_init(&p->sibling);
+	list_init(&p->forked_link);
 	wait_queue_init(&p->child_wait);
 	wait_queue_init(&p->signal_wait);
 	list_init(&p->pending.queue);
@@ -156,7 +157,10 @@ int task_alloc(struct task **out)
 	t->tracer = NULL;
 	list_init(&t->traced_link);
 	list_init(&t->tracees);
+	list_init(&t->forked);
 	t->ptrace_flags = 0;
+	t->ptrace_code = 0;
+	t->ptrace_message = 0;
 	t->ptrace_info = NULL;
 	t->seccomp = NULL;
 	t->seccomp_mode = 0;
@@ -384,6 +388,7 @@ static void boot_task_init(void)
 	list_init(&t->pending.queue);
 	list_init(&t->traced_link);
 	list_init(&t->tracees);
+	list_init(&t->forked);
 	list_init(&t->pi_owned);
 	list_init(&t->all_link);
 	list_init(&t->pid_link);
@@ -457,6 +462,7 @@ int task_create_idle(unsigned int cpu, struct task **out)
 	list_init(&t->pending.queue);
 	list_init(&t->traced_link);
 	list_init(&t->tracees);
+	list_init(&t->forked);
 	list_init(&t->pi_owned);
 	list_init(&t->all_link);
 	list_init(&t->pid_link);

@@ -43,6 +43,8 @@ struct tty;
 #define WORK_FPU_LOAD TASK_WORK_FPU_LOAD /* exit: arch loads the FPU state */
 #define WORK_TRACE TASK_WORK_TRACE	 /* entry and exit: ptrace syscall stops */
 #define WORK_LOG TASK_WORK_LOG		 /* entry and exit: system-call log */
+#define WORK_SINGLESTEP TASK_WORK_SINGLESTEP /* exit from a call: a debugger steps */
+#define WORK_EMULATE TASK_WORK_EMULATE	     /* entry: PTRACE_SYSEMU */
 #define WORK_SECCOMP TASK_WORK_SECCOMP	 /* entry */
 #define WORK_AUDIT TASK_WORK_AUDIT	 /* entry and exit */
 #define WORK_ENTRY_MASK TASK_WORK_ENTER
@@ -130,14 +132,16 @@ struct task {
 	u64 io_rchar, io_wchar, io_syscr, io_syscw;
 	const char *wchan;
 
-	/* tracing */
-	struct task *tracer; /* LK_TASKLIST */
-	struct list_head traced_link;
-	struct list_head tracees;
-	u32 ptrace_flags;
-	u64 ptrace_message;
-	struct siginfo *ptrace_info;
+	/* tracing: kernel/ptrace */
+	struct task *tracer;	      /* +0; LK_TASKLIST + LK_SIGHAND */
+	struct list_head traced_link; /* tracer->tracees; LK_TASKLIST */
+	struct list_head tracees;     /* LK_TASKLIST */
+	u32 ptrace_flags;	      /* PT_*; 0: not traced; LK_TASKLIST + LK_SIGHAND for change */
+	int ptrace_code;	      /* of the stop, for wait(); then the signal to go on with; LK_SIGHAND */
+	u64 ptrace_message;	      /* PTRACE_GETEVENTMSG */
+	struct siginfo *ptrace_info;  /* of the stop, on the tracee's stack; LK_SIGHAND */
 	struct seccomp *seccomp; /* newest filter, +1; kernel/seccomp */
+	struct list_head forked; /* processes that this thread made; LK_TASKLIST */
 
 #ifdef CONFIG_DEBUG_LOCKS
 	struct {
@@ -175,6 +179,19 @@ struct task {
 #define STOP_PENDING 0x100u    /* is to stop on its way to user mode */
 #define STOP_CONSUME 0x200u    /* counted in process->stop_count */
 #define STOP_DEQUEUED 0x400u   /* a stop signal was taken and no SIGCONT came since */
+#define STOP_TRAP 0x800u       /* traced: is to trap for a group stop or PTRACE_INTERRUPT */
+#define STOP_NOTIFY 0x1000u    /* seized: is to trap because the group stop changed */
+#define STOP_TRAPPING 0x2000u  /* attached while stopped: on its way from STOPPED to TRACED */
+#define STOP_LISTENING 0x4000u /* PTRACE_LISTEN: the trap counts as a group stop */
+#define STOP_FROZEN 0x8000u    /* its tracer works on it: not even SIGKILL wakes it now */
+#define STOP_TRAP_MASK (STOP_TRAP | STOP_NOTIFY)
+
+/* task->ptrace_flags; the options of PTRACE_SETOPTIONS are above PT_OPT_SHIFT. */
+#define PT_TRACED 1u
+#define PT_SEIZED 2u
+#define PT_CAPABLE 4u /* the tracer had CAP_SYS_PTRACE when it attached */
+#define PT_OPT_SHIFT 8
+#define PT_OPTION(o) ((u32)(o) << PT_OPT_SHIFT)
 
 #define EXIT_NONE 0
 #define EXIT_ZOMBIE 1
@@ -192,6 +209,10 @@ struct process {
 	struct list_head pgrp_link, session_link;
 	struct process *parent;		    /* LK_TASKLIST */
 	struct list_head children, sibling; /* LK_TASKLIST */
+	struct task *parent_thread;	    /* +0; the thread of parent that made it; LK_TASKLIST */
+	struct list_head forked_link;	    /* parent_thread->forked; LK_TASKLIST */
+	u32 tracees;			    /* tasks that its threads trace; LK_TASKLIST */
+	u32 exec_id, parent_exec_id;	    /* programs run so far; the parent's at fork */
 	bool is_reaper, has_child_reaper;   /* PR_SET_CHILD_SUBREAPER */
 	bool did_exec;
 	u32 membarrier;		      /* atomic: MEMBARRIER_CMD_REGISTER_* done */
@@ -217,6 +238,7 @@ struct process {
 	u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, max_rss_kb, sum_exec_ns;
 	u64 cutime_ns, cstime_ns, cmin_flt, cmaj_flt, cnvcsw, cnivcsw, cmax_rss_kb;
 	void *posix_timers; /* struct timers_process *; kernel/timers */
+	struct coredump *coredump; /* being written; LK_SIGHAND */
 	struct rcu_head rcu;
 };
 

@@ -4,6 +4,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
 #include <linux/fcntl.h>
@@ -23,15 +24,15 @@ struct wait_request {
 	struct task *reap;
 };
 
-static bool wants(const struct wait_request *w, const struct process *p)
+static bool wants(const struct wait_request *w, const struct task *t, bool traced)
 {
-	if (w->type == P_PID && p->pid != w->pid)
+	if (w->type == P_PID && t->pid != w->pid)
 		return false;
-	if (w->type == P_PGID && p->pgrp != w->pid)
+	if (w->type == P_PGID && t->process->pgrp != w->pid)
 		return false;
-	if (w->options & __WALL)
+	if (traced || (w->options & __WALL))
 		return true;
-	return (p->leader->exit_signal != SIGCHLD) == !!(w->options & __WCLONE);
+	return (t->exit_signal != SIGCHLD) == !!(w->options & __WCLONE);
 }
 
 static void fill_exit_status(struct wait_request *w, int st)
@@ -46,80 +47,175 @@ static void fill_exit_status(struct wait_request *w, int st)
 	}
 }
 
-static void fill_child(struct wait_request *w, struct process *p)
+static void fill_child(struct wait_request *w, struct task *t)
 {
-	w->found = p->pid->nr;
-	w->uid = p->leader->cred->uid;
+	w->found = task_tid(t);
+	w->uid = t->cred->uid;
 	if (w->usage)
-		usage_get(p, p->leader, USAGE_BOTH, w->usage);
+		usage_get(t->process, t, USAGE_BOTH, w->usage);
 }
 
-static bool look_zombie(struct wait_request *w, struct process *p)
+/* Takes the status of a zombie: it can go, unless the debugger has it first and its parent next. */
+static void take_zombie(struct wait_request *w, struct task *t)
 {
-	struct task *leader = p->leader;
+	struct process *p = t->process;
+
+	if (t == p->leader && ptrace_reparented(t)) {
+		ptrace_unlink(t);
+		if (!signal_notify_exit(t, t->exit_signal))
+			return;
+	} else if (t == p->leader) {
+		usage_fold_child(current->process, p);
+	}
+	t->exit_state = EXIT_DEAD;
+	w->reap = task_get(t);
+}
+
+static bool look_zombie(struct wait_request *w, struct task *t)
+{
+	struct process *p = t->process;
 
 	if (!(w->options & WEXITED))
 		return false;
-	int st = p->group_flags & PROC_GROUP_EXIT ? p->group_exit_code : leader->exit_code;
+	fill_child(w, t);
+	fill_exit_status(w, p->group_flags & PROC_GROUP_EXIT ? p->group_exit_code : t->exit_code);
+	if (!(w->options & WNOWAIT))
+		take_zombie(w, t);
+	return true;
+}
 
-	fill_child(w, p);
-	fill_exit_status(w, st);
-	if (!(w->options & WNOWAIT)) {
-		leader->exit_state = EXIT_DEAD;
-		usage_fold_child(current->process, p);
-		w->reap = task_get(leader);
+/* Lock held. The stop of a tracee, or of a whole process; false: none that has not been taken. */
+static bool take_stop(struct wait_request *w, struct task *t, bool traced)
+{
+	struct process *p = t->process;
+	int *code = &p->group_exit_code;
+
+	if (traced) {
+		if (!(READ_ONCE(t->state) & TASK_TRACED) || (t->stop_state & STOP_LISTENING))
+			return false;
+		code = &t->ptrace_code;
+	} else if (!(p->group_flags & PROC_STOPPED)) {
+		return false;
 	}
+	if (!*code)
+		return false;
+	w->code = traced ? CLD_TRAPPED : CLD_STOPPED;
+	w->status = *code;
+	w->wait_status = *code << 8 | 0x7f;
+	if (!(w->options & WNOWAIT))
+		*code = 0;
+	return true;
+}
+
+static bool take_continue(struct wait_request *w, struct process *p)
+{
+	if (!(p->group_flags & PROC_CONTINUED))
+		return false;
+	w->code = CLD_CONTINUED;
+	w->status = SIGCONT;
+	w->wait_status = 0xffff;
+	if (!(w->options & WNOWAIT))
+		p->group_flags &= ~PROC_CONTINUED;
 	return true;
 }
 
 /* Stopped or continued: the flags belong to the child's handlers' lock. */
-static bool look_stopped(struct wait_request *w, struct process *p)
+static bool look_stopped(struct wait_request *w, struct task *t, bool traced)
 {
 	unsigned long flags;
 	bool hit = false;
 
-	if (!(w->options & (WSTOPPED | WCONTINUED)) || !sighand_lock(p->leader, &flags))
+	if (!traced && !(w->options & (WSTOPPED | WCONTINUED)))
 		return false;
-	if ((w->options & WSTOPPED) && (p->group_flags & PROC_STOPPED) && p->group_exit_code) {
-		w->code = CLD_STOPPED;
-		w->status = p->group_exit_code;
-		w->wait_status = p->group_exit_code << 8 | 0x7f;
-		if (!(w->options & WNOWAIT))
-			p->group_exit_code = 0;
-		hit = true;
-	} else if ((w->options & WCONTINUED) && (p->group_flags & PROC_CONTINUED)) {
-		w->code = CLD_CONTINUED;
-		w->status = SIGCONT;
-		w->wait_status = 0xffff;
-		if (!(w->options & WNOWAIT))
-			p->group_flags &= ~PROC_CONTINUED;
-		hit = true;
-	}
-	sighand_unlock(p->leader, flags);
+	if (!sighand_lock(t, &flags))
+		return false;
+	/* Stops of tracees are seen whatever was asked for. */
+	if (traced || (w->options & WSTOPPED))
+		hit = take_stop(w, t, traced);
+	if (!hit && (w->options & WCONTINUED))
+		hit = take_continue(w, t->process);
+	sighand_unlock(t, flags);
 	if (hit)
-		fill_child(w, p);
+		fill_child(w, t);
 	return hit;
 }
 
-/* One look at all children; true: found. */
-static bool look(struct wait_request *w)
+/* One child, or one tracee (@traced) that may be anybody's child; true: that is the answer. */
+static bool consider(struct wait_request *w, struct task *t, bool traced)
+{
+	if (t->exit_state == EXIT_DEAD || !wants(w, t, traced))
+		return false;
+	/* Traced by its parent: its own stops hide those of the process. */
+	if (unlikely(t->tracer) && !ptrace_reparented(t))
+		traced = true;
+	if (t->exit_state == EXIT_ZOMBIE) {
+		bool whole = t != t->process->leader || t->process->thread_count == 1;
+
+		if (whole && (traced || !t->tracer))
+			return look_zombie(w, t);
+		if (!traced || (w->options & (WCONTINUED | WEXITED)))
+			w->any = true;
+	} else {
+		w->any = true;
+	}
+	return look_stopped(w, t, traced);
+}
+
+static bool consider_child(struct wait_request *w, struct process *p)
+{
+	if ((w->options & __WNOTHREAD) && p->parent_thread != current)
+		return false;
+	return consider(w, p->leader, false);
+}
+
+static bool look_tracees(struct wait_request *w)
+{
+	struct task *tracer, *t;
+
+	list_for_each_entry (tracer, &current->process->threads, thread_link) {
+		if ((w->options & __WNOTHREAD) && tracer != current)
+			continue;
+		list_for_each_entry (t, &tracer->tracees, traced_link) {
+			if (consider(w, t, true))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool look_all(struct wait_request *w)
 {
 	struct process *me = current->process, *p;
-	bool hit = false;
 
+	list_for_each_entry (p, &me->children, sibling) {
+		if (consider_child(w, p))
+			return true;
+	}
+	return unlikely(me->tracees) && look_tracees(w);
+}
+
+static bool look_pid(struct wait_request *w)
+{
+	struct process *me = current->process, *p;
+	struct task *t;
+
+	p = list_first_entry_or_null(&w->pid->members[PID_PROCESS], struct process, pid_link);
+	if (p && p->parent == me && consider_child(w, p))
+		return true;
+	t = list_first_entry_or_null(&w->pid->members[PID_TASK], struct task, pid_link);
+	if (!t || !t->tracer || t->tracer->process != me ||
+	    ((w->options & __WNOTHREAD) && t->tracer != current))
+		return false;
+	return consider(w, t, true);
+}
+
+/* One look at all children and tracees; true: found. */
+static bool look(struct wait_request *w)
+{
 	w->any = false;
 	spin_lock_irq(&tasklist_lock);
-	list_for_each_entry (p, &me->children, sibling) {
-		if (!wants(w, p) || p->leader->exit_state == EXIT_DEAD)
-			continue;
-		w->any = true;
-		if (p->leader->exit_state == EXIT_ZOMBIE && p->thread_count == 1)
-			hit = look_zombie(w, p);
-		else
-			hit = look_stopped(w, p);
-		if (hit)
-			break;
-	}
+	bool hit = w->type == P_PID ? look_pid(w) : look_all(w);
+
 	spin_unlock_irq(&tasklist_lock);
 	return hit;
 }

@@ -7,6 +7,7 @@
 
 struct task;
 
+struct debug_regs;
 struct fpu_state;
 
 /* Embedded in struct task as `arch`. */
@@ -18,7 +19,9 @@ struct arch_thread {
 	u32 trap_nr;	       /* of the last exception, for the signal frame */
 	u64 trap_err;
 	u64 trap_addr; /* cr2 */
-	u64 debug_status;
+	u64 debug_status;	  /* DR6 of the last #DB, set bits meaning yes */
+	struct debug_regs *debug; /* NULL: no breakpoint was ever set */
+	bool forced_tf;		  /* TF in the saved flags is a debugger's */
 };
 
 /* Switches stacks; returns, on the new stack, the task that ran before. Interrupts off. */
@@ -58,7 +61,3 @@ int fpu_prepare_current(void) __must_check;
 
 /* Forgets the registers: a new program starts with the initial state. */
 void fpu_reset_current(void);
-
-/* Copies the standard-format image of a stopped thread (or current) for ptrace and core dumps. */
-int fpu_copy_out(struct task *task, void *buf, size_t size) __must_check;
-int fpu_copy_in(struct task *task, const void *buf, size_t size) __must_check;

@@ -24,6 +24,7 @@
 #define X86_FLAGS_AC 0x40000UL
 /* What a signal handler or a debugger may set. */
 #define X86_FLAGS_USER 0x50dd5UL
+#define X86_FLAGS_PTRACE 0x54dd5UL /* also the nested-task bit, which iretq ignores */
 
 struct regs {
 	u64 r15, r14, r13, r12, bp, bx;

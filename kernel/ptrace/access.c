@@ -1,0 +1,42 @@
+/* Who may look into whom: ptrace(2), "Ptrace access mode checking". */
+#include <kernel/ptrace/ptrace.h>
+
+#include <kern/errno.h>
+#include <kernel/cred/cred.h>
+#include <kernel/mm/mm.h>
+
+static bool ids_match(const struct cred *me, const struct cred *c, u32 mode)
+{
+	u32 uid = mode & PTRACE_MODE_FSCREDS ? me->fsuid : me->uid;
+	u32 gid = mode & PTRACE_MODE_FSCREDS ? me->fsgid : me->gid;
+
+	return uid == c->euid && uid == c->suid && uid == c->uid && gid == c->egid &&
+	       gid == c->sgid && gid == c->gid;
+}
+
+/* Read after the credentials: a task that gives up privileges becomes undumpable first. */
+static bool is_dumpable(struct task *t)
+{
+	spin_lock(&t->alloc_lock);
+	bool ok = !t->mm || READ_ONCE(t->mm->dumpable) == DUMP_USER;
+
+	spin_unlock(&t->alloc_lock);
+	return ok;
+}
+
+int ptrace_may_access(struct task *t, u32 mode)
+{
+	const struct cred *me = current->cred, *c;
+
+	if (t->process == current->process)
+		return 0;
+	c = cred_of(t);
+	u64 mine = mode & PTRACE_MODE_FSCREDS ? me->cap_effective : me->cap_permitted;
+	bool ok = ids_match(me, c, mode) && !(c->cap_permitted & ~mine);
+
+	cred_put(c);
+	smp_rmb();
+	if (ok && is_dumpable(t))
+		return 0;
+	return capable(CAP_SYS_PTRACE) ? 0 : -EPERM;
+}
