@@ -19,7 +19,8 @@
 
 #include "x86_impl.h"
 
-#define DR6_RESERVED 0xffff0ff0UL /* bits that read as one; those that mean something are inverted */
+#define DR6_RESERVED \
+	0xffff0ff0UL /* bits that read as one; those that mean something are inverted */
 #define DR6_STEP 0x4000UL
 #define DR6_TASK 0x8000UL
 #define DR6_HITS 0xfUL

@@ -150,8 +150,8 @@ static void set_comm(struct exec *x)
 static void set_dumpable(const struct exec *x)
 {
 	const struct cred *c = current->cred;
-	bool own = c->euid == c->uid && c->egid == c->gid &&
-		   !vfs_permission(x->file->inode, MAY_READ);
+	bool own =
+		c->euid == c->uid && c->egid == c->gid && !vfs_permission(x->file->inode, MAY_READ);
 
 	current->mm->dumpable = own ? DUMP_USER : (u8)READ_ONCE(mm_suid_dumpable);
 }

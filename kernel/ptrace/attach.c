@@ -9,11 +9,10 @@
 #include <asm/regset.h>
 #include <linux/sched.h>
 
-#define OPTIONS_KNOWN                                                                      \
-	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |                \
-	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEVFORKDONE |              \
-	 PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL |                  \
-	 PTRACE_O_SUSPEND_SECCOMP)
+#define OPTIONS_KNOWN                                                                             \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | \
+	 PTRACE_O_TRACEEXEC | PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT |                      \
+	 PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP)
 
 /* Under tasklist_lock. */
 static void link_to(struct task *t, struct task *tracer, u32 flags)
@@ -224,9 +223,9 @@ void ptrace_exit_tracer(struct task *tracer, struct list_head *dead)
 
 int ptrace_fork_event(u64 clone_flags, int exit_signal)
 {
-	int event = clone_flags & CLONE_VFORK	? PTRACE_EVENT_VFORK
-		    : exit_signal != SIGCHLD	? PTRACE_EVENT_CLONE
-						: PTRACE_EVENT_FORK;
+	int event = clone_flags & CLONE_VFORK ? PTRACE_EVENT_VFORK
+		    : exit_signal != SIGCHLD  ? PTRACE_EVENT_CLONE
+					      : PTRACE_EVENT_FORK;
 
 	if (clone_flags & CLONE_UNTRACED)
 		return 0;

@@ -50,7 +50,8 @@ void ptrace_syscall_leave(struct regs *regs);
 
 /* fork: which event a request is, 0 if the tracer does not want it. */
 int ptrace_fork_event(u64 clone_flags, int exit_signal);
-/* Under tasklist_lock and the child's handlers' lock: @t, not yet started, is traced as current is. */
+/* Under tasklist_lock and the child's handlers' lock: @t, not yet started, is traced as current is.
+ */
 void ptrace_fork(struct task *t);
 
 /*

@@ -94,8 +94,7 @@ static int rseq_configuration(struct task *t, unsigned long size, unsigned long 
 	return (int)sizeof(c);
 }
 
-static long request_registers(struct task *t, long request, unsigned long addr,
-			      unsigned long data)
+static long request_registers(struct task *t, long request, unsigned long addr, unsigned long data)
 {
 	switch (request) {
 	case PTRACE_GETREGS:

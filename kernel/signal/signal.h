@@ -91,8 +91,9 @@ unsigned int signal_kill_others(void);
 /* Exit of a thread: what was sent to the process and chosen for it goes to another thread. */
 void signal_exit_thread(struct task *t);
 /*
- * Under tasklist_lock: @t, a leader without other threads or a traced thread, is a zombie; its tracer,
- * or else its process's parent, gets @sig (0: none).  True: nobody wants its status, reap now.
+ * Under tasklist_lock: @t, a leader without other threads or a traced thread, is a zombie; its
+ * tracer, or else its process's parent, gets @sig (0: none).  True: nobody wants its status, reap
+ * now.
  */
 bool signal_notify_exit(struct task *t, int sig);
 /* Under tasklist_lock.  Stops and their end: SIGCHLD with CLD_* to the parent, respectively the
@@ -101,14 +102,16 @@ void signal_notify_parent(struct process *p, int why);
 void signal_notify_tracer(struct task *t, int why);
 
 /*
- * Stops of traced threads; trace.c.  With the lock of current's handlers, which is dropped meanwhile:
- * stops current if it is traced and not being killed; returns what the tracer resumed it with, or
+ * Stops of traced threads; trace.c.  With the lock of current's handlers, which is dropped
+ * meanwhile: stops current if it is traced and not being killed; returns what the tracer resumed it
+ * with, or
  * @code.
  */
 int signal_trap_stop(int code, int why, u64 message, struct siginfo *info);
 /* The same with a siginfo of SIGTRAP and @code, without the lock. */
 int signal_trap(int code, u64 message);
-/* Under the lock: makes @t trap (STOP_TRAP_MASK, STOP_TRAPPING) unless it is dying; then wake it. */
+/* Under the lock: makes @t trap (STOP_TRAP_MASK, STOP_TRAPPING) unless it is dying; then wake it.
+ */
 void signal_trap_pending(struct task *t, u32 bits);
 /* @resume: also out of TASK_TRACED. */
 void signal_trap_wake(struct task *t, bool resume);

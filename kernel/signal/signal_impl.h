@@ -17,9 +17,8 @@ struct sigqueue {
 	(SIGMASK(SIGSEGV) | SIGMASK(SIGBUS) | SIGMASK(SIGILL) | SIGMASK(SIGTRAP) | \
 	 SIGMASK(SIGFPE) | SIGMASK(SIGSYS))
 /* Default action: core dump. */
-#define SIGMASK_CORE                                                             \
-	(SIGMASK_SYNC | SIGMASK(SIGQUIT) | SIGMASK(SIGABRT) | SIGMASK(SIGXCPU) | \
-	 SIGMASK(SIGXFSZ))
+#define SIGMASK_CORE \
+	(SIGMASK_SYNC | SIGMASK(SIGQUIT) | SIGMASK(SIGABRT) | SIGMASK(SIGXCPU) | SIGMASK(SIGXFSZ))
 
 /* The parent is to be told by the next thread on its way to user mode: process->group_flags. */
 #define PROC_TELL_STOPPED 0x100u
@@ -56,7 +55,7 @@ void signal_retarget(struct task *t, sigmask mask);
 
 /* stop.c; under LK_SIGHAND */
 void stop_cancel(struct task *t, u32 bits); /* forgets pending STOP_PENDING, STOP_TRAP_MASK */
-bool stop_participate(struct task *t); /* true: the last one, now the process is stopped */
+bool stop_participate(struct task *t);	    /* true: the last one, now the process is stopped */
 /* Stops current for @sig (0: a stop that another thread began). Drops the lock; false: nothing to
  * do. */
 bool stop_do(int sig);

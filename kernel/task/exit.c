@@ -266,7 +266,7 @@ static bool announce_zombie(struct task *t)
 
 	if (unlikely(t->tracer))
 		return signal_notify_exit(t, whole && !ptrace_reparented(t) ? t->exit_signal
-									  : SIGCHLD);
+									    : SIGCHLD);
 	if (t != p->leader)
 		return true;
 	return whole && signal_notify_exit(t, t->exit_signal);

@@ -36,17 +36,17 @@ struct tty;
 #define WORK_SIGNAL TASK_WORK_SIGNAL   /* exit: signal_deliver() */
 #define WORK_RESCHED TASK_WORK_RESCHED /* exit: sched_schedule() */
 #define WORK_NOTIFY TASK_WORK_NOTIFY   /* exit: run task->callbacks */
-#define WORK_RESTORE_MASK                                                                \
-	TASK_WORK_RESTORE_MASK		 /* exit: saved_mask goes back if no handler ran \
-					  */
-#define WORK_RSEQ TASK_WORK_RSEQ	 /* exit: fix up a restartable sequence */
-#define WORK_FPU_LOAD TASK_WORK_FPU_LOAD /* exit: arch loads the FPU state */
-#define WORK_TRACE TASK_WORK_TRACE	 /* entry and exit: ptrace syscall stops */
-#define WORK_LOG TASK_WORK_LOG		 /* entry and exit: system-call log */
+#define WORK_RESTORE_MASK                                                                    \
+	TASK_WORK_RESTORE_MASK		     /* exit: saved_mask goes back if no handler ran \
+					      */
+#define WORK_RSEQ TASK_WORK_RSEQ	     /* exit: fix up a restartable sequence */
+#define WORK_FPU_LOAD TASK_WORK_FPU_LOAD     /* exit: arch loads the FPU state */
+#define WORK_TRACE TASK_WORK_TRACE	     /* entry and exit: ptrace syscall stops */
+#define WORK_LOG TASK_WORK_LOG		     /* entry and exit: system-call log */
 #define WORK_SINGLESTEP TASK_WORK_SINGLESTEP /* exit from a call: a debugger steps */
 #define WORK_EMULATE TASK_WORK_EMULATE	     /* entry: PTRACE_SYSEMU */
-#define WORK_SECCOMP TASK_WORK_SECCOMP	 /* entry */
-#define WORK_AUDIT TASK_WORK_AUDIT	 /* entry and exit */
+#define WORK_SECCOMP TASK_WORK_SECCOMP	     /* entry */
+#define WORK_AUDIT TASK_WORK_AUDIT	     /* entry and exit */
 #define WORK_ENTRY_MASK TASK_WORK_ENTER
 #define WORK_EXIT_MASK TASK_WORK_LEAVE
 
@@ -141,6 +141,10 @@ struct task {
 	u64 ptrace_message;	      /* PTRACE_GETEVENTMSG */
 	struct siginfo *ptrace_info;  /* of the stop, on the tracee's stack; LK_SIGHAND */
 	struct seccomp *seccomp; /* newest filter, +1; kernel/seccomp */
+	int ptrace_code;    /* of the stop, for wait(); then the signal to go on with; LK_SIGHAND */
+	u64 ptrace_message; /* PTRACE_GETEVENTMSG */
+	struct siginfo *ptrace_info; /* of the stop, on the tracee's stack; LK_SIGHAND */
+	struct seccomp *seccomp;
 	struct list_head forked; /* processes that this thread made; LK_TASKLIST */
 
 #ifdef CONFIG_DEBUG_LOCKS
@@ -237,7 +241,7 @@ struct process {
 	/* usage of threads that are gone, and of waited-for children */
 	u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, max_rss_kb, sum_exec_ns;
 	u64 cutime_ns, cstime_ns, cmin_flt, cmaj_flt, cnvcsw, cnivcsw, cmax_rss_kb;
-	void *posix_timers; /* struct timers_process *; kernel/timers */
+	void *posix_timers;	   /* struct timers_process *; kernel/timers */
 	struct coredump *coredump; /* being written; LK_SIGHAND */
 	struct rcu_head rcu;
 };
