@@ -4,6 +4,7 @@
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
 #include <kernel/mm/mm.h>
+#include <kernel/ns/user.h>
 
 static bool ids_match(const struct cred *me, const struct cred *c, u32 mode)
 {
@@ -32,11 +33,11 @@ int ptrace_may_access(struct task *t, u32 mode)
 		return 0;
 	c = cred_of(t);
 	u64 mine = mode & PTRACE_MODE_FSCREDS ? me->cap_effective : me->cap_permitted;
-	bool ok = ids_match(me, c, mode) && !(c->cap_permitted & ~mine);
+	bool ok = ids_match(me, c, mode) && me->user_ns == c->user_ns &&
+		  !(c->cap_permitted & ~mine);
 
-	cred_put(c);
 	smp_rmb();
-	if (ok && is_dumpable(t))
-		return 0;
-	return capable(CAP_SYS_PTRACE) ? 0 : -EPERM;
+	ok = (ok && is_dumpable(t)) || ns_capable(c->user_ns, CAP_SYS_PTRACE);
+	cred_put(c);
+	return ok ? 0 : -EPERM;
 }
