@@ -33,8 +33,8 @@ int ptrace_may_access(struct task *t, u32 mode)
 		return 0;
 	c = cred_of(t);
 	u64 mine = mode & PTRACE_MODE_FSCREDS ? me->cap_effective : me->cap_permitted;
-	bool ok = ids_match(me, c, mode) && me->user_ns == c->user_ns &&
-		  !(c->cap_permitted & ~mine);
+	bool ok =
+		ids_match(me, c, mode) && me->user_ns == c->user_ns && !(c->cap_permitted & ~mine);
 
 	smp_rmb();
 	ok = (ok && is_dumpable(t)) || ns_capable(c->user_ns, CAP_SYS_PTRACE);

@@ -256,7 +256,7 @@ void ptrace_exec_cred(struct cred *c)
 
 	if (!flags || (flags & PT_CAPABLE) || !gains)
 		return;
-	if (!capable(CAP_SETUID) || c->no_new_privs) {
+	if (!capable(CAP_SETUID) || current->no_new_privs) {
 		c->euid = c->suid = c->fsuid = c->uid;
 		c->egid = c->sgid = c->fsgid = c->gid;
 	}

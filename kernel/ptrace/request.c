@@ -8,6 +8,7 @@
 
 #include <kern/errno.h>
 #include <kernel/mm/mm.h>
+#include <kernel/seccomp/seccomp.h>
 #include <kernel/signal/signal.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
@@ -133,6 +134,10 @@ static long request_signals(struct task *t, long request, unsigned long addr, un
 		return ptrace_sigmask_get(t, addr, data);
 	case PTRACE_SETSIGMASK:
 		return ptrace_sigmask_set(t, addr, data);
+	case PTRACE_SECCOMP_GET_FILTER:
+		return seccomp_get_filter(t, addr, (void __user *)data);
+	case PTRACE_SECCOMP_GET_METADATA:
+		return seccomp_get_metadata(t, addr, (void __user *)data);
 	case PTRACE_GET_RSEQ_CONFIGURATION:
 		return rseq_configuration(t, addr, data);
 	}

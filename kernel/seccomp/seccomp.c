@@ -10,21 +10,14 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/signal/signal.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
 #include <asm/regs.h>
 #include <asm/unistd.h>
-#include <linux/ptrace.h>
 
 #define ERRNO_MAX 4095u
-
-static int (*trace_hook)(u32 message);
-
-void seccomp_set_trace_hook(int (*stop)(u32 message))
-{
-	smp_store_release(&trace_hook, stop);
-}
 
 static void skip_with(struct regs *regs, long value)
 {
@@ -79,9 +72,7 @@ static int enter_filter(struct regs *regs, bool traced);
 
 static int stop_for_tracer(struct regs *regs, u32 data)
 {
-	int (*stop)(u32) = smp_load_acquire(&trace_hook);
-
-	if (!stop || stop(data)) {
+	if (!ptrace_event_seccomp((u16)data)) {
 		skip_with(regs, -ENOSYS);
 		return -1;
 	}
@@ -147,6 +138,8 @@ static int enter_filter(struct regs *regs, bool traced)
 
 int seccomp_enter(struct regs *regs)
 {
+	if (ptrace_suspends_seccomp())
+		return 0;
 	switch (READ_ONCE(current->seccomp_mode)) {
 	case SECCOMP_MODE_STRICT:
 		return enter_strict(regs_syscall_nr(regs));

@@ -29,12 +29,6 @@ u32 seccomp_count(struct task *t);
 long seccomp_prctl(unsigned long mode, void __user *filter);
 
 /*
- * SECCOMP_RET_TRACE, set by kernel/ptrace at boot: stops current with PTRACE_EVENT_SECCOMP and the
- * low 16 bits as message. 0: the tracer let it go on; -ENOSYS: nobody wants the event.
- */
-void seccomp_set_trace_hook(int (*stop)(u32 message));
-
-/*
  * ptrace(2): PTRACE_SECCOMP_GET_FILTER; the number of instructions of filter @index, the oldest
  * being 0, copied to @to unless NULL. -EACCES, -ENOENT, -EINVAL (not in filter mode).
  */

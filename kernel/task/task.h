@@ -137,15 +137,11 @@ struct task {
 	struct list_head traced_link; /* tracer->tracees; LK_TASKLIST */
 	struct list_head tracees;     /* LK_TASKLIST */
 	u32 ptrace_flags;	      /* PT_*; 0: not traced; LK_TASKLIST + LK_SIGHAND for change */
-	int ptrace_code;	      /* of the stop, for wait(); then the signal to go on with; LK_SIGHAND */
-	u64 ptrace_message;	      /* PTRACE_GETEVENTMSG */
-	struct siginfo *ptrace_info;  /* of the stop, on the tracee's stack; LK_SIGHAND */
-	struct seccomp *seccomp; /* newest filter, +1; kernel/seccomp */
 	int ptrace_code;    /* of the stop, for wait(); then the signal to go on with; LK_SIGHAND */
 	u64 ptrace_message; /* PTRACE_GETEVENTMSG */
 	struct siginfo *ptrace_info; /* of the stop, on the tracee's stack; LK_SIGHAND */
-	struct seccomp *seccomp;
-	struct list_head forked; /* processes that this thread made; LK_TASKLIST */
+	struct seccomp *seccomp;     /* newest filter, +1; kernel/seccomp */
+	struct list_head forked;     /* processes that this thread made; LK_TASKLIST */
 
 #ifdef CONFIG_DEBUG_LOCKS
 	struct {
