@@ -3,7 +3,7 @@
 # `make check`: format, static analysis, rooms, headers, the ABI table, generated documents.
 # Each check-X can be run alone. All run even when one fails.
 
-CHECKS := format style rooms headers abi docs codespell threads user cppcheck shell aarch64
+CHECKS := format style rooms headers abi docs proc codespell threads user cppcheck shell aarch64
 CHECK_DIRS := $(wildcard lib kernel fs net drivers arch include host guest test)
 C_FILES = $(shell git ls-files -- '*.c' '*.h' | grep -v '^build/thirdparty/')
 
@@ -34,6 +34,9 @@ HEADERS = $(ROOM_HEADERS) $(wildcard include/kern/*.h arch/$(ARCH)/include/asm/*
 check-headers: $(PREPARE)
 	$(Q)printf '%s\n' $(HEADERS) | xargs -P 2 -I{} sh -c \
 		'$(CC) $(subst ','\'',$(KCFLAGS)) -fsyntax-only -include {} -x c /dev/null || { echo "{}: does not compile alone"; exit 1; }'
+
+check-proc:
+	$(Q)$(PYTHON) tools/check-proc.py
 
 check-abi:
 	$(Q)$(PYTHON) tools/gen-syscalls.py check abi/syscalls.tbl test/user
