@@ -7,6 +7,7 @@
 #include <fs/proc/proc_impl.h>
 
 #include <kernel/cred/cred.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/uio/uio.h>
 #include <lib/fmt/fmt.h>
@@ -36,17 +37,7 @@ bool proc_parse_number(const char *name, u32 len, int *out)
 
 bool proc_may_look(struct task *t)
 {
-	const struct cred *me = current_cred(), *c;
-	bool ok;
-
-	if (t->process == current->process)
-		return true;
-	c = cred_of(t);
-	ok = (me->fsuid == c->uid && me->fsuid == c->euid && me->fsuid == c->suid &&
-	      me->fsgid == c->gid && me->fsgid == c->egid && me->fsgid == c->sgid) ||
-	     cred_capable(me, CAP_SYS_PTRACE);
-	cred_put(c);
-	return ok;
+	return !ptrace_may_access(t, PTRACE_MODE_READ_FS);
 }
 
 /* Owner of the files: the effective user, or root when the task is not dumpable. */

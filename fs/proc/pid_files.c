@@ -3,6 +3,7 @@
 
 #include <kernel/cred/cred.h>
 #include <kernel/mm/mm.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/uaccess/uaccess.h>
 #include <kernel/uio/uio.h>
@@ -116,7 +117,7 @@ static int mem_open(struct inode *i, struct file *f)
 	struct mm *mm = NULL;
 	int err = t ? 0 : -ESRCH;
 
-	if (t && !proc_may_look(t))
+	if (t && ptrace_may_access(t, PTRACE_MODE_ATTACH_FS))
 		err = -EACCES;
 	if (!err)
 		mm = task_mm(t);

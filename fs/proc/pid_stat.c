@@ -190,6 +190,16 @@ static const char *state_name(char c)
 	}
 }
 
+static int tracer_number(struct task *t)
+{
+	rcu_read_lock();
+	struct task *tracer = rcu_dereference(t->tracer);
+	int nr = tracer ? task_tid(tracer) : 0;
+
+	rcu_read_unlock();
+	return nr;
+}
+
 static void status_ids(struct seq *s, struct task *t)
 {
 	const struct cred *c = cred_of(t);
@@ -205,7 +215,7 @@ static void status_ids(struct seq *s, struct task *t)
 	fs_ctx_put(fs);
 	seq_printf(s, "\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
 		   state_name(task_state_char(t)), task_tgid(t), task_tid(t),
-		   process_ppid(t->process), t->tracer ? task_tid(t->tracer) : 0);
+		   process_ppid(t->process), tracer_number(t));
 	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
 		   c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 	struct files *files = task_files(t);

@@ -6,7 +6,9 @@
 #include <asm/current.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/mm/dump.h>
 #include <kernel/pagecache/pagecache.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/signal/signal.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
@@ -138,6 +140,25 @@ size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write, boo
 	return done;
 }
 
+int mm_dump_page(struct mm *mm, u64 addr, void *page)
+{
+	bool hole = false;
+
+	rwsem_read_lock(&mm->lock);
+	struct vma *v = vma_at(mm, addr);
+
+	if (!v) {
+		hole = true;
+	} else if (!v->cache && !v->file && !v->ops) {
+		pte_t *at = pt_entry(mm, addr);
+		pte_t e = at ? pte_read(at) : (pte_t){0};
+
+		hole = !pte_present(e) || pte_pfn(e) == frame_to_pfn(zero_frame);
+	}
+	rwsem_read_unlock(&mm->lock);
+	return !hole && mm_access(mm, addr, page, PAGE_SIZE, false, true) == PAGE_SIZE;
+}
+
 /* --- futexes --- */
 
 int mm_futex_key(struct mm *mm, u64 uaddr, bool shared, bool write, struct mm_key *out)
@@ -169,17 +190,6 @@ int mm_futex_key(struct mm *mm, u64 uaddr, bool shared, bool write, struct mm_ke
 }
 
 /* --- process_vm_readv, process_vm_writev --- */
-
-static int may_access(struct task *t)
-{
-	const struct cred *c = current->cred, *o = t->cred;
-	bool same = c->fsuid == o->uid && c->fsuid == o->euid && c->fsuid == o->suid &&
-		    c->fsgid == o->gid && c->fsgid == o->egid && c->fsgid == o->sgid;
-
-	if (t->process == current->process || same || capable(CAP_SYS_PTRACE))
-		return 0;
-	return -EPERM;
-}
 
 static ssize_t transfer(struct mm *mm, struct uio *local, const struct iovec *remote,
 			unsigned long n, bool write, char *page)
@@ -236,7 +246,7 @@ static long process_vm(int pid, const struct iovec __user *lvec, unsigned long l
 	}
 	struct mm *mm = task_mm(t);
 
-	ret = mm ? may_access(t) : -ESRCH;
+	ret = mm ? ptrace_may_access(t, PTRACE_MODE_ATTACH_REAL) : -ESRCH;
 	if (!ret) {
 		char *page = frame_alloc_virt(0, GFP_KERNEL);
 

@@ -10,6 +10,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/arch_up.h>
+#include <kernel/coredump/coredump.h>
 #include <kernel/syscall/syscall.h>
 #include <asm/regs.h>
 #include <asm/regset.h>
@@ -60,14 +61,16 @@ static void stop_or_trap(struct task *t)
 		trap_group_stop(t);
 }
 
-static void die_of(struct task *t, int sig) __attribute__((noreturn));
-static void die_of(struct task *t, int sig)
+static void die_of(struct task *t, int sig, const struct siginfo *info) __attribute__((noreturn));
+static void die_of(struct task *t, int sig, const struct siginfo *info)
 {
 	/* Taken: what follows, a last report to the tracer too, is not cut short by it. */
 	t->pending.mask &= ~SIGMASK(SIGKILL);
 	signal_recalc();
 	spin_unlock_irq(&t->sighand->lock);
 	t->flags |= TF_SIGNALED;
+	if (sig_in(sig, SIGMASK_CORE))
+		coredump_write(info);
 	process_exit_group(sig);
 }
 
@@ -87,7 +90,7 @@ static int next_handled(struct task *t, struct siginfo *info, struct ksigaction 
 			continue;
 		}
 		if ((p->group_flags & PROC_GROUP_EXIT) || (p->group_exec && p->group_exec != t))
-			die_of(t, SIGKILL);
+			die_of(t, SIGKILL, NULL);
 		if (unlikely(t->stop_state & (STOP_PENDING | STOP_TRAP_MASK))) {
 			stop_or_trap(t);
 			continue;
@@ -119,7 +122,7 @@ static int next_handled(struct task *t, struct siginfo *info, struct ksigaction 
 			default_stop(t, sig);
 			continue;
 		}
-		die_of(t, sig);
+		die_of(t, sig, info);
 	}
 	spin_unlock_irq(&t->sighand->lock);
 	return sig;

@@ -102,7 +102,7 @@ static bool prepare(struct task *t, int sig, bool force)
 	struct task *m;
 
 	if (p->group_flags & PROC_GROUP_EXIT)
-		return false;
+		return p->coredump && sig == SIGKILL;
 	if (sig_in(sig, SIGMASK_STOP)) {
 		sigpending_remove(&p->pending, SIGMASK(SIGCONT));
 		list_for_each_entry (m, &p->threads, thread_link)

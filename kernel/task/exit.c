@@ -10,6 +10,7 @@
 
 #include <kern/bug.h>
 #include <kern/errno.h>
+#include <kernel/coredump/coredump.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/futex/futex.h>
@@ -339,6 +340,8 @@ void task_exit(int code)
 	if (unlikely(t->ptrace_flags))
 		ptrace_event(PTRACE_EVENT_EXIT, (u64)code);
 	signal_exit_thread(t);
+	if (unlikely(t->stop_state & STOP_CORE))
+		coredump_hold(t);
 	bool last = __atomic_sub_fetch(&p->live, 1, __ATOMIC_SEQ_CST) == 0;
 
 	if (last) {

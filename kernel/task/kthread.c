@@ -5,6 +5,7 @@
  * itself only sleeps and reaps by ignoring SIGCHLD.  pid 1 is kept for the first user process,
  * whichever thread is made first.
  */
+#include <kernel/task/helper.h>
 #include <kernel/task/task_impl.h>
 
 #include <kern/errno.h>
@@ -67,7 +68,8 @@ static void kthread_publish(struct task *t, struct process *p)
 	spin_unlock_irqrestore(&tasklist_lock, irq_flags);
 }
 
-static int kthread_create(int (*fn)(void *ctx), void *ctx, const char *name, int nr,
+/* @user: to become a user process, with handlers of its own. */
+static int kthread_create(int (*fn)(void *ctx), void *ctx, const char *name, int nr, bool user,
 			  struct task **out)
 {
 	struct process *p;
@@ -102,8 +104,7 @@ static int kthread_create(int (*fn)(void *ctx), void *ctx, const char *name, int
 	err = pid_alloc(nr, &t->pid);
 	if (err)
 		goto out_arch;
-	if (nr == 1) {
-		/* To become a user process: handlers of its own. */
+	if (user) {
 		t->flags = 0;
 		err = sighand_copy(t, 0);
 		if (err)
@@ -141,7 +142,7 @@ static int kthreadd_need(void)
 	spin_init(&kthread_sighand.lock, LK_SIGHAND);
 	for (int i = 0; i < SIGNAL_COUNT; i++)
 		kthread_sighand.action[i].handler = (u64)(unsigned long)SIG_IGN;
-	int err = kthread_create(kthreadd_main, NULL, "kthreadd", 2, &t);
+	int err = kthread_create(kthreadd_main, NULL, "kthreadd", 2, false, &t);
 
 	if (err)
 		return err;
@@ -156,7 +157,7 @@ int kthread_start(int (*fn)(void *ctx), void *ctx, const char *name, struct task
 	int err = kthreadd_need();
 
 	if (!err)
-		err = kthread_create(fn, ctx, name, 0, &t);
+		err = kthread_create(fn, ctx, name, 0, false, &t);
 	if (err)
 		return err;
 	if (out)
@@ -172,7 +173,7 @@ int kthread_start_on(unsigned int cpu, int (*fn)(void *ctx), void *ctx, const ch
 	int err = kthreadd_need();
 
 	if (!err)
-		err = kthread_create(fn, ctx, name, 0, &t);
+		err = kthread_create(fn, ctx, name, 0, false, &t);
 	if (err)
 		return err;
 	t->se.allowed = CPUMASK_OF(cpu);
@@ -190,7 +191,7 @@ int task_start_init(int (*fn)(void *ctx))
 	int err = kthreadd_need();
 
 	if (!err)
-		err = kthread_create(fn, NULL, "init", 1, &t);
+		err = kthread_create(fn, NULL, "init", 1, true, &t);
 	if (err)
 		return err;
 	irq_flags = spin_lock_irqsave(&tasklist_lock);
@@ -202,6 +203,20 @@ int task_start_init(int (*fn)(void *ctx))
 	t->process->group_flags |= PROC_UNKILLABLE;
 	spin_unlock_irqrestore(&tasklist_lock, irq_flags);
 	init_task = t;
+	sched_start(t);
+	return 0;
+}
+
+int task_start_helper(int (*fn)(void *ctx), void *ctx, const char *name, struct task **out)
+{
+	struct task *t;
+	int err = kthreadd_need();
+
+	if (!err)
+		err = kthread_create(fn, ctx, name, 0, true, &t);
+	if (err)
+		return err;
+	*out = task_get(t);
 	sched_start(t);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <kernel/file/file.h>
 #include <kernel/frame/frame.h>
 #include <kernel/pagecache/pagecache.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/time/time.h>
 #include <kernel/uaccess/uaccess.h>
@@ -97,16 +98,6 @@ long sys_membarrier(int cmd, unsigned int flags, int cpu_id_arg)
 	return 0;
 }
 
-static bool may_compare(struct task *t)
-{
-	const struct cred *me = current->cred, *c = cred_of(t);
-	bool ok = (me->uid == c->uid && me->uid == c->euid && me->uid == c->suid) ||
-		  capable(CAP_SYS_PTRACE);
-
-	cred_put(c);
-	return ok;
-}
-
 static const void *kcmp_file(struct task *t, unsigned long fd)
 {
 	struct files *files = task_files(t);
@@ -163,8 +154,10 @@ long sys_kcmp(int pid1, int pid2, int type, unsigned long idx1, unsigned long id
 	long ret = -ESRCH;
 
 	if (a && b)
-		ret = may_compare(a) && may_compare(b) ? kcmp_tasks(a, b, type, idx1, idx2)
-						       : -EPERM;
+		ret = !ptrace_may_access(a, PTRACE_MODE_READ_REAL) &&
+				      !ptrace_may_access(b, PTRACE_MODE_READ_REAL)
+			      ? kcmp_tasks(a, b, type, idx1, idx2)
+			      : -EPERM;
 	if (a)
 		task_put(a);
 	if (b)

@@ -8,6 +8,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/poll/poll.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/seq/seq.h>
 #include <kernel/signal/signal.h>
 #include <kernel/syscall/syscall.h>
@@ -168,22 +169,6 @@ long sys_pidfd_send_signal(int pidfd, int sig, const struct siginfo __user *uinf
 }
 
 /* A copy of another process's descriptor: as ptrace attach would be allowed. */
-static bool may_take_files(struct process *p)
-{
-	const struct cred *me = current->cred, *c = cred_of(p->leader);
-	bool same = me->fsuid == c->euid && me->fsuid == c->suid && me->fsuid == c->uid &&
-		    me->fsgid == c->egid && me->fsgid == c->sgid && me->fsgid == c->gid &&
-		    !(c->cap_permitted & ~me->cap_permitted);
-	struct mm *mm = task_mm(p->leader);
-
-	if (mm) {
-		same = same && mm->dumpable;
-		mm_put(mm);
-	}
-	cred_put(c);
-	return same || p == current->process || capable(CAP_SYS_PTRACE);
-}
-
 long sys_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 {
 	struct process *p;
@@ -200,7 +185,7 @@ long sys_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 	pid_put(pid);
 	if (!p)
 		return -ESRCH;
-	if (!may_take_files(p)) {
+	if (ptrace_may_access(p->leader, PTRACE_MODE_ATTACH_REAL)) {
 		process_put(p);
 		return -EPERM;
 	}
