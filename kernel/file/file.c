@@ -13,6 +13,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/file/file_impl.h>
 #include <kernel/frame/frame.h>
+#include <kernel/notify/notify.h>
 #include <kernel/poll/poll.h>
 #include <kernel/procfs/procfs.h>
 #include <kernel/slab/slab.h>
@@ -21,6 +22,7 @@
 #include <kernel/work/work.h>
 #include <asm-generic/fcntl.h>
 #include <asm/fcntl.h>
+#include <linux/inotify.h>
 
 static struct slab_cache *file_cache;
 static u64 file_count;
@@ -73,6 +75,8 @@ bool file_tryget(struct file *f)
 
 static void file_close(struct file *f)
 {
+	if (f->ops != &file_dead_ops)
+		notify_file(f, f->mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	/* Who took the last item off may still hold the lock. */
 	if (!list_empty(&f->epolls) || spin_is_locked(&f->lock))
 		poll_file_release(f);

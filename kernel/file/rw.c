@@ -4,6 +4,7 @@
 #include <kern/errno.h>
 #include <kern/limits.h>
 #include <kernel/file/file_impl.h>
+#include <kernel/notify/notify.h>
 #include <kernel/signal/signal.h>
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
@@ -12,6 +13,7 @@
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/fs.h>
+#include <linux/inotify.h>
 #include <asm/ioctls.h>
 
 ssize_t vfs_read(struct file *f, struct uio *u, loff_t *pos)
@@ -23,8 +25,10 @@ ssize_t vfs_read(struct file *f, struct uio *u, loff_t *pos)
 	if (unlikely(!f->ops->read))
 		return f->ops->readdir ? -EISDIR : -EINVAL;
 	ret = f->ops->read(f, u, pos);
-	if (ret > 0)
+	if (ret > 0) {
 		current->io_rchar += (u64)ret;
+		notify_file(f, IN_ACCESS);
+	}
 	current->io_syscr++;
 	return ret;
 }
@@ -38,8 +42,10 @@ ssize_t vfs_write(struct file *f, struct uio *u, loff_t *pos)
 	if (unlikely(!f->ops->write))
 		return -EINVAL;
 	ret = f->ops->write(f, u, pos);
-	if (ret > 0)
+	if (ret > 0) {
 		current->io_wchar += (u64)ret;
+		notify_file(f, IN_MODIFY);
+	}
 	current->io_syscw++;
 	return ret;
 }

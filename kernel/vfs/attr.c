@@ -3,8 +3,10 @@
  *
  * The rules are those of path_resolution(7), chmod(2), chown(2), utimensat(2) and capabilities(7).
  */
+#include <kernel/notify/notify.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <linux/capability.h>
+#include <linux/inotify.h>
 #include <linux/mount.h>
 
 static int mode_permission(const struct inode *i, int mask)
@@ -197,6 +199,24 @@ static int setattr_locked(struct dentry *d, struct iattr *a)
 	return 0;
 }
 
+/* What inotify calls a change of attributes. */
+static u32 event_of(u32 valid)
+{
+	u32 times = valid & (ATTR_ATIME | ATTR_MTIME), mask = 0;
+
+	if (valid & ATTR_SIZE)
+		mask |= IN_MODIFY;
+	else if (times == ATTR_ATIME)
+		mask |= IN_ACCESS;
+	else if (times == ATTR_MTIME)
+		mask |= IN_MODIFY;
+	else if (times)
+		mask |= IN_ATTRIB;
+	if (valid & (ATTR_MODE | ATTR_UID | ATTR_GID))
+		mask |= IN_ATTRIB;
+	return mask;
+}
+
 int vfs_setattr(struct dentry *d, struct iattr *a)
 {
 	struct inode *i = d->inode;
@@ -207,6 +227,8 @@ int vfs_setattr(struct dentry *d, struct iattr *a)
 	rwsem_write_lock(&i->lock);
 	err = setattr_locked(d, a);
 	rwsem_write_unlock(&i->lock);
+	if (!err && event_of(a->valid))
+		notify_dentry(d, event_of(a->valid));
 	return err;
 }
 

@@ -5,8 +5,10 @@
  * victim of a removal is locked too, so that its link count changes once at a time and a directory
  * that is being removed gains no entries.
  */
+#include <kernel/notify/notify.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
+#include <linux/inotify.h>
 
 int create_begin(int dfd, const char *name, size_t len, bool is_dir, struct create_ctx *c)
 {
@@ -52,6 +54,8 @@ put:
 
 int create_end(struct create_ctx *c, int err)
 {
+	if (!err)
+		notify_name(c->dir.dentry->inode, IN_CREATE, &c->dentry->name, c->dentry->inode);
 	dentry_put(c->dentry);
 	rwsem_write_unlock(&c->dir.dentry->inode->lock);
 	path_put(&c->dir);
@@ -151,6 +155,8 @@ static int link_locked(const struct path *old, struct create_ctx *c)
 	if (!err)
 		i->flags &= ~INODE_LINKABLE;
 	rwsem_write_unlock(&i->lock);
+	if (!err)
+		notify_inode(i, IN_ATTRIB);
 	return err;
 }
 
@@ -185,6 +191,10 @@ static int remove_locked(const struct path *dir, struct dentry *d, bool is_dir)
 	if (!err)
 		dentry_drop(d);
 	rwsem_write_unlock(&i->lock);
+	if (!err && !is_dir)
+		notify_inode(i, IN_ATTRIB);
+	if (!err)
+		notify_name(di, IN_DELETE, &d->name, i);
 	inode_put(i);
 	return err;
 }

@@ -19,6 +19,7 @@
 #include <kern/hash.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <kernel/frame/frame.h>
+#include <kernel/notify/notify.h>
 #include <kernel/panic/panic.h>
 
 #define REFS_DEAD 0x80000000u
@@ -390,6 +391,8 @@ static struct dentry *dismantle(struct dentry *d)
 	unlink_from_parent(d);
 	if (d->ops && d->ops->release)
 		d->ops->release(d);
+	if (inode && !inode->nlink)
+		notify_deleted(inode);
 	if (inode)
 		inode_put(inode);
 	rcu_call(&d->rcu, free_rcu);

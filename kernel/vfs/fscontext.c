@@ -68,9 +68,13 @@ static ssize_t context_read(struct file *f, struct uio *u, loff_t *pos)
 	(void)pos;
 	mutex_lock(&fc->lock);
 	if (fc->head != fc->tail) {
-		text = fc->messages[fc->tail++ % MESSAGES];
+		text = fc->messages[fc->tail % MESSAGES];
 		len = strlen(text);
 		ret = len > u->left ? -EMSGSIZE : (ssize_t)len;
+		if (ret > 0)
+			fc->tail++;
+		else
+			text = NULL;
 	}
 	mutex_unlock(&fc->lock);
 	if (ret > 0 && uio_copy_to(u, text, (size_t)ret) < (size_t)ret)
@@ -118,7 +122,7 @@ static long context_fd(const struct fs_type *type, struct super *super, enum pha
 	fc->type = type;
 	fc->super = super;
 	fc->phase = phase;
-	err = file_create_anon("[fscontext]", &context_file_ops, fc, O_RDWR, &f);
+	err = file_create_anon("anon_inode:[fscontext]", &context_file_ops, fc, O_RDWR, &f);
 	if (err) {
 		context_free(fc);
 		return err;

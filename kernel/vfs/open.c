@@ -6,9 +6,11 @@
  * O_EXCL asks for certainty.
  */
 #include <kernel/file/file_impl.h>
+#include <kernel/notify/notify.h>
 #include <kernel/ns/user.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
+#include <linux/inotify.h>
 
 #define OPEN_VALID                                                                             \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | \
@@ -163,6 +165,7 @@ static int finish_open(struct path *p, u64 flags, bool created, struct file **ou
 			goto put_file;
 	}
 	f->flags &= ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC);
+	notify_file(f, IN_OPEN);
 	*out = f;
 	return 0;
 put_file:
@@ -269,6 +272,7 @@ static int create_last(struct nameidata *nd, const struct open_how_k *how, const
 			dentry_put(d);
 			goto unlock;
 		}
+		notify_name(di, IN_CREATE, &d->name, d->inode);
 		rwsem_write_unlock(&di->lock);
 		dentry_put(nd->path.dentry);
 		nd->path.dentry = d;

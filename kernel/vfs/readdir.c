@@ -1,8 +1,10 @@
 /*
  * getdents(2): entries are laid out in a buffer on the stack and copied to the user piece by piece.
  */
+#include <kernel/notify/notify.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
+#include <linux/inotify.h>
 
 #define PIECE 1024u
 
@@ -122,6 +124,8 @@ static long getdents_common(int fd, void __user *buf, unsigned int count, bool i
 	ret = i->flags & INODE_DEAD ? -ENOENT : f->ops->readdir(f, &g.ctx);
 	rwsem_read_unlock(&i->lock);
 	inode_access(&f->path);
+	if (!ret)
+		notify_file(f, IN_ACCESS);
 	if (!ret && g.left == count && g.err)
 		ret = g.err;
 	if (!ret && g.err != -EFAULT)

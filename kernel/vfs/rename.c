@@ -5,9 +5,11 @@
  * true while the two directories are locked, ancestor first.  Then the inodes that lose or change a
  * name.
  */
+#include <kernel/notify/notify.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <linux/fs.h>
+#include <linux/inotify.h>
 
 struct rename_side {
 	struct nameidata nd;
@@ -114,6 +116,20 @@ static void whiteout_end(struct rename_side *o, struct dentry *w, bool keep)
 	dentry_put(w);
 }
 
+/* The directories are still locked, so that events come in the order of what happened. */
+static void tell_moved(struct rename_side *o, struct rename_side *n, struct inode *moved,
+		       struct inode *replaced)
+{
+	struct qstr from = {o->nd.last, o->nd.last_len, 0}, to = {n->nd.last, n->nd.last_len, 0};
+	u32 cookie = notify_new_cookie();
+
+	notify_name_slow(o->dir.dentry->inode, IN_MOVED_FROM, &from, moved, cookie);
+	notify_name_slow(n->dir.dentry->inode, IN_MOVED_TO, &to, moved, cookie);
+	if (replaced)
+		notify_inode(replaced, IN_ATTRIB);
+	notify_inode(moved, IN_MOVE_SELF);
+}
+
 static int rename_locked(struct rename_side *o, struct rename_side *n, u32 flags)
 {
 	struct inode *from = o->dentry->inode, *to = n->dentry->inode;
@@ -161,6 +177,11 @@ static int rename_locked(struct rename_side *o, struct rename_side *n, u32 flags
 	rwsem_write_unlock(&first->lock);
 	if (whiteout)
 		whiteout_end(o, whiteout, !err);
+	if (!err && unlikely(READ_ONCE(notify_watches))) {
+		tell_moved(o, n, from, flags & RENAME_EXCHANGE ? NULL : to);
+		if (flags & RENAME_EXCHANGE)
+			tell_moved(n, o, to, NULL);
+	}
 	inode_put(from);
 	if (to)
 		inode_put(to);

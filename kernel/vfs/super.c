@@ -4,6 +4,7 @@
  * A super lives as long as mounts refer to it.  Anonymous device numbers (major 0) count up and are
  * not reused, so that (st_dev, st_ino) never names two files.
  */
+#include <kernel/notify/notify.h>
 #include <kernel/ns/user.h>
 #include <kernel/seq/seq.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -103,6 +104,7 @@ void super_put(struct super *sb)
 	spin_lock(&supers_lock);
 	list_del(&sb->link);
 	spin_unlock(&supers_lock);
+	notify_unmount(sb);
 	dentry_prune_super(sb);
 	if (sb->ops && sb->ops->put_super)
 		sb->ops->put_super(sb);

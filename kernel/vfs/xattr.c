@@ -5,8 +5,10 @@
  * bits), trusted. (CAP_SYS_ADMIN), security. (CAP_SYS_ADMIN to change), system. (the file system
  * says: ACLs).
  */
+#include <kernel/notify/notify.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
+#include <linux/inotify.h>
 #include <linux/limits.h>
 #include <linux/xattr.h>
 
@@ -210,6 +212,8 @@ static long set_path(const struct path *p, const char *name, const void __user *
 		rwsem_write_lock(&i->lock);
 		err = i->ops->setxattr(p->dentry, name, v, size, flags);
 		rwsem_write_unlock(&i->lock);
+		if (!err)
+			notify_dentry(p->dentry, IN_ATTRIB);
 	}
 	kvfree(v);
 	return err;
