@@ -28,6 +28,7 @@ enum { KIND_POSIX, KIND_OFD, KIND_FLOCK };
 struct waiter {
 	struct list_head link;
 	const void *owner, *blocker;
+	const struct file_lock *want;
 };
 
 static struct spinlock locks_lock = SPINLOCK_INIT(LK_FILE_LOCKS);
@@ -61,9 +62,25 @@ static void free_dead(struct list_head *dead)
 		wake_up_all(&locks_wait);
 }
 
+/* Those of an owner stand together, by start: F_GETLK tells the first. */
 static void insert(struct file_lock *l, struct list_head *list)
 {
-	list_add_tail(&l->link, list);
+	struct list_head *at = list;
+	struct file_lock *o;
+
+	list_for_each_entry (o, list, link) {
+		if (o->owner != l->owner) {
+			if (at != list)
+				break;
+			continue;
+		}
+		if (o->start > l->start) {
+			at = &o->link;
+			break;
+		}
+		at = o->link.next;
+	}
+	list_add_tail(&l->link, at);
 	list_add_tail(&l->all, &all_locks);
 }
 
@@ -147,6 +164,18 @@ static void apply(struct list_head *list, struct file_lock *want, struct file_lo
 		insert(want, list);
 }
 
+/* flock(2): a conversion gives up what it had first, and does not get it back if it fails. */
+static void give_up_other_type(struct list_head *list, const struct file_lock *want,
+			       struct list_head *dead)
+{
+	struct file_lock *l, *n;
+
+	list_for_each_entry_safe (l, n, list, link) {
+		if (l->owner == want->owner && l->type != want->type)
+			unlink_lock(l, dead);
+	}
+}
+
 /* One attempt.  1: done (consumes *want and perhaps *spare), 0: conflict, and the waiter is filled
  * in. */
 static int try_lock(struct list_head *list, struct file_lock **want, struct file_lock **spare,
@@ -157,6 +186,8 @@ static int try_lock(struct list_head *list, struct file_lock **want, struct file
 	int ret = 0;
 
 	spin_lock(&locks_lock);
+	if ((*want)->kind == KIND_FLOCK && (*want)->type != F_UNLCK)
+		give_up_other_type(list, *want, &dead);
 	*seen = unlock_count;
 	if ((*want)->type != F_UNLCK)
 		c = find_conflict(list, *want);
@@ -166,6 +197,8 @@ static int try_lock(struct list_head *list, struct file_lock **want, struct file
 		apply(list, *want, spare, &dead);
 		if (keep)
 			*want = NULL;
+		if (w)
+			list_del_init(&w->link);
 		ret = 1;
 	} else if (w) {
 		if ((*want)->kind == KIND_POSIX && c->kind == KIND_POSIX &&
@@ -173,6 +206,7 @@ static int try_lock(struct list_head *list, struct file_lock **want, struct file
 			ret = -EDEADLK;
 		} else {
 			w->blocker = c->owner;
+			w->want = *want;
 			if (list_empty(&w->link))
 				list_add(&w->link, &waiters);
 		}
@@ -180,10 +214,9 @@ static int try_lock(struct list_head *list, struct file_lock **want, struct file
 		ret = -EAGAIN;
 	}
 	spin_unlock(&locks_lock);
-	if (ret == 1) {
-		free_dead(&dead);
+	free_dead(&dead);
+	if (ret == 1)
 		wake_up_all(&locks_wait);
-	}
 	return ret;
 }
 
@@ -389,22 +422,36 @@ void locks_inode_free(struct inode *i)
 	WARN_ON(!list_empty(&i->posix_locks) || !list_empty(&i->flock_locks));
 }
 
-void locks_show(struct seq *s)
+static void show_lock(struct seq *s, const struct file_lock *l, int n, bool waits)
 {
 	static const char *const kinds[] = {"POSIX ", "OFDLCK", "FLOCK "};
+
+	seq_printf(s, "%d: %s%s ADVISORY  %s %d %02x:%02x:%llu %lld ", n, waits ? "-> " : "",
+		   kinds[l->kind], l->type == F_WRLCK ? "WRITE" : "READ", l->pid,
+		   vfs_major(l->inode->super->dev), vfs_minor(l->inode->super->dev),
+		   (unsigned long long)l->inode->ino, (long long)l->start);
+	if (l->end == S64_MAX)
+		seq_puts(s, "EOF\n");
+	else
+		seq_printf(s, "%lld\n", (long long)l->end);
+}
+
+/* Each lock with those who wait for its owner behind it. */
+void locks_show(struct seq *s)
+{
 	struct file_lock *l;
+	struct waiter *w;
 	int n = 1;
 
 	spin_lock(&locks_lock);
 	list_for_each_entry (l, &all_locks, all) {
-		seq_printf(s, "%d: %s %s %s %d %02x:%02x:%llu %lld ", n++, kinds[l->kind],
-			   "ADVISORY ", l->type == F_WRLCK ? "WRITE" : "READ ", l->pid,
-			   vfs_major(l->inode->super->dev), vfs_minor(l->inode->super->dev),
-			   (unsigned long long)l->inode->ino, (long long)l->start);
-		if (l->end == S64_MAX)
-			seq_puts(s, "EOF\n");
-		else
-			seq_printf(s, "%lld\n", (long long)l->end);
+		show_lock(s, l, n, false);
+		list_for_each_entry (w, &waiters, link) {
+			if (w->blocker == l->owner && w->want->inode == l->inode &&
+			    w->want->start <= l->end && w->want->end >= l->start)
+				show_lock(s, w->want, n, true);
+		}
+		n++;
 	}
 	spin_unlock(&locks_lock);
 }
