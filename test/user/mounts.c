@@ -675,6 +675,28 @@ TEST(needs_capability)
 	CHECK_EQ(st, 0);
 }
 
+TEST(old_calls)
+{
+	struct stat st;
+	char buf[64] = "";
+	long n;
+
+	playground();
+	CHECK_EQ(stat("/tmp/m", &st), 0);
+	CHECK_EQ(syscall(SYS_ustat, (unsigned int)st.st_dev, buf), 0);
+	CHECK_ERR(syscall(SYS_ustat, 0xffffu, buf), EINVAL);
+	CHECK_ERR(syscall(SYS_ustat, (unsigned int)st.st_dev, NULL), EFAULT);
+	n = syscall(SYS_sysfs, 3);
+	CHECK(n > 3);
+	n = syscall(SYS_sysfs, 1, "tmpfs");
+	CHECK(n >= 0);
+	CHECK_EQ(syscall(SYS_sysfs, 2, n, buf), 0);
+	CHECK(!strcmp(buf, "tmpfs"));
+	CHECK_ERR(syscall(SYS_sysfs, 1, "nosuchfs"), EINVAL);
+	CHECK_ERR(syscall(SYS_sysfs, 2, 100000, buf), EINVAL);
+	CHECK_ERR(syscall(SYS_sysfs, 4), EINVAL);
+}
+
 TEST(mount_max)
 {
 	FILE *f;
