@@ -82,6 +82,19 @@ static int memfd_text(struct dentry *d, char *buf, size_t size)
 
 static const struct dentry_ops memfd_dentry_ops = {.name = memfd_text};
 
+/* vfs_memory_file: as memfd_create(2) does it, for others. */
+static int memory_file(const char *name, loff_t size, umode_t mode, struct file **out)
+{
+	struct inode *i;
+	int err = tmpfs_inode_new(memfd_mount->super, NULL, S_IFREG | mode, 0, &i);
+
+	if (err)
+		return err;
+	i->nlink = 0;
+	inode_set_size(i, size);
+	return vfs_nameless_file(memfd_mount, name, i, O_RDWR | O_LARGEFILE, out);
+}
+
 static void memfd_init(void)
 {
 	struct super *sb;
@@ -91,6 +104,8 @@ static void memfd_init(void)
 	sb->dentry_ops = &memfd_dentry_ops;
 	if (vfs_internal_mount(sb, &memfd_mount))
 		memfd_mount = NULL;
+	else
+		vfs_memory_file = memory_file;
 }
 INITCALL(memfd_init);
 

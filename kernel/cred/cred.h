@@ -26,6 +26,9 @@ struct cred_user {
 	u32 refs;	/* atomic; 0 -> freed under the table's lock */
 	s32 processes;	/* atomic: tasks */
 	s32 sigpending; /* atomic: queued signals */
+	s32 unix_inflight; /* atomic: descriptors in messages not yet received */
+	s64 locked_shm; /* atomic: pages of segments under SHM_LOCK */
+	s64 mqueue_bytes; /* atomic: RLIMIT_MSGQUEUE */
 };
 struct cred_user *cred_user_get(struct cred_user *u);
 void cred_user_put(struct cred_user *u);

@@ -92,6 +92,12 @@ int file_alloc(u32 flags, const struct file_ops *ops, struct file **out) __must_
 /* A file without a name in any directory ("anon_inode:[eventfd]", "socket:[7]", "pipe:[9]"). */
 int file_create_anon(const char *name, const struct file_ops *ops, void *private_data, u32 flags,
 		     struct file **out) __must_check;
+/* A file of @size bytes that is nothing but page cache, named @name in /proc/PID/maps: set by
+ * fs/tmpfs before the first user program.  @mode: permissions of its inode, of current. */
+extern int (*vfs_memory_file)(const char *name, loff_t size, umode_t mode, struct file **out);
+/* Another open file on the inode of @f, by other operations.  Does not call ops->open. */
+int vfs_reopen(const struct file *f, const struct file_ops *ops, void *private_data, u32 flags,
+	       struct file **out) __must_check;
 static inline struct file *file_get(struct file *f)
 {
 	__atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);

@@ -211,6 +211,14 @@ extern int mm_overcommit_mode, mm_overcommit_ratio;
 extern unsigned int mm_max_map_count;
 u64 mm_committed_pages(void);
 u64 mm_commit_limit_pages(void);
+/* A promise of memory that is not a mapping's: System V segments. -ENOMEM. */
+int mm_commit(u64 pages) __must_check;
+void mm_uncommit(u64 pages);
+/*
+ * Unmaps what is left of the file mapping with these @ops whose first page is, or would be, at
+ * @addr: shmdt(2). -EINVAL when there is none.
+ */
+int mm_unmap_attached(struct mm *mm, u64 addr, const struct vma_ops *ops) __must_check;
 struct mm_events {
 	u64 pgfault, pgmajfault, pgalloc, pgfree, vmacache_calls, vmacache_hits, oom_kill;
 };

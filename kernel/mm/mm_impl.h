@@ -147,8 +147,6 @@ bool mm_may_expand(struct mm *mm, u64 flags, u64 pages);
 int mm_may_lock(struct mm *mm, u64 pages) __must_check; /* -EPERM, -EAGAIN */
 
 /* --- account.c --- */
-int mm_commit(u64 pages) __must_check; /* -ENOMEM */
-void mm_uncommit(u64 pages);
 bool vma_accountable(u64 flags, bool is_file);
 
 /* --- fault.c --- */

@@ -1,8 +1,10 @@
 /* Shared anonymous memory: a page cache without a file, kept by the VMAs that map it. */
 #include "mm_impl.h"
 
+#include <kernel/file/file.h>
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/slab/slab.h>
+#include <kernel/vfs/vfs.h>
 
 struct shared {
 	u32 refs;  /* atomic */
@@ -43,4 +45,46 @@ void mm_shared_put(struct pagecache *pc)
 	pagecache_destroy(pc);
 	mm_uncommit(s->pages);
 	kfree(s);
+}
+
+/* ---- System V attachments ---- */
+
+static bool is_attached_at(const struct vma *v, u64 addr, const struct vma_ops *ops)
+{
+	return v->ops == ops && v->start >= addr && (v->start - addr) >> PAGE_SHIFT == v->pgoff;
+}
+
+/* Parts may have been unmapped or moved: what is left within the file's size goes. */
+static int unmap_attached(struct mm *mm, u64 addr, const struct vma_ops *ops)
+{
+	struct vma *v = vma_find(mm, addr);
+	const struct file *file;
+	u64 end;
+	int err = 0;
+
+	while (v && !is_attached_at(v, addr, ops))
+		v = vma_next(mm, v);
+	if (!v)
+		return -EINVAL;
+	file = v->file;
+	end = addr + page_up((u64)inode_size(file->inode));
+	while (v && v->end <= end && !err) {
+		u64 from = v->start, to = v->end;
+
+		if (is_attached_at(v, addr, ops) && v->file == file)
+			err = mm_unmap_locked(mm, from, to);
+		v = vma_find(mm, to);
+	}
+	return err;
+}
+
+int mm_unmap_attached(struct mm *mm, u64 addr, const struct vma_ops *ops)
+{
+	int err;
+
+	if (rwsem_write_lock_killable(&mm->lock))
+		return -EINTR;
+	err = unmap_attached(mm, addr, ops);
+	rwsem_write_unlock(&mm->lock);
+	return err;
 }

@@ -124,6 +124,8 @@ void nsproxy_switch(struct nsproxy *p)
 {
 	struct task *t = current;
 
+	if (p->of[NS_IPC] != t->nsproxy->of[NS_IPC])
+		task_ipc_drop(t);
 	spin_lock(&t->alloc_lock);
 	struct nsproxy *old = t->nsproxy;
 

@@ -137,6 +137,8 @@ long sys_unshare(unsigned long uflags)
 		unshare_drop(&n);
 		return err;
 	}
+	if ((flags & CLONE_SYSVSEM) && current->sem_undo)
+		task_undo_drop(current);
 	if (n.proxy)
 		nsproxy_switch(n.proxy);
 	if (n.fs)

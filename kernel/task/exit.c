@@ -54,6 +54,40 @@ static void hooks_session_exit(struct process *p)
 	}
 }
 
+void task_undo_drop(struct task *t)
+{
+	for_each_hook(h)
+	{
+		if ((*h)->undo_drop)
+			(*h)->undo_drop(t);
+	}
+}
+
+int task_undo_share(struct task *child)
+{
+	int err = 0;
+
+	for_each_hook(h)
+	{
+		if ((*h)->undo_share && !err)
+			err = (*h)->undo_share(child);
+	}
+	return err;
+}
+
+void task_ipc_drop(struct task *t)
+{
+	if (unlikely(t->sem_undo))
+		task_undo_drop(t);
+	if (likely(!t->shm_created.first))
+		return;
+	for_each_hook(h)
+	{
+		if ((*h)->shm_drop)
+			(*h)->shm_drop(t);
+	}
+}
+
 void task_mm_release(struct task *t)
 {
 	futex_exit_robust(t);
@@ -350,6 +384,7 @@ void task_exit(int code)
 	}
 	t->exit_code = code;
 	exit_mm(t);
+	task_ipc_drop(t);
 	exit_files(t);
 	if (last && p->session == p->pid)
 		hooks_session_exit(p);

@@ -103,7 +103,13 @@ static int copy_resources(struct task *t, const struct fork_request *r)
 				    r->tls);
 	if (err)
 		goto out_mm;
+	if (r->flags & CLONE_SYSVSEM)
+		err = task_undo_share(t);
+	if (err)
+		goto out_arch;
 	return 0;
+out_arch:
+	arch_thread_free(t);
 out_mm:
 	if (t->mm)
 		mm_put(t->mm);
@@ -122,6 +128,8 @@ out_process:
 
 static void drop_resources(struct task *t)
 {
+	if (t->sem_undo)
+		task_undo_drop(t);
 	arch_thread_free(t);
 	if (t->mm)
 		mm_put(t->mm);

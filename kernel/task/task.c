@@ -165,6 +165,8 @@ int task_alloc(struct task **out)
 	t->seccomp = NULL;
 	t->seccomp_mode = 0;
 	list_init(&t->pi_owned);
+	t->sem_undo = NULL;
+	t->shm_created.first = NULL;
 	t->symlink_depth = 0;
 	t->kthread_fn = NULL;
 #ifdef CONFIG_DEBUG_LOCKS

@@ -30,6 +30,7 @@ struct process;
 struct regs;
 struct rseq;
 struct seccomp;
+struct sem_undo_list;
 struct tty;
 
 /* task->work: tested once on the way into and once on the way out of the kernel. */
@@ -142,6 +143,10 @@ struct task {
 	struct siginfo *ptrace_info; /* of the stop, on the tracee's stack; LK_SIGHAND */
 	struct seccomp *seccomp;     /* newest filter, +1; kernel/seccomp */
 	struct list_head forked;     /* processes that this thread made; LK_TASKLIST */
+
+	/* System V IPC (kernel/ipc): NULL and empty for nearly everybody */
+	struct sem_undo_list *sem_undo;	 /* +1; changed by current */
+	struct hlist_head shm_created;	 /* segments it made; the namespace's lock */
 
 #ifdef CONFIG_DEBUG_LOCKS
 	struct {
@@ -314,16 +319,24 @@ char task_state_char(const struct task *t); /* R S D T t Z X I */
  * Rooms above that keep something for a process: called in its own context.
  * .exit: the last thread ends (mm and files are still there); .exec: past the point of no return;
  * .session_exit: the leader of a session ends, after .exit.
+ * Of System V IPC, for a single task: .undo_share: @child shares the adjustments of current
+ * (CLONE_SYSVSEM), -ENOMEM; .undo_drop: @t ends or unshares them; .shm_drop: @t ends.
  */
 struct task_hook {
 	void (*exit)(struct process *p);
 	void (*exec)(struct process *p);
 	void (*session_exit)(struct process *p);
+	int (*undo_share)(struct task *child);
+	void (*undo_drop)(struct task *t);
+	void (*shm_drop)(struct task *t);
 };
 #define TASK_HOOK(sym)                                       \
 	static const struct task_hook *const task_hook_##sym \
 		__attribute__((section(".tab.task_hook"), used)) = &sym
 void task_hooks_exec(struct process *p);
+/* unshare(CLONE_SYSVSEM): the adjustments are made now if nobody else shares them. */
+void task_undo_drop(struct task *t);
+void task_ipc_drop(struct task *t); /* current leaves its IPC namespace, or ends */
 /* mm, vfork and robust futexes: at exit and exec. */
 void task_mm_release(struct task *t);
 

@@ -32,6 +32,8 @@ void task_free_unborn(struct task *t);
 /* exit.c */
 /* Takes a zombie out of the world.  Under no lock. */
 void task_release(struct task *t);
+/* CLONE_SYSVSEM: asks the rooms above. -ENOMEM. */
+int task_undo_share(struct task *child) __must_check;
 /* Is the leader a zombie that waits for its last threads? */
 static inline bool process_is_zombie(const struct process *p)
 {

@@ -166,3 +166,27 @@ int vfs_nameless_file(struct mount *m, const char *name, struct inode *inode, u3
 	*out = f;
 	return 0;
 }
+
+int (*vfs_memory_file)(const char *name, loff_t size, umode_t mode, struct file **out);
+
+int vfs_reopen(const struct file *f, const struct file_ops *ops, void *private_data, u32 flags,
+	       struct file **out)
+{
+	struct file *n;
+	int err = file_alloc(flags & ~(u32)O_CLOEXEC, ops, &n);
+
+	if (err)
+		return err;
+	n->path = path_get(&f->path);
+	n->inode = f->inode;
+	n->cache = f->cache;
+	n->private_data = private_data;
+	n->mode = FMODE_READ | FMODE_LSEEK | FMODE_PREAD;
+	if ((flags & O_ACCMODE) == O_RDWR) {
+		n->mode |= FMODE_WRITE | FMODE_PWRITE | FMODE_WRITER;
+		__atomic_fetch_add(&f->inode->writers, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&f->path.mnt->writers, 1, __ATOMIC_RELAXED);
+	}
+	*out = n;
+	return 0;
+}

@@ -1,0 +1,2 @@
+/* linux/shm.h asks for it without needing it. */
+#pragma once
