@@ -364,6 +364,8 @@ int vfs_open_path(const struct path *p, int flags, struct file **out)
 {
 	struct path copy = path_get(p);
 
+	if (flags & O_PATH)
+		return vfs_place_file(&copy, out);
 	return finish_open(&copy, kernel_flags(flags) | O_LARGEFILE, false, out);
 }
 

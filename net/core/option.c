@@ -3,7 +3,10 @@
 
 #include <kern/errno.h>
 #include <kern/string.h>
+#include <kern/atomic.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
 #include <kernel/time/time.h>
@@ -12,7 +15,6 @@
 #include <linux/capability.h>
 #include <linux/time_types.h>
 
-#define SOCKET_BUFFER_MAX 212992u /* net.core.wmem_max, rmem_max; doubled as socket(7) says */
 #define SOCKET_SNDBUF_MIN 4608u
 #define SOCKET_RCVBUF_MIN 2304u
 
@@ -20,11 +22,35 @@ struct option_linger {
 	int on, seconds;
 };
 
-static u32 buffer_size(int wanted, u32 min_size)
-{
-	u32 n = wanted < 0 ? SOCKET_BUFFER_MAX : min_t(u32, (u32)wanted, SOCKET_BUFFER_MAX);
+int socket_wmem_default = 212992, socket_rmem_default = 212992;
+int socket_somaxconn = 4096, socket_optmem_max = 20480;
+static int wmem_max = 212992, rmem_max = 212992;
 
-	return max(n * 2, min_size);
+SYSCTL_INT("net/core/wmem_default", 0644, &socket_wmem_default, SOCKET_SNDBUF_MIN, 0x7fffffff);
+SYSCTL_INT("net/core/rmem_default", 0644, &socket_rmem_default, SOCKET_RCVBUF_MIN, 0x7fffffff);
+SYSCTL_INT("net/core/wmem_max", 0644, &wmem_max, SOCKET_SNDBUF_MIN, 0x7fffffff);
+SYSCTL_INT("net/core/rmem_max", 0644, &rmem_max, SOCKET_RCVBUF_MIN, 0x7fffffff);
+SYSCTL_INT("net/core/somaxconn", 0644, &socket_somaxconn, 0, 0x7fffffff);
+SYSCTL_INT("net/core/optmem_max", 0644, &socket_optmem_max, 0, 0x7fffffff);
+
+/* Doubled, for what the kernel needs beside the bytes: socket(7). */
+static u32 buffer_size(int wanted, int limit, u32 min_size)
+{
+	u32 n = min_t(u32, (u32)wanted, (u32)limit);
+
+	return max(min_t(u32, n, 0x3fffffff) * 2, min_size);
+}
+
+/* SO_SNDBUFFORCE, SO_RCVBUFFORCE: no limit but the word. */
+static int force_buffer(struct socket *s, int name, int v)
+{
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	if (name == SO_SNDBUFFORCE)
+		s->sndbuf = buffer_size(max(v, 0), 0x3fffffff, SOCKET_SNDBUF_MIN);
+	else
+		s->rcvbuf = buffer_size(max(v, 0), 0x3fffffff, SOCKET_RCVBUF_MIN);
+	return 0;
 }
 
 static int timeout_from(const void *buf, u32 len, u64 *out)
@@ -64,6 +90,14 @@ static int set_linger(struct socket *s, const void *buf, u32 len)
 	return 0;
 }
 
+/* There is no device but "none". */
+static int bind_device(const char *name, u32 len)
+{
+	if (!capable(CAP_NET_RAW))
+		return -EPERM;
+	return len && name[0] ? -ENODEV : 0;
+}
+
 static int set_int(struct socket *s, int name, int v)
 {
 	switch (name) {
@@ -90,11 +124,33 @@ static int set_int(struct socket *s, int name, int v)
 	case SO_PASSCRED:
 		s->passcred = v;
 		return 0;
+	case SO_PASSSEC: /* there are no labels to pass */
+		s->passsec = v;
+		return 0;
+	case SO_RXQ_OVFL:
+		s->rxq_ovfl = v;
+		return 0;
+	case SO_REUSEPORT:
+		s->reuseport = v;
+		return 0;
+	case SO_PEEK_OFF:
+		if (!s->ops->peeks_at)
+			return -EOPNOTSUPP;
+		WRITE_ONCE(s->peek_off, v < 0 ? -1 : v);
+		return 0;
+	case SO_MARK:
+		if (!capable(CAP_NET_RAW) && !capable(CAP_NET_ADMIN))
+			return -EPERM;
+		s->mark = (u32)v;
+		return 0;
+	case SO_SNDBUFFORCE:
+	case SO_RCVBUFFORCE:
+		return force_buffer(s, name, v);
 	case SO_SNDBUF:
-		s->sndbuf = buffer_size(v, SOCKET_SNDBUF_MIN);
+		s->sndbuf = buffer_size(v, wmem_max, SOCKET_SNDBUF_MIN);
 		return 0;
 	case SO_RCVBUF:
-		s->rcvbuf = buffer_size(v, SOCKET_RCVBUF_MIN);
+		s->rcvbuf = buffer_size(v, rmem_max, SOCKET_RCVBUF_MIN);
 		return 0;
 	case SO_RCVLOWAT:
 		s->rcvlowat = v < 0 ? 0x7fffffff : v ? (u32)v : 1;
@@ -116,6 +172,8 @@ static int set_option(struct socket *s, int name, const void *buf, u32 len)
 	switch (name) {
 	case SO_LINGER:
 		return set_linger(s, buf, len);
+	case SO_BINDTODEVICE:
+		return bind_device(buf, len);
 	case SO_RCVTIMEO_OLD:
 	case SO_RCVTIMEO_NEW:
 		return timeout_from(buf, len, &s->rcvtimeo_ns);
@@ -128,6 +186,8 @@ static int set_option(struct socket *s, int name, const void *buf, u32 len)
 	case SO_ERROR:
 	case SO_ACCEPTCONN:
 	case SO_PEERCRED:
+	case SO_PEERSEC:
+	case SO_SNDLOWAT:
 		return -ENOPROTOOPT;
 	default:
 		break;
@@ -146,8 +206,8 @@ static struct ucred peer_ucred(const struct socket *s)
 	if (s->peer_pid)
 		u.pid = (u32)s->peer_pid->nr;
 	if (s->peer_cred) {
-		u.uid = s->peer_cred->euid;
-		u.gid = s->peer_cred->egid;
+		u.uid = uid_to_user(s->peer_cred->euid);
+		u.gid = gid_to_user(s->peer_cred->egid);
 	}
 	return u;
 }
@@ -175,6 +235,21 @@ static int get_int(struct socket *s, int name, int *v)
 		return 0;
 	case SO_PASSCRED:
 		*v = s->passcred;
+		return 0;
+	case SO_PASSSEC:
+		*v = s->passsec;
+		return 0;
+	case SO_RXQ_OVFL:
+		*v = s->rxq_ovfl;
+		return 0;
+	case SO_REUSEPORT:
+		*v = s->reuseport;
+		return 0;
+	case SO_PEEK_OFF:
+		*v = READ_ONCE(s->peek_off);
+		return s->ops->peeks_at ? 0 : -EOPNOTSUPP;
+	case SO_MARK:
+		*v = (int)s->mark;
 		return 0;
 	case SO_SNDBUF:
 		*v = (int)s->sndbuf;
@@ -211,12 +286,57 @@ static int get_int(struct socket *s, int name, int *v)
 	}
 }
 
+static u64 socket_cookie(struct socket *s)
+{
+	static u64 last; /* atomic */
+	u64 have = 0, fresh;
+
+	if (READ_ONCE(s->cookie))
+		return s->cookie;
+	fresh = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+	return try_cmpxchg(&s->cookie, &have, fresh) ? fresh : have;
+}
+
+/* SO_PEERGROUPS: supplementary groups of who connected. -ENODATA, -ERANGE (and the size). */
+static int get_peer_groups(struct socket *s, void __user *optval, int __user *optlen, int len)
+{
+	const struct cred *c = s->peer_cred;
+	u32 __user *to = optval;
+	u32 size;
+
+	if (!c)
+		return -ENODATA;
+	size = c->groups->count * (u32)sizeof(u32);
+	if ((u32)len < size)
+		return put_user((int)size, optlen) ? -EFAULT : -ERANGE;
+	for (u32 i = 0; i < c->groups->count; i++)
+		if (put_user(gid_to_user(c->groups->gid[i]), &to[i]))
+			return -EFAULT;
+	return put_user((int)size, optlen) ? -EFAULT : 0;
+}
+
+/* SO_PEERNAME: getpeername(2), cut short only when there is room for all. */
+static int get_peer_name(struct socket *s, void __user *optval, int __user *optlen, int len)
+{
+	u8 name[SOCKET_NAME_MAX];
+	int n = s->ops->getname(s, name, true);
+
+	if (n < 0)
+		return -ENOTCONN;
+	if (n < len)
+		len = n;
+	if (n > len)
+		return -EINVAL;
+	return copy_to_user(optval, name, (size_t)len) || put_user(len, optlen) ? -EFAULT : 0;
+}
+
 /* The value into @buf (64 bytes); *len: room wanted in, bytes given out. */
 static int get_option(struct socket *s, int name, void *buf, u32 *len)
 {
 	struct __kernel_old_timeval tv;
 	struct option_linger l;
 	struct ucred u;
+	u64 cookie;
 	int v, err;
 
 	switch (name) {
@@ -234,6 +354,16 @@ static int get_option(struct socket *s, int name, void *buf, u32 *len)
 			   &tv);
 		*len = min_t(u32, *len, sizeof(tv));
 		memcpy(buf, &tv, *len);
+		return 0;
+	case SO_BINDTODEVICE:
+		*len = 0;
+		return 0;
+	case SO_COOKIE:
+		if (*len < sizeof(u64))
+			return -EINVAL;
+		*len = sizeof(u64);
+		cookie = socket_cookie(s);
+		memcpy(buf, &cookie, *len);
 		return 0;
 	case SO_PEERCRED:
 		u = peer_ucred(s);
@@ -287,6 +417,12 @@ long sys_getsockopt(int fd, int level, int optname, void __user *optval, int __u
 		return err;
 	err = get_user(len, optlen) ? -EFAULT : len < 0 ? -EINVAL : 0;
 	n = (u32)min(max(len, 0), OPTION_MAX);
+	if (!err && level == SOL_SOCKET && (optname == SO_PEERGROUPS || optname == SO_PEERNAME)) {
+		err = optname == SO_PEERGROUPS ? get_peer_groups(s, optval, optlen, len)
+					       : get_peer_name(s, optval, optlen, len);
+		fd_put(ref);
+		return err;
+	}
 	if (!err && level == SOL_SOCKET)
 		err = get_option(s, optname, buf, &n);
 	else if (!err)

@@ -17,8 +17,6 @@
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
 
-#define SOCKET_BUFFER_DEFAULT 212992u
-
 extern const struct socket_family *const __start_socket_family[], *const __stop_socket_family[];
 
 static const struct file_ops socket_file_ops;
@@ -78,13 +76,7 @@ static ssize_t socket_read(struct file *f, struct uio *u, loff_t *pos)
 	struct socket_msg m;
 
 	(void)pos;
-	memset(&m, 0, offsetof(struct socket_msg, name));
-	m.uio = u;
-	m.name_len = 0;
-	m.control = NULL;
-	m.control_len = 0;
-	m.control_out = NULL;
-	m.control_room = m.control_used = 0;
+	socket_msg_init(&m, u, 0);
 	return s->ops->recvmsg(s, &m);
 }
 
@@ -94,13 +86,7 @@ static ssize_t socket_write(struct file *f, struct uio *u, loff_t *pos)
 	struct socket_msg m;
 
 	(void)pos;
-	memset(&m, 0, offsetof(struct socket_msg, name));
-	m.uio = u;
-	m.name_len = 0;
-	m.control = NULL;
-	m.control_len = 0;
-	m.control_out = NULL;
-	m.control_room = m.control_used = 0;
+	socket_msg_init(&m, u, 0);
 	return s->ops->sendmsg(s, &m);
 }
 
@@ -167,7 +153,9 @@ static int socket_new(int family, int type, int protocol, struct socket **out)
 		return -ENOMEM;
 	s->family = family;
 	s->type = type;
-	s->sndbuf = s->rcvbuf = SOCKET_BUFFER_DEFAULT;
+	s->sndbuf = (u32)socket_wmem_default;
+	s->rcvbuf = (u32)socket_rmem_default;
+	s->peek_off = -1;
 	s->rcvtimeo_ns = s->sndtimeo_ns = WAIT_FOREVER;
 	s->rcvlowat = 1;
 	s->linger_s = -1;

@@ -35,7 +35,20 @@ struct socket_msg {
 	size_t control_room, control_used;
 };
 
+/* For a transfer of @u: no name, no control data. */
+static inline void socket_msg_init(struct socket_msg *m, struct uio *u, u32 flags)
+{
+	m->uio = u;
+	m->flags = flags;
+	m->name_len = 0;
+	m->control = NULL;
+	m->control_len = 0;
+	m->control_out = NULL;
+	m->control_room = m->control_used = 0;
+}
+
 struct socket_ops {
+	bool peeks_at; /* SO_PEEK_OFF */
 	int (*bind)(struct socket *s, const void *name, u32 len);
 	int (*connect)(struct socket *s, const void *name, u32 len, bool nonblock);
 	int (*socketpair)(struct socket *a, struct socket *b);
@@ -63,9 +76,12 @@ struct socket {
 	/* options of SOL_SOCKET, changed without a lock: each is one word */
 	u32 sndbuf, rcvbuf;
 	u64 rcvtimeo_ns, sndtimeo_ns; /* WAIT_FOREVER: none */
-	u32 rcvlowat, priority;
+	u32 rcvlowat, priority, mark;
+	s32 peek_off; /* SO_PEEK_OFF: -1 off; atomic, moved by the family */
+	u64 cookie;   /* SO_COOKIE: atomic, 0 until it is asked for */
 	s32 linger_s; /* -1: off */
-	bool passcred, reuseaddr, keepalive, broadcast, timestamp, debug, dontroute, oobinline;
+	bool passcred, passsec, rxq_ovfl, reuseport, reuseaddr, keepalive, broadcast, timestamp,
+		debug, dontroute, oobinline;
 	bool listening; /* SO_ACCEPTCONN */
 	s32 error;	/* SO_ERROR; atomic, cleared by reading */
 	/* SO_PEERCRED */

@@ -10,3 +10,6 @@ int socket_get(int fd, struct fd_ref *ref, struct socket **out) __must_check;
 int socket_name_in(const void __user *uname, int len, u8 name[SOCKET_NAME_MAX]) __must_check;
 /* A name to user space, cut to what fits; *ulen becomes the true length. */
 int socket_name_out(const u8 *name, u32 len, void __user *uname, int __user *ulen) __must_check;
+
+/* option.c: net.core.* */
+extern int socket_wmem_default, socket_rmem_default, socket_somaxconn, socket_optmem_max;

@@ -12,18 +12,6 @@
 #include <linux/time_types.h>
 
 #define CONTROL_FAST 256
-#define CONTROL_MAX 20480 /* net.core.optmem_max */
-
-static void msg_init(struct socket_msg *m, struct uio *u, u32 flags)
-{
-	m->uio = u;
-	m->flags = flags;
-	m->name_len = 0;
-	m->control = NULL;
-	m->control_len = 0;
-	m->control_out = NULL;
-	m->control_room = m->control_used = 0;
-}
 
 long sys_sendto(int fd, const void __user *buf, size_t len, unsigned int flags,
 		const void __user *addr, int addrlen)
@@ -37,7 +25,7 @@ long sys_sendto(int fd, const void __user *buf, size_t len, unsigned int flags,
 	if (ret)
 		return ret;
 	uio_init_user(&u, true, (void __user *)(uptr)buf, min_t(size_t, len, 0x7ffff000));
-	msg_init(&m, &u, flags);
+	socket_msg_init(&m, &u, flags);
 	if (addr) {
 		ret = socket_name_in(addr, addrlen, m.name);
 		m.name_len = (u32)addrlen;
@@ -61,7 +49,7 @@ long sys_recvfrom(int fd, void __user *buf, size_t len, unsigned int flags, void
 	if (ret)
 		return ret;
 	uio_init_user(&u, false, buf, min_t(size_t, len, 0x7ffff000));
-	msg_init(&m, &u, flags);
+	socket_msg_init(&m, &u, flags);
 	ret = s->ops->recvmsg(s, &m);
 	fd_put(ref);
 	if (ret < 0 || !addr)
@@ -83,7 +71,7 @@ static int send_control(struct send_buffers *b, const struct user_msghdr *h, str
 {
 	if (!h->msg_controllen)
 		return 0;
-	if (h->msg_controllen > CONTROL_MAX)
+	if (h->msg_controllen > (size_t)socket_optmem_max)
 		return -ENOBUFS;
 	b->control = b->control_fast;
 	if (h->msg_controllen > CONTROL_FAST) {
@@ -112,7 +100,7 @@ static long send_one(struct socket *s, const struct user_msghdr __user *umsg, u3
 		return -EFAULT;
 	if (h.msg_namelen < 0 || h.msg_iovlen > 1024)
 		return h.msg_namelen < 0 ? -EINVAL : -EMSGSIZE;
-	msg_init(&m, &u, flags);
+	socket_msg_init(&m, &u, flags);
 	ret = 0;
 	if (h.msg_name && h.msg_namelen) {
 		m.name_len = min_t(u32, (u32)h.msg_namelen, SOCKET_NAME_MAX);
@@ -196,7 +184,7 @@ static long recv_one(struct socket *s, struct user_msghdr __user *umsg, u32 flag
 	ret = uio_import(&u, false, h.msg_iov, h.msg_iovlen, fast, &vec);
 	if (ret)
 		return ret;
-	msg_init(&m, &u, flags);
+	socket_msg_init(&m, &u, flags);
 	m.control_out = h.msg_control;
 	m.control_room = h.msg_control ? h.msg_controllen : 0;
 	ret = s->ops->recvmsg(s, &m);

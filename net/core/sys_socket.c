@@ -120,8 +120,8 @@ long sys_listen(int fd, int backlog)
 
 	if (err)
 		return err;
-	if ((unsigned int)backlog > SOMAXCONN)
-		backlog = SOMAXCONN;
+	if ((unsigned int)backlog > (unsigned int)socket_somaxconn)
+		backlog = socket_somaxconn;
 	err = s->ops->listen ? s->ops->listen(s, backlog) : -EOPNOTSUPP;
 	fd_put(ref);
 	return err;

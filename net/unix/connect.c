@@ -115,12 +115,12 @@ static int join(struct socket *s, struct unix_sock *sk, struct unix_sock *l,
 int unix_stream_connect(struct socket *s, const void *name, u32 len, bool nonblock)
 {
 	struct unix_sock *sk = s->sk, *l, *fresh;
-	int err = unix_sock_new(sk->type, &fresh);
+	int err = unix_sock_new(sk->type, sk->net, &fresh);
 
 	if (err)
 		return err;
 	do {
-		err = unix_find(name, len, sk->type, &l);
+		err = unix_find(sk, name, len, &l);
 		if (err)
 			break;
 		err = l == sk ? -EINVAL : join(s, sk, l, fresh);
@@ -150,7 +150,7 @@ int unix_dgram_connect(struct socket *s, const void *name, u32 len, bool nonbloc
 		return -EINVAL;
 	memcpy(&family, name, sizeof(family));
 	if (family != AF_UNSPEC)
-		err = unix_find(name, len, sk->type, &to);
+		err = unix_find(sk, name, len, &to);
 	if (err)
 		return err;
 	if (to && READ_ONCE(to->peer) && READ_ONCE(to->peer) != sk) {

@@ -13,6 +13,7 @@
 
 void unix_scm_release(struct unix_scm *scm)
 {
+	unix_flight_end(scm);
 	for (u32 i = 0; i < scm->file_count; i++)
 		file_put(scm->files[i]);
 	kfree(scm->files);
@@ -121,7 +122,8 @@ int unix_scm_parse(const struct socket_msg *m, struct unix_scm *out)
 	return 0;
 }
 
-/* Descriptors for as many files as there is room for; returns how many. */
+/* Descriptors for as many files as there is room for; returns how many.  Consumes a reference of
+ * each file. */
 static u32 install_files(struct socket_msg *m, struct unix_scm *scm, u32 room, int *fds)
 {
 	u32 n = 0;
@@ -129,9 +131,11 @@ static u32 install_files(struct socket_msg *m, struct unix_scm *scm, u32 room, i
 	while (n < min(room, scm->file_count)) {
 		if (fd_reserve(0, m->flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0, &fds[n]))
 			break;
-		fd_install(fds[n], file_get(scm->files[n]));
+		fd_install(fds[n], scm->files[n]);
 		n++;
 	}
+	for (u32 i = n; i < scm->file_count; i++)
+		file_put(scm->files[i]);
 	return n;
 }
 
@@ -142,16 +146,19 @@ static void deliver_some_files(struct socket_msg *m, struct unix_scm *scm, bool 
 			   ? (u32)((left - sizeof(struct cmsghdr)) / sizeof(int))
 			   : 0;
 	int fds[SCM_MAX_FD];
-	u32 n = install_files(m, scm, room, fds);
+	u32 n;
 
+	if (peek)
+		unix_flight_peek(scm);
+	else
+		unix_flight_end(scm);
+	n = install_files(m, scm, room, fds);
 	if (n)
 		socket_put_cmsg(m, SOL_SOCKET, SCM_RIGHTS, fds, n * sizeof(int));
 	if (n < scm->file_count)
 		m->flags |= MSG_CTRUNC;
 	if (peek)
 		return;
-	for (u32 i = 0; i < scm->file_count; i++)
-		file_put(scm->files[i]);
 	kfree(scm->files);
 	scm->files = NULL;
 	scm->file_count = 0;

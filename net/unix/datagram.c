@@ -8,7 +8,7 @@
 /* A receiver that is not our own peer takes a few messages only, then senders wait. */
 static bool receiver_full(struct unix_sock *to, const struct unix_sock *sk)
 {
-	return READ_ONCE(to->peer) != sk && READ_ONCE(to->queue_len) > UNIX_DGRAM_QUEUE;
+	return READ_ONCE(to->peer) != sk && READ_ONCE(to->queue_len) > (u32)unix_dgram_queue_max;
 }
 
 static int wait_receiver(struct socket *s, struct unix_sock *to, u32 flags)
@@ -87,7 +87,7 @@ ssize_t unix_dgram_send(struct socket *s, struct socket_msg *m)
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	if (m->name_len)
-		n = unix_find(m->name, m->name_len, sk->type, &to);
+		n = unix_find(sk, m->name, m->name_len, &to);
 	else if (!(to = unix_peer_get(sk)))
 		n = -ENOTCONN;
 	if (n)
@@ -129,19 +129,37 @@ ssize_t unix_seqpacket_send(struct socket *s, struct socket_msg *m)
 
 /* ---- receive ---- */
 
-/* The oldest message, off the queue unless it is only looked at; NULL at the end. */
-static int dgram_next(struct socket *s, struct unix_sock *sk, u32 flags, struct unix_msg **out)
+/* The oldest message that reaches behind *@skip bytes, off the queue unless it is only looked at;
+ * *@skip becomes the offset in it. */
+static struct unix_msg *dgram_take(struct unix_sock *sk, bool peek, size_t *skip)
 {
+	struct unix_msg *msg;
+
+	guard(spin)(&sk->lock);
+	list_for_each_entry (msg, &sk->queue, link) {
+		if (*skip && *skip >= msg->len) {
+			*skip -= msg->len;
+			continue;
+		}
+		if (!peek)
+			unix_queue_remove(sk, msg);
+		return msg;
+	}
+	return NULL;
+}
+
+/* NULL at the end. */
+static int dgram_next(struct socket *s, struct unix_sock *sk, u32 flags, size_t *skip,
+		      struct unix_msg **out)
+{
+	size_t from = (flags & MSG_PEEK) && READ_ONCE(s->peek_off) > 0 ? (size_t)s->peek_off : 0;
 	u64 deadline = socket_deadline(s->rcvtimeo_ns);
 
 	for (;;) {
 		int err;
 
-		spin_lock(&sk->lock);
-		*out = unix_queue_first(sk);
-		if (*out && !(flags & MSG_PEEK))
-			unix_queue_remove(sk, *out);
-		spin_unlock(&sk->lock);
+		*skip = from;
+		*out = dgram_take(sk, flags & MSG_PEEK, skip);
 		if (*out)
 			return 0;
 		err = unix_take_error(sk, s);
@@ -152,31 +170,34 @@ static int dgram_next(struct socket *s, struct unix_sock *sk, u32 flags, struct 
 		if (socket_nonblock(s, flags))
 			return -EAGAIN;
 		mutex_unlock(&sk->read_lock);
-		err = wait_event_full(&sk->wait,
-				      !list_empty(&sk->queue) || READ_ONCE(s->error) ||
-					      (READ_ONCE(sk->shutdown) & UNIX_SHUT_RD),
-				      TASK_INTERRUPTIBLE, false, deadline);
+		err = wait_event_full(
+			&sk->wait,
+			(!from && !list_empty(&sk->queue)) || READ_ONCE(sk->queue_bytes) > from ||
+				READ_ONCE(s->error) || (READ_ONCE(sk->shutdown) & UNIX_SHUT_RD),
+			TASK_INTERRUPTIBLE, false, deadline);
 		mutex_lock(&sk->read_lock);
 		if (err)
 			return socket_wait_error(err, s->rcvtimeo_ns);
 	}
 }
 
-static ssize_t dgram_copy(struct socket *s, struct socket_msg *m, struct unix_msg *msg, u32 flags)
+static ssize_t dgram_copy(struct socket *s, struct socket_msg *m, struct unix_msg *msg, size_t skip,
+			  u32 flags)
 {
-	size_t want = min_t(size_t, msg->len, m->uio->left);
+	size_t len = msg->len - skip, want = min_t(size_t, len, m->uio->left);
 
 	if (msg->name)
 		m->name_len = unix_name_copy(msg->name, m->name);
-	if (uio_copy_to(m->uio, msg->data, want) < want)
+	if (uio_copy_to(m->uio, msg->data + skip, want) < want)
 		return -EFAULT;
-	if (want < msg->len)
+	if (want < len)
 		m->flags |= MSG_TRUNC;
 	if (s->type == SOCK_SEQPACKET)
 		m->flags |= MSG_EOR;
 	unix_scm_deliver_identity(s, m, &msg->scm);
 	unix_scm_deliver_files(m, &msg->scm, flags & MSG_PEEK);
-	return (ssize_t)(flags & MSG_TRUNC ? msg->len : want);
+	unix_move_peek(s, (ssize_t)(flags & MSG_PEEK ? want : msg->len), flags & MSG_PEEK);
+	return (ssize_t)(flags & MSG_TRUNC ? len : want);
 }
 
 ssize_t unix_dgram_recv(struct socket *s, struct socket_msg *m)
@@ -184,6 +205,7 @@ ssize_t unix_dgram_recv(struct socket *s, struct socket_msg *m)
 	struct unix_sock *sk = s->sk;
 	u32 flags = m->flags;
 	struct unix_msg *msg;
+	size_t skip;
 	ssize_t n;
 
 	if (flags & (MSG_OOB | MSG_ERRQUEUE))
@@ -192,12 +214,14 @@ ssize_t unix_dgram_recv(struct socket *s, struct socket_msg *m)
 		return -ENOTCONN;
 	m->flags &= MSG_PEEK | MSG_CMSG_CLOEXEC;
 	mutex_lock(&sk->read_lock);
-	n = dgram_next(s, sk, flags, &msg);
+	n = dgram_next(s, sk, flags, &skip, &msg);
 	if (!n && msg)
-		n = dgram_copy(s, m, msg, flags);
+		n = dgram_copy(s, m, msg, skip, flags);
 	mutex_unlock(&sk->read_lock);
 	if (msg && !(flags & MSG_PEEK)) { /* as Linux: one that could not be stored is lost */
 		wake_up(&sk->peer_wait);
+		if (unlikely(!list_empty(&sk->watchers)))
+			unix_tell_watchers(sk);
 		unix_msg_free(msg);
 	}
 	return n;

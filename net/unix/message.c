@@ -14,12 +14,17 @@ int unix_msg_create(struct unix_sock *sk, struct socket_msg *m, size_t len, stru
 		    struct unix_msg **out)
 {
 	struct unix_msg *msg = kmalloc(sizeof(*msg) + len);
+	int err = 0;
 
 	if (!msg)
 		return -ENOMEM;
-	if (uio_copy_from(m->uio, msg->data, len) < len) {
+	if (uio_copy_from(m->uio, msg->data, len) < len)
+		err = -EFAULT;
+	else if (unlikely(scm->file_count))
+		err = unix_flight_begin(scm);
+	if (err) {
 		kfree(msg);
-		return -EFAULT;
+		return err;
 	}
 	msg->sender = unix_get(sk);
 	msg->name = unix_name_get(READ_ONCE(sk->name));
@@ -63,6 +68,32 @@ void unix_queue_remove(struct unix_sock *sk, struct unix_msg *msg)
 	list_del(&msg->link);
 	sk->queue_len--;
 	sk->queue_bytes -= msg->len - msg->offset;
+}
+
+void unix_tell_watchers(struct unix_sock *sk)
+{
+	LIST_HEAD(told);
+	struct unix_watch *w, *next;
+
+	spin_lock(&sk->lock);
+	list_splice_init(&sk->watchers, &told);
+	list_for_each_entry (w, &told, link)
+		WRITE_ONCE(w->sender->watching, NULL);
+	spin_unlock(&sk->lock);
+	list_for_each_entry_safe (w, next, &told, link) {
+		wake_up_poll(&w->sender->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+		unix_put(w->sender);
+		kfree(w);
+	}
+}
+
+void unix_move_peek(struct socket *s, ssize_t n, bool peeked)
+{
+	s32 at = READ_ONCE(s->peek_off);
+
+	if (at < 0 || n <= 0)
+		return;
+	WRITE_ONCE(s->peek_off, (s32)(peeked ? at + n : max_t(ssize_t, at - n, 0)));
 }
 
 int unix_broken(u32 flags)

@@ -77,12 +77,13 @@ static struct hlist_head *name_bucket(const struct sockaddr_un *a, u32 len)
 	return &unix_names[hash_name(0, a->sun_path, len - NAME_FAMILY_LEN) % NAME_BUCKETS];
 }
 
-static struct unix_name *name_find_locked(const struct sockaddr_un *a, u32 len)
+static struct unix_name *name_find_locked(const struct ns_common *net, const struct sockaddr_un *a,
+					  u32 len)
 {
 	struct unix_name *n;
 
 	hlist_for_each_entry (n, name_bucket(a, len), hash)
-		if (n->len == len && !memcmp(&n->addr, a, len))
+		if (n->owner->net == net && n->len == len && !memcmp(&n->addr, a, len))
 			return n;
 	return NULL;
 }
@@ -96,7 +97,7 @@ static int bind_abstract(struct unix_sock *sk, struct unix_name *n)
 	spin_lock(&unix_names_lock);
 	if (sk->name) {
 		err = -EINVAL;
-	} else if (name_find_locked(&n->addr, n->len)) {
+	} else if (name_find_locked(sk->net, &n->addr, n->len)) {
 		err = -EADDRINUSE;
 	} else {
 		n->owner = sk;
@@ -256,13 +257,14 @@ static int find_path(const struct sockaddr_un *a, u32 len, struct unix_sock **ou
 	return err;
 }
 
-static int find_abstract(const struct sockaddr_un *a, u32 len, struct unix_sock **out)
+static int find_abstract(const struct ns_common *net, const struct sockaddr_un *a, u32 len,
+			 struct unix_sock **out)
 {
 	struct unix_name *n;
 	int err = -ECONNREFUSED;
 
 	spin_lock(&unix_names_lock);
-	n = name_find_locked(a, len);
+	n = name_find_locked(net, a, len);
 	if (n && n->owner && unix_tryget(n->owner)) {
 		*out = n->owner;
 		err = 0;
@@ -271,7 +273,7 @@ static int find_abstract(const struct sockaddr_un *a, u32 len, struct unix_sock 
 	return err;
 }
 
-int unix_find(const void *name, u32 len, int type, struct unix_sock **out)
+int unix_find(const struct unix_sock *from, const void *name, u32 len, struct unix_sock **out)
 {
 	const struct sockaddr_un *a = name;
 	struct unix_sock *sk;
@@ -279,10 +281,10 @@ int unix_find(const void *name, u32 len, int type, struct unix_sock **out)
 
 	if (err)
 		return err;
-	err = a->sun_path[0] ? find_path(a, len, &sk) : find_abstract(a, len, &sk);
+	err = a->sun_path[0] ? find_path(a, len, &sk) : find_abstract(from->net, a, len, &sk);
 	if (err)
 		return err;
-	if (sk->type != type) {
+	if (sk->type != from->type) {
 		unix_put(sk);
 		return -EPROTOTYPE;
 	}

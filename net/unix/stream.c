@@ -97,21 +97,22 @@ ssize_t unix_stream_send(struct socket *s, struct socket_msg *m)
 
 /* ---- receive ---- */
 
-/* Waits for bytes with read_lock held (dropped meanwhile). 1: there are some, 0: end, -errno. */
-static int stream_wait(struct socket *s, struct unix_sock *sk, u32 flags, u64 deadline)
+/* Waits for bytes behind the first @skip with read_lock held (dropped meanwhile). 1: there are
+ * some, 0: end, -errno. */
+static int stream_wait(struct socket *s, struct unix_sock *sk, u32 flags, size_t skip, u64 deadline)
 {
-	while (list_empty(&sk->queue)) {
+	while (READ_ONCE(sk->queue_bytes) <= skip) {
 		int err = unix_take_error(sk, s);
 
 		if (err)
 			return err;
 		if (READ_ONCE(sk->shutdown) & UNIX_SHUT_RD)
-			return !list_empty(&sk->queue);
+			return READ_ONCE(sk->queue_bytes) > skip;
 		if (socket_nonblock(s, flags))
 			return -EAGAIN;
 		mutex_unlock(&sk->read_lock);
 		err = wait_event_full(&sk->wait,
-				      !list_empty(&sk->queue) || READ_ONCE(s->error) ||
+				      READ_ONCE(sk->queue_bytes) > skip || READ_ONCE(s->error) ||
 					      (READ_ONCE(sk->shutdown) & UNIX_SHUT_RD),
 				      TASK_INTERRUPTIBLE, false, deadline);
 		mutex_lock(&sk->read_lock);
@@ -209,13 +210,22 @@ static int stream_copy(struct stream_reader *r, struct socket *s, struct unix_so
 	return had_files;
 }
 
+/* So many bytes are waited for: SO_RCVLOWAT, MSG_WAITALL. */
+static ssize_t stream_target(const struct socket *s, const struct socket_msg *m)
+{
+	size_t wanted = m->flags & MSG_WAITALL && !(m->flags & MSG_PEEK) ? m->uio->left
+									 : READ_ONCE(s->rcvlowat);
+
+	return (ssize_t)max_t(size_t, min(wanted, m->uio->left), 1);
+}
+
 ssize_t unix_stream_recv(struct socket *s, struct socket_msg *m)
 {
 	struct unix_sock *sk = s->sk;
 	struct stream_reader r = {.have_first = false};
 	u64 deadline = socket_deadline(s->rcvtimeo_ns);
 	u32 flags = m->flags;
-	ssize_t done = 0;
+	ssize_t done = 0, target = stream_target(s, m);
 	int err = 0;
 
 	if (flags & (MSG_OOB | MSG_ERRQUEUE))
@@ -224,18 +234,21 @@ ssize_t unix_stream_recv(struct socket *s, struct socket_msg *m)
 		return -EINVAL;
 	m->flags &= ~(UNIX_RECV_FLAGS & ~(MSG_PEEK | MSG_CMSG_CLOEXEC));
 	mutex_lock(&sk->read_lock);
+	if ((flags & MSG_PEEK) && READ_ONCE(s->peek_off) > 0)
+		r.peeked = (size_t)READ_ONCE(s->peek_off);
 	while (m->uio->left && !err) {
 		u32 offset;
 
 		if (!stream_at(sk, r.peeked, &offset)) {
-			if (done && (!(flags & MSG_WAITALL) || (flags & MSG_PEEK)))
+			if (done >= target)
 				break;
-			err = stream_wait(s, sk, flags, deadline);
+			err = stream_wait(s, sk, flags, r.peeked, deadline);
 			if (err <= 0)
 				break;
 		}
 		err = stream_copy(&r, s, sk, m, &done);
 	}
+	unix_move_peek(s, done, flags & MSG_PEEK);
 	mutex_unlock(&sk->read_lock);
 	pid_put(r.first.pid);
 	if (done || err > 0)

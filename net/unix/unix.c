@@ -4,10 +4,16 @@
 #include <kernel/poll/poll.h>
 #include <kernel/uaccess/uaccess.h>
 #include <kernel/vfs/vfs.h>
+#include <linux/capability.h>
+#include <linux/fcntl.h>
 #include <linux/sockios.h>
 #include <asm/ioctls.h>
 
-int unix_sock_new(int type, struct unix_sock **out)
+struct spinlock unix_all_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
+LIST_HEAD(unix_all);
+u32 unix_count;
+
+int unix_sock_new(int type, struct ns_common *net, struct unix_sock **out)
 {
 	struct unix_sock *sk = kzalloc(sizeof(*sk));
 
@@ -15,6 +21,9 @@ int unix_sock_new(int type, struct unix_sock **out)
 		return -ENOMEM;
 	sk->refs = 1;
 	sk->type = type;
+	sk->net = ns_get(net);
+	list_init(&sk->watchers);
+	list_init(&sk->flight_link);
 	spin_init(&sk->lock, LK_SOCK_STATE);
 	mutex_init(&sk->read_lock, LK_SOCK);
 	list_init(&sk->queue);
@@ -22,6 +31,10 @@ int unix_sock_new(int type, struct unix_sock **out)
 	list_init(&sk->pending_link);
 	wait_queue_init(&sk->wait);
 	wait_queue_init(&sk->peer_wait);
+	spin_lock(&unix_all_lock);
+	list_add_tail(&sk->all_link, &unix_all);
+	unix_count++;
+	spin_unlock(&unix_all_lock);
 	*out = sk;
 	return 0;
 }
@@ -48,10 +61,15 @@ void unix_put(struct unix_sock *sk)
 {
 	if (!sk || __atomic_sub_fetch(&sk->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	spin_lock(&unix_all_lock);
+	list_del(&sk->all_link);
+	unix_count--;
+	spin_unlock(&unix_all_lock);
 	unix_name_put(sk->name);
 	pid_put(sk->peer_pid);
 	if (sk->peer_cred)
 		cred_put(sk->peer_cred);
+	ns_put(sk->net);
 	kfree(sk);
 }
 
@@ -114,7 +132,7 @@ static int unix_create(struct socket *s, int protocol)
 	s->ops = ops_of_type(s->type);
 	if (!s->ops)
 		return -ESOCKTNOSUPPORT;
-	err = unix_sock_new(s->type, &sk);
+	err = unix_sock_new(s->type, current_ns(NS_NET), &sk);
 	if (err)
 		return err;
 	sk->sock = s;
@@ -133,19 +151,45 @@ bool unix_writable(const struct unix_sock *sk, u32 sndbuf)
 	return (u64)READ_ONCE(sk->wmem) * 4 <= sndbuf;
 }
 
-static bool dgram_peer_full(struct unix_sock *sk, struct file *f, struct poll_table *pt)
+static bool queue_full(const struct unix_sock *peer, const struct unix_sock *sk)
+{
+	return READ_ONCE(peer->peer) != sk &&
+	       READ_ONCE(peer->queue_len) > (u32)unix_dgram_queue_max;
+}
+
+/* Puts us on the list of who is told when the queue of @peer has room. */
+static void watch_peer(struct unix_sock *sk, struct unix_sock *peer)
+{
+	struct unix_watch *w;
+
+	if (READ_ONCE(sk->watching) == peer)
+		return;
+	w = kmalloc(sizeof(*w));
+	if (!w)
+		return;
+	spin_lock(&peer->lock);
+	if (sk->watching != peer && !peer->dead) {
+		w->sender = unix_get(sk);
+		WRITE_ONCE(sk->watching, peer);
+		list_add_tail(&w->link, &peer->watchers);
+		w = NULL;
+	}
+	spin_unlock(&peer->lock);
+	kfree(w);
+}
+
+/* A datagram socket whose receiver has no room is not writable; a poller hears when it has. */
+static bool dgram_peer_full(struct unix_sock *sk, const struct poll_table *pt)
 {
 	struct unix_sock *peer = unix_peer_get(sk);
-	bool full = false;
+	bool full;
 
 	if (!peer)
 		return false;
-	if (READ_ONCE(peer->peer) != sk) {
-		/* The hook would outlive our reference on the peer: readiness comes with our own
-		 * queue then. */
-		(void)f;
-		(void)pt;
-		full = READ_ONCE(peer->queue_len) > UNIX_DGRAM_QUEUE;
+	full = queue_full(peer, sk);
+	if (full && pt && pt->queue) {
+		watch_peer(sk, peer);
+		full = queue_full(peer, sk);
 	}
 	unix_put(peer);
 	return full;
@@ -171,9 +215,34 @@ u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 	if (connection && READ_ONCE(sk->state) == UNIX_FREE)
 		mask |= EPOLLHUP;
 	if (READ_ONCE(sk->state) != UNIX_LISTENING && unix_writable(sk, s->sndbuf) &&
-	    (connection || !dgram_peer_full(sk, f, pt)))
+	    (connection || !dgram_peer_full(sk, pt)))
 		mask |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 	return mask;
+}
+
+/* SIOCUNIXFILE: an O_PATH descriptor of the name in the file system. */
+static long open_name(struct unix_sock *sk)
+{
+	struct path p = {NULL, NULL};
+	struct file *f;
+	int fd, err;
+
+	if (!capable(CAP_NET_ADMIN))
+		return -EPERM;
+	spin_lock(&sk->lock);
+	if (sk->path.dentry)
+		p = path_get(&sk->path);
+	spin_unlock(&sk->lock);
+	if (!p.dentry)
+		return -ENOENT;
+	err = vfs_open_path(&p, O_PATH, &f);
+	path_put(&p);
+	if (err)
+		return err;
+	err = fd_install_new(f, O_CLOEXEC, &fd);
+	if (err)
+		file_put(f);
+	return err ? err : fd;
 }
 
 long unix_ioctl(struct socket *s, unsigned int cmd, unsigned long arg)
@@ -183,6 +252,8 @@ long unix_ioctl(struct socket *s, unsigned int cmd, unsigned long arg)
 	u64 n;
 
 	switch (cmd) {
+	case SIOCUNIXFILE:
+		return open_name(sk);
 	case SIOCOUTQ:
 		return put_user((int)READ_ONCE(sk->wmem), (int __user *)arg);
 	case SIOCINQ:
@@ -257,6 +328,7 @@ static void unix_close(struct unix_sock *sk)
 	unix_put(peer);
 	wake_up_all(&sk->wait);
 	wake_up_all(&sk->peer_wait);
+	unix_tell_watchers(sk);
 	list_for_each_entry_safe (m, next, &messages, link)
 		unix_msg_free(m);
 	while (!list_empty(&pending)) {
@@ -280,9 +352,11 @@ void unix_release(struct socket *s)
 	s->sk = NULL;
 	unix_close(sk);
 	unix_put(sk);
+	unix_flight_closed();
 }
 
 const struct socket_ops unix_stream_ops = {
+	.peeks_at = true,
 	.bind = unix_bind,
 	.connect = unix_stream_connect,
 	.socketpair = unix_socketpair,
@@ -298,6 +372,7 @@ const struct socket_ops unix_stream_ops = {
 };
 
 const struct socket_ops unix_seqpacket_ops = {
+	.peeks_at = true,
 	.bind = unix_bind,
 	.connect = unix_stream_connect,
 	.socketpair = unix_socketpair,
@@ -313,6 +388,7 @@ const struct socket_ops unix_seqpacket_ops = {
 };
 
 const struct socket_ops unix_dgram_ops = {
+	.peeks_at = true,
 	.bind = unix_bind,
 	.connect = unix_dgram_connect,
 	.socketpair = unix_socketpair,

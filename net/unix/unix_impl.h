@@ -14,6 +14,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/lock/lock.h>
+#include <kernel/ns/ns.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
 #include <kernel/uio/uio.h>
@@ -23,7 +24,7 @@
 
 #define UNIX_SHUT_RD 1u
 #define UNIX_SHUT_WR 2u
-#define UNIX_DGRAM_QUEUE 10u /* net.unix.max_dgram_qlen */
+extern int unix_dgram_queue_max; /* net.unix.max_dgram_qlen */
 
 struct unix_name {
 	u32 refs;		 /* atomic */
@@ -59,6 +60,15 @@ struct unix_sock {
 	struct wait_queue peer_wait;  /* senders and connectors that wait for room in our queue */
 	struct pid *peer_pid;	      /* +1: SO_PEERCRED; a listener's own */
 	const struct cred *peer_cred; /* +1 */
+	struct list_head watchers;    /* senders whose pollers wait for room in our queue; lock */
+	const struct unix_sock *watching; /* atomic: on whose list we are; only compared */
+	struct ns_common *net;		  /* [I] +1: where abstract names live */
+	struct list_head all_link;	  /* unix_all_lock */
+	/* flight.c: its lock */
+	u32 flights; /* references to our file in messages */
+	s32 outside; /* of these, not in queues of suspects */
+	bool suspect;
+	struct list_head flight_link;
 };
 
 /* What travels beside the bytes. */
@@ -67,6 +77,13 @@ struct unix_scm {
 	u32 uid, gid;
 	struct file **files; /* +1 each */
 	u32 file_count;
+	struct cred_user *user; /* +1: who pays for the files in flight; NULL: they are not */
+};
+
+/* Who wants to hear about room; freed by the receiver. */
+struct unix_watch {
+	struct list_head link;
+	struct unix_sock *sender; /* +1 */
 };
 
 struct unix_msg {
@@ -79,10 +96,14 @@ struct unix_msg {
 	u8 data[];
 };
 
+extern struct spinlock unix_all_lock; /* LK_SPIN_LEAF: unix_all */
+extern struct list_head unix_all;     /* all sockets, for /proc/net/unix */
+
+extern u32 unix_count; /* unix_all_lock */
 extern const struct socket_ops unix_stream_ops, unix_dgram_ops, unix_seqpacket_ops;
 
 /* unix.c */
-int unix_sock_new(int type, struct unix_sock **out) __must_check;
+int unix_sock_new(int type, struct ns_common *net, struct unix_sock **out) __must_check;
 struct unix_sock *unix_get(struct unix_sock *sk);
 bool unix_tryget(struct unix_sock *sk) __must_check;
 void unix_put(struct unix_sock *sk);
@@ -101,9 +122,11 @@ int unix_getname(struct socket *s, void *name, bool peer);
 struct unix_name *unix_name_get(struct unix_name *n);
 void unix_name_put(struct unix_name *n);
 void unix_unbind(struct unix_sock *sk);
-/* The socket bound to an address, of the given type; +1. -ECONNREFUSED, -EPROTOTYPE, -EACCES, ...
+/* The socket bound to an address, of the type of @from; +1. -ECONNREFUSED, -EPROTOTYPE, -EACCES,
+ * ...
  */
-int unix_find(const void *name, u32 len, int type, struct unix_sock **out) __must_check;
+int unix_find(const struct unix_sock *from, const void *name, u32 len, struct unix_sock **out)
+	__must_check;
 u32 unix_name_copy(const struct unix_name *n, void *out);
 
 /* connect.c */
@@ -123,6 +146,9 @@ struct unix_msg *unix_queue_first(struct unix_sock *sk);	    /* lock held */
 void unix_queue_remove(struct unix_sock *sk, struct unix_msg *msg); /* lock held */
 /* Waits until the sender may have more in flight. -EAGAIN, -EPIPE, -ERESTARTSYS. */
 int unix_wait_wmem(struct socket *s, u32 flags) __must_check;
+void unix_tell_watchers(struct unix_sock *sk); /* our queue got room, or will have none */
+/* SO_PEEK_OFF: @n bytes were looked at, or taken. */
+void unix_move_peek(struct socket *s, ssize_t n, bool peeked);
 int unix_broken(u32 flags); /* SIGPIPE unless MSG_NOSIGNAL; -EPIPE */
 
 /* stream.c, datagram.c */
@@ -131,6 +157,13 @@ ssize_t unix_stream_recv(struct socket *s, struct socket_msg *m);
 ssize_t unix_dgram_send(struct socket *s, struct socket_msg *m);
 ssize_t unix_seqpacket_send(struct socket *s, struct socket_msg *m);
 ssize_t unix_dgram_recv(struct socket *s, struct socket_msg *m);
+
+/* flight.c */
+/* The files of a message are in flight from now on. -ETOOMANYREFS. */
+int unix_flight_begin(struct unix_scm *scm) __must_check;
+void unix_flight_end(struct unix_scm *scm);	   /* they are the caller's alone again */
+void unix_flight_peek(const struct unix_scm *scm); /* one reference more on each */
+void unix_flight_closed(void); /* a socket closed: what can be reached may have changed */
 
 /* control.c */
 int unix_scm_parse(const struct socket_msg *m, struct unix_scm *out) __must_check;

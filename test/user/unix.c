@@ -1,0 +1,470 @@
+/* AF_UNIX, the rest: descriptors in flight, who is told about room, options, peeking at a place,
+ * many messages at once, what /proc says.  socket(7), unix(7). */
+#include "test.h"
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <linux/sockios.h>
+
+#ifndef SIOCUNIXFILE
+#define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
+#endif
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
+
+static socklen_t abstract(struct sockaddr_un *a, const char *text)
+{
+	memset(a, 0, sizeof(*a));
+	a->sun_family = AF_UNIX;
+	strcpy(a->sun_path + 1, text);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(text));
+}
+
+static int send_fds(int s, const int *fds, int n)
+{
+	char control[CMSG_SPACE(253 * sizeof(int))] = {0}, c = 'f';
+	struct iovec v = {&c, 1};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control};
+	struct cmsghdr *h;
+
+	m.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
+	h = CMSG_FIRSTHDR(&m);
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
+	memcpy(CMSG_DATA(h), fds, (size_t)n * sizeof(int));
+	return (int)sendmsg(s, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static int recv_fd(int s, int flags)
+{
+	char control[CMSG_SPACE(4 * sizeof(int))], c;
+	struct iovec v = {&c, 1};
+	struct msghdr m = {.msg_iov = &v,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+	int fd;
+
+	if (recvmsg(s, &m, flags) < 1 || !CMSG_FIRSTHDR(&m))
+		return -1;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
+	return fd;
+}
+
+/* Does somebody let go of the other end of the pipe?  Each look closes a socket, which makes the
+ * kernel think about descriptors in flight. */
+static int released(int end)
+{
+	for (int i = 0; i < 300; i++) {
+		struct pollfd p = {end, POLLIN, 0};
+
+		close(socket(AF_UNIX, SOCK_DGRAM, 0));
+		if (poll(&p, 1, 10) == 1 && (p.revents & POLLHUP))
+			return 1;
+	}
+	return 0;
+}
+
+/* A pipe whose write end travels with what is about to be lost. */
+static int witness(int through)
+{
+	int p[2];
+
+	REQUIRE(pipe(p) == 0);
+	CHECK_EQ(send_fds(through, &p[1], 1), 1);
+	close(p[1]);
+	return p[0];
+}
+
+TEST(cycle_of_one_pair)
+{
+	int s[2], end;
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	CHECK_EQ(send_fds(s[0], &s[0], 1), 1);
+	CHECK_EQ(send_fds(s[1], &s[1], 1), 1);
+	end = witness(s[0]);
+	close(s[0]);
+	close(s[1]);
+	CHECK(released(end));
+}
+
+TEST(cycle_of_many)
+{
+	int s[8][2], end;
+
+	for (int i = 0; i < 8; i++)
+		REQUIRE(socketpair(AF_UNIX, i & 1 ? SOCK_DGRAM : SOCK_SEQPACKET, 0, s[i]) == 0);
+	for (int i = 0; i < 8; i++) {
+		CHECK_EQ(send_fds(s[i][0], &s[(i + 1) % 8][1], 1), 1);
+		CHECK_EQ(send_fds(s[i][0], &s[(i + 1) % 8][0], 1), 1);
+	}
+	end = witness(s[3][0]);
+	for (int i = 0; i < 8; i++) {
+		close(s[i][0]);
+		close(s[i][1]);
+	}
+	CHECK(released(end));
+}
+
+/* In the queue of a connection that was never accepted, of a listener that only it holds. */
+TEST(cycle_through_a_listener)
+{
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0), end;
+	struct sockaddr_un a;
+	socklen_t len = abstract(&a, "gc-listener");
+
+	CHECK_EQ(bind(l, (void *)&a, len), 0);
+	CHECK_EQ(listen(l, 5), 0);
+	CHECK_EQ(connect(c, (void *)&a, len), 0);
+	CHECK_EQ(send_fds(c, &l, 1), 1);
+	CHECK_EQ(send_fds(c, &c, 1), 1);
+	end = witness(c);
+	close(l);
+	close(c);
+	CHECK(released(end));
+}
+
+TEST(what_can_be_reached_stays)
+{
+	int s[2], t[2], got, pipes[2];
+	char c;
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, t) == 0);
+	REQUIRE(pipe(pipes) == 0);
+	/* t[1] is in s, the pipe is in t[1]. */
+	CHECK_EQ(send_fds(t[0], &pipes[1], 1), 1);
+	CHECK_EQ(send_fds(s[0], &t[1], 1), 1);
+	close(t[1]);
+	close(t[0]);
+	close(pipes[1]);
+	for (int i = 0; i < 5; i++) {
+		close(socket(AF_UNIX, SOCK_DGRAM, 0));
+		usleep(5000);
+	}
+	/* A look does not take it away. */
+	got = recv_fd(s[1], MSG_PEEK);
+	CHECK(got >= 0);
+	close(got);
+	got = recv_fd(s[1], MSG_CMSG_CLOEXEC);
+	REQUIRE(got >= 0);
+	CHECK_EQ(fcntl(got, F_GETFD), FD_CLOEXEC);
+	got = recv_fd(got, 0);
+	REQUIRE(got >= 0);
+	CHECK_EQ(write(got, "p", 1), 1);
+	CHECK_EQ(read(pipes[0], &c, 1), 1);
+}
+
+TEST(flight_limits)
+{
+	struct rlimit few = {64, 64};
+	int s[2], fds[254], sent = 0;
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_DGRAM, 0, s) == 0);
+	for (int i = 0; i < 254; i++)
+		fds[i] = s[0];
+	CHECK_EQ(send_fds(s[0], fds, 253), 1);
+	CHECK_EQ(recv_fd(s[1], 0) >= 0, 1);
+	fds[1] = 1000;
+	CHECK_ERR(send_fds(s[0], fds, 2), EBADF);
+	fds[1] = s[0];
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+	REQUIRE(setgid(4321) == 0 && setuid(4321) == 0);
+	while (sent < 50 && send_fds(s[0], fds, 20) == 1)
+		sent++;
+	CHECK_EQ(errno, ETOOMANYREFS);
+	CHECK_EQ(sent, 4);
+	CHECK(recv_fd(s[1], 0) >= 0);
+	CHECK_EQ(send_fds(s[0], fds, 1), 1);
+}
+
+/* Several tasks make cycles, pass them about and drop them; afterwards nothing is left over. */
+TEST(flight_stress)
+{
+	int common[2], ends[2], status;
+	pid_t pid[4];
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_DGRAM, 0, common) == 0 && pipe(ends) == 0);
+	for (int w = 0; w < 4; w++) {
+		pid[w] = fork();
+		if (pid[w])
+			continue;
+		for (int i = 0; i < 400; i++) {
+			int s[2], got;
+
+			if (socketpair(AF_UNIX, i % 3 ? SOCK_STREAM : SOCK_DGRAM, 0, s))
+				_exit(1);
+			send_fds(s[0], &s[i & 1], 1);
+			send_fds(s[1], &ends[1], 1);
+			send_fds(s[1], &common[1], 1);
+			send_fds(common[0], &s[0], 1);
+			got = recv_fd(common[1], MSG_DONTWAIT | (i % 5 ? 0 : MSG_PEEK));
+			if (got >= 0) {
+				send_fds(got, &common[0], 1);
+				close(recv_fd(got, MSG_DONTWAIT));
+				close(got);
+			}
+			close(s[0]);
+			close(s[1]);
+		}
+		_exit(0);
+	}
+	for (int w = 0; w < 4; w++) {
+		CHECK_EQ(waitpid(pid[w], &status, 0), pid[w]);
+		CHECK_EQ(status, 0);
+	}
+	close(common[0]);
+	close(common[1]);
+	close(ends[1]);
+	CHECK(released(ends[0]));
+}
+
+TEST(room_wakes_pollers)
+{
+	int r = socket(AF_UNIX, SOCK_DGRAM, 0), c = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int ep = epoll_create1(0), n = 0, status;
+	struct epoll_event e = {.events = EPOLLOUT | EPOLLET};
+	struct sockaddr_un a;
+	socklen_t len = abstract(&a, "room");
+	struct pollfd p = {c, POLLOUT, 0};
+	char buf[8];
+	pid_t pid;
+
+	CHECK_EQ(bind(r, (void *)&a, len), 0);
+	CHECK_EQ(connect(c, (void *)&a, len), 0);
+	CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, c, &e), 0);
+	CHECK_EQ(epoll_wait(ep, &e, 1, 0), 1);
+	while (send(c, "x", 1, 0) == 1)
+		n++;
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(n, 11);
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	pid = fork();
+	if (!pid) {
+		usleep(30000);
+		_exit(recv(r, buf, 8, 0) != 1);
+	}
+	CHECK_EQ(poll(&p, 1, 5000), 1);
+	CHECK_EQ(p.revents, POLLOUT);
+	CHECK_EQ(epoll_wait(ep, &e, 1, 5000), 1);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(send(c, "x", 1, 0), 1);
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	/* The receiver goes away. */
+	pid = fork();
+	if (!pid) {
+		close(r);
+		CHECK_EQ(poll(&p, 1, 5000), 1);
+		_exit(test_failures != 0);
+	}
+	usleep(30000);
+	close(r);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_ERR(send(c, "x", 1, 0), ECONNREFUSED);
+	CHECK_ERR(send(c, "x", 1, 0), ENOTCONN);
+}
+
+static int get(int s, int name)
+{
+	socklen_t len = sizeof(int);
+	int v = -1;
+
+	return getsockopt(s, SOL_SOCKET, name, &v, &len) || len != sizeof(int) ? -errno : v;
+}
+
+static int set(int s, int name, int v)
+{
+	return setsockopt(s, SOL_SOCKET, name, &v, sizeof(v)) ? -errno : 0;
+}
+
+TEST(options)
+{
+	int s[2], v;
+	char text[16] = "";
+	socklen_t len = sizeof(text);
+	gid_t groups[4] = {7, 5, 9}, got[4];
+
+	CHECK_EQ(setgroups(3, groups), 0);
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	CHECK_EQ(get(s[0], SO_PASSSEC), 0);
+	CHECK_EQ(set(s[0], SO_PASSSEC, 1), 0);
+	CHECK_EQ(get(s[0], SO_PASSSEC), 1);
+	CHECK_ERR(getsockopt(s[0], SOL_SOCKET, SO_PEERSEC, text, &len), ENOPROTOOPT);
+	CHECK_EQ(get(s[0], SO_PEEK_OFF), -1);
+	CHECK_EQ(set(s[0], SO_SNDBUFFORCE, 500000), 0);
+	CHECK_EQ(get(s[0], SO_SNDBUF), 1000000);
+	CHECK_EQ(set(s[0], SO_RCVBUFFORCE, 1), 0);
+	CHECK_EQ(get(s[0], SO_RCVBUF), 2304);
+	CHECK_EQ(set(s[0], SO_SNDBUF, 1 << 30), 0);
+	CHECK_EQ(get(s[0], SO_SNDBUF), 425984);
+	CHECK_EQ(set(s[0], SO_MARK, 9), 0);
+	CHECK_EQ(get(s[0], SO_MARK), 9);
+	CHECK_EQ(set(s[0], SO_SNDLOWAT, 9), -ENOPROTOOPT);
+	CHECK_EQ(get(s[0], SO_SNDLOWAT), 1);
+	CHECK_EQ(set(s[0], SO_ACCEPTCONN, 9), -ENOPROTOOPT);
+	CHECK_EQ(get(s[0], 999), -ENOPROTOOPT);
+	CHECK_EQ(set(s[0], 999, 1), -ENOPROTOOPT);
+	CHECK_EQ(setsockopt(s[0], SOL_SOCKET, SO_BINDTODEVICE, "", 0), 0);
+	CHECK_ERR(setsockopt(s[0], SOL_SOCKET, SO_BINDTODEVICE, "nosuch0", 8), ENODEV);
+	len = sizeof(got);
+	CHECK_EQ(getsockopt(s[0], SOL_SOCKET, SO_PEERGROUPS, got, &len), 0);
+	CHECK_EQ(len, 12);
+	CHECK(got[0] == 5 && got[1] == 7 && got[2] == 9);
+	len = 4;
+	CHECK_ERR(getsockopt(s[0], SOL_SOCKET, SO_PEERGROUPS, got, &len), ERANGE);
+	CHECK_EQ(len, 12);
+	v = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK_ERR(getsockopt(v, SOL_SOCKET, SO_PEERGROUPS, got, &len), ENODATA);
+	/* Shorter than the value: cut. */
+	len = 2;
+	CHECK_EQ(getsockopt(s[0], SOL_SOCKET, SO_TYPE, text, &len), 0);
+	CHECK_EQ(len, 2);
+	CHECK_ERR(getsockopt(s[0], 4444, 1, text, &len), EOPNOTSUPP);
+	REQUIRE(setgroups(0, NULL) == 0 && setgid(1234) == 0 && setuid(1234) == 0);
+	CHECK_EQ(set(s[0], SO_SNDBUFFORCE, 500000), -EPERM);
+	CHECK_EQ(set(s[0], SO_MARK, 1), -EPERM);
+}
+
+TEST(peek_at_a_place)
+{
+	int s[2], d[2];
+	char buf[8];
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	REQUIRE(socketpair(AF_UNIX, SOCK_DGRAM, 0, d) == 0);
+	CHECK_EQ(send(s[0], "aabb", 4, 0), 4);
+	CHECK_EQ(send(s[0], "ccdd", 4, 0), 4);
+	CHECK_EQ(set(s[1], SO_PEEK_OFF, 0), 0);
+	CHECK(recv(s[1], buf, 2, MSG_PEEK) == 2 && !memcmp(buf, "aa", 2));
+	CHECK(recv(s[1], buf, 4, MSG_PEEK) >= 2 && !memcmp(buf, "bb", 2));
+	CHECK_EQ(set(s[1], SO_PEEK_OFF, 6), 0);
+	CHECK(recv(s[1], buf, 2, MSG_PEEK) == 2 && !memcmp(buf, "dd", 2));
+	CHECK_EQ(get(s[1], SO_PEEK_OFF), 8);
+	CHECK_ERR(recv(s[1], buf, 2, MSG_PEEK | MSG_DONTWAIT), EAGAIN);
+	CHECK(recv(s[1], buf, 2, 0) == 2 && !memcmp(buf, "aa", 2));
+	CHECK_EQ(get(s[1], SO_PEEK_OFF), 6);
+	CHECK_EQ(send(d[0], "one", 3, 0), 3);
+	CHECK_EQ(send(d[0], "three", 5, 0), 5);
+	CHECK_EQ(set(d[1], SO_PEEK_OFF, 0), 0);
+	CHECK(recv(d[1], buf, 8, MSG_PEEK) == 3 && !memcmp(buf, "one", 3));
+	CHECK(recv(d[1], buf, 2, MSG_PEEK) == 2 && !memcmp(buf, "th", 2));
+	CHECK(recv(d[1], buf, 8, MSG_PEEK) == 3 && !memcmp(buf, "ree", 3));
+	CHECK_EQ(recv(d[1], buf, 8, 0), 3);
+	CHECK_EQ(get(d[1], SO_PEEK_OFF), 5);
+}
+
+TEST(low_water)
+{
+	int s[2];
+	char buf[8];
+	pid_t pid;
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0);
+	CHECK_EQ(set(s[1], SO_RCVLOWAT, 4), 0);
+	pid = fork();
+	if (!pid) {
+		CHECK_EQ(send(s[0], "ab", 2, 0), 2);
+		usleep(30000);
+		CHECK_EQ(send(s[0], "cd", 2, 0), 2);
+		_exit(test_failures != 0);
+	}
+	CHECK_EQ(recv(s[1], buf, 8, 0), 4);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+}
+
+TEST(file_of_a_name)
+{
+	char dir[] = "/tmp/unixXXXXXX";
+	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "sock"};
+	int s = socket(AF_UNIX, SOCK_STREAM, 0), fd;
+	struct stat by_fd, by_name;
+
+	REQUIRE(mkdtemp(dir) && chdir(dir) == 0);
+	CHECK_ERR(ioctl(s, SIOCUNIXFILE, 0), ENOENT);
+	CHECK_EQ(bind(s, (void *)&a, sizeof(a)), 0);
+	fd = ioctl(s, SIOCUNIXFILE, 0);
+	REQUIRE(fd >= 0);
+	CHECK_EQ(fstat(fd, &by_fd), 0);
+	CHECK_EQ(stat("sock", &by_name), 0);
+	CHECK_EQ(by_fd.st_ino, by_name.st_ino);
+	CHECK(fcntl(fd, F_GETFL) & O_PATH);
+	unlink("sock");
+	rmdir(dir);
+}
+
+TEST(proc_files)
+{
+	int s = socket(AF_UNIX, SOCK_STREAM, 0), found = 0;
+	char line[256], want[64];
+	struct sockaddr_un a;
+	struct stat st;
+	FILE *f;
+
+	CHECK_EQ(bind(s, (void *)&a, abstract(&a, "seen-in-proc")), 0);
+	CHECK_EQ(listen(s, 5), 0);
+	CHECK_EQ(fstat(s, &st), 0);
+	f = fopen("/proc/net/unix", "r");
+	REQUIRE(f);
+	CHECK(fgets(line, sizeof(line), f) &&
+	      !strcmp(line, "Num       RefCount Protocol Flags    Type St Inode Path\n"));
+	snprintf(want, sizeof(want), ": 00000002 00000000 00010000 0001 01 %5lu @seen-in-proc\n",
+		 (unsigned long)st.st_ino);
+	while (!found && fgets(line, sizeof(line), f))
+		found = !strcmp(line + 16, want);
+	CHECK(found);
+	fclose(f);
+	f = fopen("/proc/net/protocols", "r");
+	CHECK(f && fgets(line, sizeof(line), f) && !strncmp(line, "protocol  size sockets", 22));
+	f = fopen("/proc/net/sockstat", "r");
+	CHECK(f && fgets(line, sizeof(line), f) && !strncmp(line, "sockets: used ", 14));
+	f = fopen("/proc/sys/net/unix/max_dgram_qlen", "r");
+	CHECK(f && fgets(line, sizeof(line), f) && !strcmp(line, "10\n"));
+	f = fopen("/proc/sys/net/core/somaxconn", "r");
+	CHECK(f && fgets(line, sizeof(line), f) && !strcmp(line, "4096\n"));
+	f = fopen("/proc/sys/net/core/wmem_max", "r");
+	CHECK(f && fgets(line, sizeof(line), f) && !strcmp(line, "212992\n"));
+}
+
+TEST(families_that_are_not_there)
+{
+	CHECK_ERR(socket(AF_APPLETALK, SOCK_DGRAM, 0), EAFNOSUPPORT);
+	CHECK_ERR(socket(AF_DECnet, SOCK_STREAM, 0), EAFNOSUPPORT);
+	CHECK_ERR(socket(-1, SOCK_STREAM, 0), EAFNOSUPPORT);
+	CHECK_ERR(socket(4711, SOCK_STREAM, 0), EAFNOSUPPORT);
+	CHECK_ERR(socket(AF_UNIX, SOCK_STREAM | 0x10000, 0), EINVAL);
+	CHECK_ERR(socketpair(AF_APPLETALK, SOCK_STREAM, 0, (int[2]){0, 0}), EAFNOSUPPORT);
+}
+
+TEST(abstract_names_by_namespace)
+{
+	int s = socket(AF_UNIX, SOCK_STREAM, 0), t;
+	struct sockaddr_un a;
+	socklen_t len = abstract(&a, "in-a-net");
+
+	CHECK_EQ(bind(s, (void *)&a, len), 0);
+	CHECK_EQ(listen(s, 1), 0);
+	if (unshare(CLONE_NEWNET))
+		return; /* no network namespaces here */
+	t = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK_ERR(connect(t, (void *)&a, len), ECONNREFUSED);
+	CHECK_EQ(bind(t, (void *)&a, len), 0);
+}
+
+int main(void)
+{
+	return test_run();
+}
