@@ -949,6 +949,41 @@ TEST(shm_stress)
 		CHECK_ERR(shmget(KEY + 16 + i, PAGE, 0), ENOENT);
 }
 
+/* A namespace of its own: other ids and keys; segments live on through their attachments. */
+TEST(namespaces)
+{
+	int id = shmget(KEY + 20, PAGE, IPC_CREAT | 0600), sem, q;
+	char *p = shmat(id, NULL, 0);
+	pid_t pid;
+
+	REQUIRE(id >= 0 && p != (void *)-1);
+	pid = fork();
+	if (!pid) {
+		struct sembuf up = {0, 1, SEM_UNDO};
+
+		sem = semget(IPC_PRIVATE, 1, 0600);
+		CHECK_EQ(semop(sem, &up, 1), 0);
+		if (unshare(CLONE_NEWIPC))
+			_exit(errno != EINVAL); /* a kernel without */
+		CHECK_ERR(shmget(KEY + 20, PAGE, 0), ENOENT);
+		CHECK_ERR(semctl(sem, 0, GETVAL), EINVAL);
+		id = shmget(KEY + 20, PAGE, IPC_CREAT | 0600);
+		CHECK(id >= 0);
+		p[1] = 2;
+		p = shmat(id, NULL, 0);
+		CHECK(p != (void *)-1);
+		q = msgget(KEY + 20, IPC_CREAT | 0600);
+		CHECK_EQ(put(q, 1, "stays", 0), 0);
+		CHECK(semget(KEY + 20, 5, IPC_CREAT | 0600) >= 0);
+		p[0] = 1;
+		_exit(test_failures != 0);
+	}
+	reap(pid);
+	CHECK_EQ(p[1], 2);
+	CHECK_ERR(msgget(KEY + 20, 0), ENOENT);
+	CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "exit0"))
