@@ -254,8 +254,11 @@ static int map_region(struct mm *mm, u64 addr, u64 len, u64 vm, struct file *fil
 		goto release;
 	vm = v->flags;
 	err = vma_insert(mm, v, &v);
-	if (err)
+	if (err) {
+		if (v->ops && v->ops->close) /* the mmap operation has counted it */
+			v->ops->close(v);
 		goto release;
+	}
 	mm_stat_account(mm, vm, (s64)pages);
 	return 0;
 release:
