@@ -322,12 +322,6 @@ static int pid_schedstat(struct seq *s, struct task *t)
 	return 0;
 }
 
-static int pid_wchan(struct seq *s, struct task *t)
-{
-	seq_puts(s, t->wchan && task_state_char(t) != 'R' ? t->wchan : "0");
-	return 0;
-}
-
 static int pid_cgroup(struct seq *s, struct task *t)
 {
 	(void)t;
@@ -579,7 +573,6 @@ const struct proc_task_entry proc_task_entries[] = {
 	{.name = "exe", .mode = S_IFLNK | 0777, .iops = &exe_iops},
 	PID_SECRET("smaps", 0444, pid_smaps),
 	PID_SECRET("smaps_rollup", 0444, pid_smaps_rollup),
-	PID_SHOW("wchan", pid_wchan),
 	PID_SHOW("schedstat", pid_schedstat),
 	PID_SHOW("cgroup", pid_cgroup),
 	PID_SHOW("oom_score", pid_oom_score),

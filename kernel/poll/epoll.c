@@ -624,6 +624,27 @@ static const struct file_ops epoll_file_ops = {
 	.fdinfo = epoll_fdinfo,
 };
 
+int epoll_watched_file(struct file *f, int fd, u32 nth, const void **out)
+{
+	int err = -ENOENT;
+
+	if (f->ops != &epoll_file_ops)
+		return -EINVAL;
+	struct epoll *ep = f->private_data;
+
+	mutex_lock_nested(&ep->lock, epoll_lock_sub(ep));
+	for (struct rb_node *n = rb_first(&ep->items); n && err; n = rb_next(n)) {
+		struct epoll_item *i = rb_entry(n, struct epoll_item, node);
+
+		if (i->fd != fd || nth--)
+			continue;
+		*out = i->file;
+		err = 0;
+	}
+	mutex_unlock(&ep->lock);
+	return err;
+}
+
 void epoll_system_init(void)
 {
 	mutex_init(&epoll_nest_lock, LK_EPOLL_NEST);

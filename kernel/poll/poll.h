@@ -36,5 +36,10 @@ void epoll_system_init(void);
 #define POLL_DEFAULT (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
 /* Mask of a file, with regular files always ready. */
 u32 poll_file(struct file *f, struct poll_table *pt);
+/*
+ * kcmp(2): the @nth file (0: the first) that epoll instance @f watches under descriptor @fd, for
+ * comparing only.  -EINVAL: @f is something else; -ENOENT.
+ */
+int epoll_watched_file(struct file *f, int fd, u32 nth, const void **out) __must_check;
 /* kernel/file calls this when an open file dies that is in an epoll set. */
 void poll_file_release(struct file *f);

@@ -217,8 +217,7 @@ static int info_from_user(struct siginfo *info, const struct siginfo __user *uin
 		return -EFAULT;
 	info->si_signo = sig;
 	/* Only the kernel and kill(2) may say that they are. */
-	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && task_tid(current) != pid &&
-	    task_tgid(current) != pid)
+	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && task_tid(current) != pid)
 		return -EPERM;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <kernel/file/file.h>
 #include <kernel/frame/frame.h>
 #include <kernel/pagecache/pagecache.h>
+#include <kernel/poll/poll.h>
 #include <kernel/ptrace/ptrace.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/time/time.h>
@@ -98,7 +99,8 @@ long sys_membarrier(int cmd, unsigned int flags, int cpu_id_arg)
 	return 0;
 }
 
-static const void *kcmp_file(struct task *t, unsigned long fd)
+/* +1 or NULL. */
+static struct file *file_of(struct task *t, unsigned long fd)
 {
 	struct files *files = task_files(t);
 	unsigned int at = (unsigned int)fd;
@@ -109,10 +111,37 @@ static const void *kcmp_file(struct task *t, unsigned long fd)
 	struct file *f = files_next(files, &at, &cloexec);
 
 	files_put(files);
-	if (!f)
+	if (f && at != fd) {
+		file_put(f);
 		return NULL;
+	}
+	return f;
+}
+
+/* To be compared, not to be followed. */
+static const void *kcmp_file(struct task *t, unsigned long fd)
+{
+	struct file *f = file_of(t, fd);
+
+	if (f)
+		file_put(f);
+	return f;
+}
+
+static int kcmp_epoll_target(struct task *t, unsigned long uslot, const void **out)
+{
+	struct kcmp_epoll_slot slot;
+
+	if (copy_from_user(&slot, (const void __user *)uslot, sizeof(slot)))
+		return -EFAULT;
+	struct file *f = file_of(t, slot.efd);
+
+	if (!f)
+		return -EBADF;
+	int err = epoll_watched_file(f, (int)slot.tfd, slot.toff, out);
+
 	file_put(f);
-	return at == fd ? f : NULL;
+	return err;
 }
 
 /* 0 equal, 1 less, 2 greater; the order is only good for sorting. */
@@ -132,6 +161,12 @@ static long kcmp_tasks(struct task *a, struct task *b, int type, unsigned long i
 		const void *f1 = kcmp_file(a, idx1), *f2 = kcmp_file(b, idx2);
 
 		return f1 && f2 ? order(f1, f2) : -EBADF;
+	}
+	case KCMP_EPOLL_TFD: {
+		const void *f1 = kcmp_file(a, idx1), *f2;
+		int err = f1 ? kcmp_epoll_target(b, idx2, &f2) : -EBADF;
+
+		return err ? err : order(f1, f2);
 	}
 	case KCMP_VM:
 		return order(a->mm, b->mm);

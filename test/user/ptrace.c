@@ -2,12 +2,14 @@
 #include "test.h"
 #include <elf.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/ptrace.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -1250,6 +1252,79 @@ TEST(kill_while_being_worked_on)
 		CHECK_EQ(wait_for(pid), SIGKILL);
 		CHECK_EXIT(killer, 0);
 	}
+}
+
+/* ---- what else looks into tasks ---- */
+
+TEST(kcmp_of_files_and_epoll)
+{
+	struct kcmp_epoll_slot slot = {.toff = 0};
+	struct epoll_event ev = {.events = EPOLLIN};
+	int p[2], q[2], e = epoll_create1(0);
+	pid_t me = getpid();
+
+	REQUIRE(!pipe(p) && !pipe(q) && e >= 0);
+	CHECK_EQ(epoll_ctl(e, EPOLL_CTL_ADD, p[0], &ev), 0);
+	CHECK_EQ(syscall(SYS_kcmp, me, me, KCMP_FILE, p[0], dup(p[0])), 0);
+	CHECK(syscall(SYS_kcmp, me, me, KCMP_FILE, p[0], q[0]) > 0);
+	slot.efd = (unsigned)e;
+	slot.tfd = (unsigned)p[0];
+	CHECK_EQ(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, p[0], &slot), 0);
+	CHECK(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, q[0], &slot) > 0);
+	slot.toff = 1;
+	CHECK_ERR(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, p[0], &slot), ENOENT);
+	slot.efd = (unsigned)p[0];
+	CHECK_ERR(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, p[0], &slot), EINVAL);
+	slot.efd = 999;
+	CHECK_ERR(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, p[0], &slot), EBADF);
+	CHECK_ERR(syscall(SYS_kcmp, me, me, KCMP_EPOLL_TFD, p[0], 8), EFAULT);
+	CHECK_ERR(syscall(SYS_kcmp, me, me, 99, 0, 0), EINVAL);
+}
+
+static int read_proc(pid_t pid, const char *name, char *buf, size_t size)
+{
+	char path[64];
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_RDONLY);
+	n = fd < 0 ? -1 : (int)read(fd, buf, size - 1);
+	buf[n > 0 ? n : 0] = 0;
+	close(fd);
+	return n;
+}
+
+TEST(where_a_task_sleeps)
+{
+	char buf[4096];
+	int p[2];
+	long nr, fd;
+
+	CHECK_EQ(pipe(p), 0);
+	pid_t pid = fork();
+
+	if (!pid) {
+		char c;
+
+		(void)!read(p[0], &c, 1);
+		for (;;)
+			;
+	}
+	nap();
+	CHECK(read_proc(pid, "syscall", buf, sizeof(buf)) > 0);
+	CHECK_EQ(sscanf(buf, "%ld 0x%lx", &nr, (unsigned long *)&fd), 2);
+	CHECK_EQ(nr, SYS_read);
+	CHECK_EQ(fd, p[0]);
+	CHECK(read_proc(pid, "stack", buf, sizeof(buf)) > 0);
+	CHECK(strstr(buf, "[<0>] ") && strstr(buf, "pipe"));
+	CHECK(read_proc(pid, "wchan", buf, sizeof(buf)) > 0);
+	CHECK(strlen(buf) > 1);
+	CHECK_EQ(write(p[1], "x", 1), 1);
+	nap();
+	CHECK(read_proc(pid, "syscall", buf, sizeof(buf)) > 0);
+	CHECK(!strcmp(buf, "running\n") || buf[0] == '-');
+	kill(pid, SIGKILL);
+	CHECK_EQ(wait_for(pid), SIGKILL);
 }
 
 int main(int argc, char **argv)
