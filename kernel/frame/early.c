@@ -37,6 +37,15 @@ bool pfn_valid(u64 pfn)
 	return false;
 }
 
+u64 frame_pfn_end(void)
+{
+	u64 end = 0;
+
+	for (unsigned int i = 0; i < ram_count; i++)
+		end = max(end, ram[i].end);
+	return end;
+}
+
 static void __init early_cut(u64 start, u64 end)
 {
 	for (unsigned int i = 0; i < early_count; i++) {

@@ -325,7 +325,7 @@ void frame_put_many(struct frame **list, unsigned int n)
 		struct frame *f = list[i];
 
 		/* Plain anonymous memory is most of it; the rest has a life of its own. */
-		if (f->type != FRAME_ANON || KASAN_REDZONE_SIZE) {
+		if (f->type != FRAME_ANON || f->order || KASAN_REDZONE_SIZE) {
 			irqs_restore(flags);
 			frame_put(f);
 			flags = irqs_save();
@@ -364,6 +364,25 @@ struct frame *frame_head(struct frame *f)
 	if (READ_ONCE(f->type) != FRAME_TAIL)
 		return f;
 	return pfn_to_frame(frame_to_pfn(f) & ~((1ul << READ_ONCE(f->order)) - 1));
+}
+
+bool frame_split(struct frame *f)
+{
+	unsigned long n = 1ul << f->order;
+	u32 one = 1;
+
+	if (!__atomic_compare_exchange_n(&f->refs, &one, 0, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return false;
+	for (unsigned long i = 1; i < n; i++) {
+		f[i].order = 0;
+		f[i].flags = f->flags;
+		f[i].type = f->type;
+		__atomic_store_n(&f[i].refs, 1, __ATOMIC_RELEASE);
+	}
+	f->order = 0;
+	__atomic_store_n(&f->refs, 1, __ATOMIC_RELEASE);
+	return true;
 }
 
 void *frame_alloc_virt(unsigned int order, u32 gfp)

@@ -81,6 +81,7 @@ static inline struct frame *virt_to_frame(const void *va) /* direct map addresse
 	return phys_to_frame(virt_to_phys(va));
 }
 bool pfn_valid(u64 pfn); /* has a descriptor */
+u64 frame_pfn_end(void); /* behind the last one that has */
 
 /* Builds the descriptor array from boot_info and gives all free RAM to the buddy. */
 void frame_init(void);
@@ -104,6 +105,11 @@ static inline u32 frame_refs(const struct frame *f)
 }
 /* Harmless on any frame at any time: what it finds may be gone, frame_tryget() tells. */
 struct frame *frame_head(struct frame *f);
+/*
+ * Makes single frames, each with one reference, of an allocation of which the caller has the only
+ * reference.  False if there are others.  frame_tryget() on the head fails meanwhile.
+ */
+bool frame_split(struct frame *f) __must_check;
 /*
  * Whoever owns a type says how its frames die: called without references; ends in
  * frame_free_final().
