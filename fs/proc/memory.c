@@ -72,6 +72,7 @@ static int proc_meminfo(struct seq *s, void *v)
 	kb(s, "VmallocTotal:", vm.total >> PAGE_SHIFT);
 	kb(s, "VmallocUsed:", vm.used >> PAGE_SHIFT);
 	kb(s, "VmallocChunk:", 0);
+	kb(s, "AnonHugePages:", mm_huge_pages() << 9);
 	return 0;
 }
 
@@ -93,6 +94,16 @@ static int proc_vmstat(struct seq *s, void *v)
 		   f.allocs, f.frees);
 	seq_printf(s, "pgfault %llu\npgmajfault %llu\noom_kill %llu\n", e.pgfault, e.pgmajfault,
 		   e.oom_kill);
+	seq_printf(s, "nr_anon_transparent_hugepages %llu\nthp_fault_alloc %llu\n", mm_huge_pages(),
+		   e.thp_fault_alloc);
+	seq_printf(s,
+		   "thp_fault_fallback %llu\nthp_collapse_alloc %llu\n"
+		   "thp_collapse_alloc_failed %llu\nthp_split_page %llu\n"
+		   "thp_split_page_failed %llu\nthp_split_pmd %llu\n",
+		   e.thp_fault_fallback, e.thp_collapse_alloc, e.thp_collapse_alloc_failed,
+		   e.thp_split_page, e.thp_split_page_failed, e.thp_split_pmd);
+	seq_printf(s, "thp_zero_page_alloc %llu\nthp_zero_page_alloc_failed %llu\n",
+		   e.thp_zero_page_alloc, e.thp_zero_page_alloc_failed);
 	seq_printf(s, "vmacache_find_calls %llu\nvmacache_find_hits %llu\n", e.vmacache_calls,
 		   e.vmacache_hits);
 	return 0;

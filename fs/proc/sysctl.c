@@ -220,21 +220,6 @@ static int show_pipe_max(char *buf, size_t size)
 	return snprintf(buf, size, "%lu", PIPE_SLOTS_MAX * PAGE_SIZE);
 }
 
-static int show_max_map_count(char *buf, size_t size)
-{
-	return snprintf(buf, size, "%u", mm_max_map_count);
-}
-
-static int store_max_map_count(const char *text)
-{
-	int v;
-
-	if (!proc_parse_int(text, &v) || v < 0)
-		return -EINVAL;
-	mm_max_map_count = (unsigned int)v;
-	return 0;
-}
-
 SYSCTL_TEXT("kernel/random/boot_id", 0444, show_boot_id, NULL);
 SYSCTL_TEXT("kernel/random/entropy_avail", 0444, show_entropy, NULL);
 SYSCTL_TEXT("kernel/random/poolsize", 0444, show_poolsize, NULL);
@@ -263,6 +248,3 @@ SYSCTL_TEXT("kernel/version", 0444, show_version, NULL);
 SYSCTL_TEXT("fs/file-nr", 0444, show_file_nr, NULL);
 SYSCTL_TEXT("fs/pipe-max-size", 0444, show_pipe_max, NULL);
 
-SYSCTL_TEXT("vm/max_map_count", 0644, show_max_map_count, store_max_map_count);
-SYSCTL_INT("vm/overcommit_memory", 0644, &mm_overcommit_mode, 0, 2);
-SYSCTL_INT("vm/overcommit_ratio", 0644, &mm_overcommit_ratio, 0, 0x7fffffff);

@@ -20,10 +20,13 @@
 /* mm->lock held.  The frame at @addr if it is there as @flags want, +1 on its head. */
 static struct frame *present(struct mm *mm, u64 addr, u32 flags)
 {
-	pte_t *at = pt_entry(mm, addr);
-	pte_t e = at ? pte_read(at) : (pte_t){0};
+	struct pt_spot spot;
 
-	if (!pte_present(e) || (pte_special(e) && pte_pfn(e) != frame_to_pfn(zero_frame)))
+	if (!pt_find(mm, addr, &spot))
+		return NULL;
+	pte_t e = spot.e;
+
+	if (pte_special(e) && pte_pfn(e) != frame_to_pfn(zero_frame))
 		return NULL;
 	struct frame *f = pfn_to_frame(pte_pfn(e)), *head = frame_head(f);
 
@@ -38,7 +41,7 @@ static struct frame *present(struct mm *mm, u64 addr, u32 flags)
 		return frame_get(f);
 	if (!frame_tryget(head))
 		return NULL;
-	if (pte_read(at).raw == e.raw)
+	if (pt_unchanged(&spot))
 		return f;
 	frame_put(head);
 	return NULL;
@@ -102,11 +105,10 @@ static int special_page(struct mm *mm, u64 addr, void *buf, size_t len)
 	err = -EFAULT;
 	rwsem_read_lock(&mm->lock);
 	struct vma *v = vma_at(mm, addr);
-	pte_t *at = v && v->flags & VM_PFNMAP && !(v->flags & VM_IO) ? pt_entry(mm, addr) : NULL;
-	pte_t e = at ? pte_read(at) : (pte_t){0};
+	struct pt_spot spot;
 
-	if (pte_present(e)) {
-		memcpy(buf, (char *)phys_to_virt(pte_phys(e)) + (addr & ~PAGE_MASK), len);
+	if (v && v->flags & VM_PFNMAP && !(v->flags & VM_IO) && pt_find(mm, addr, &spot)) {
+		memcpy(buf, (char *)phys_to_virt(pte_phys(spot.e)) + (addr & ~PAGE_MASK), len);
 		err = 0;
 	}
 	rwsem_read_unlock(&mm->lock);
@@ -150,10 +152,10 @@ int mm_dump_page(struct mm *mm, u64 addr, void *page)
 	if (!v) {
 		hole = true;
 	} else if (!v->cache && !v->file && !v->ops) {
-		pte_t *at = pt_entry(mm, addr);
-		pte_t e = at ? pte_read(at) : (pte_t){0};
+		struct pt_spot spot;
 
-		hole = !pte_present(e) || pte_pfn(e) == frame_to_pfn(zero_frame);
+		/* One that is being split is there in a moment: no hole. */
+		hole = pt_find(mm, addr, &spot) ? pte_special(spot.e) : !huge_splitting(mm, addr);
 	}
 	rwsem_read_unlock(&mm->lock);
 	return !hole && mm_access(mm, addr, page, PAGE_SIZE, false, true) == PAGE_SIZE;

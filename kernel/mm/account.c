@@ -7,7 +7,8 @@
 #include <kernel/cred/cred.h>
 #include <kernel/task/task.h>
 
-int mm_overcommit_mode, mm_overcommit_ratio = 50;
+int mm_overcommit_mode, mm_overcommit_ratio = 50, mm_overcommit_kbytes;
+int mm_admin_reserve_kbytes, mm_user_reserve_kbytes; /* set at boot */
 unsigned int mm_max_map_count = 65530;
 static s64 committed; /* atomic, pages */
 
@@ -31,9 +32,38 @@ static u64 total_pages(void)
 	return total;
 }
 
+void mm_set_overcommit_ratio(int percent)
+{
+	mm_overcommit_ratio = percent;
+	mm_overcommit_kbytes = 0;
+}
+
+void mm_set_overcommit_kbytes(int kb)
+{
+	mm_overcommit_kbytes = kb;
+	mm_overcommit_ratio = 0;
+}
+
 u64 mm_commit_limit_pages(void)
 {
-	return total_pages() * (u64)mm_overcommit_ratio / 100;
+	int kb = READ_ONCE(mm_overcommit_kbytes);
+
+	return kb ? (u64)kb >> (PAGE_SHIFT - 10)
+		  : total_pages() * (u64)READ_ONCE(mm_overcommit_ratio) / 100;
+}
+
+/* Mode 2: what may be promised in all, with something left for an administrator to log in. */
+static s64 commit_allowed(void)
+{
+	s64 allowed = (s64)mm_commit_limit_pages();
+	struct mm *mm = current->mm;
+
+	if (!capable(CAP_SYS_ADMIN))
+		allowed -= mm_admin_reserve_kbytes >> (PAGE_SHIFT - 10);
+	if (mm)
+		allowed -= min_t(s64, (s64)mm->total_vm / 32,
+				 mm_user_reserve_kbytes >> (PAGE_SHIFT - 10));
+	return allowed;
 }
 
 int mm_commit(u64 pages)
@@ -44,11 +74,22 @@ int mm_commit(u64 pages)
 	if (mm_overcommit_mode == 0)
 		ok = pages <= total_pages();
 	else if (mm_overcommit_mode == 2)
-		ok = now <= (s64)mm_commit_limit_pages();
+		ok = now < commit_allowed();
 	if (likely(ok))
 		return 0;
 	mm_uncommit(pages);
 	return -ENOMEM;
+}
+
+void account_init(void)
+{
+	struct frame_stats s;
+
+	frame_stats(&s);
+	u64 kb = s.free << (PAGE_SHIFT - 10);
+
+	mm_admin_reserve_kbytes = (int)min_t(u64, kb / 32, 1u << 13);
+	mm_user_reserve_kbytes = (int)min_t(u64, kb / 32, 1u << 17);
 }
 
 void mm_uncommit(u64 pages)

@@ -1,59 +1,79 @@
 /*
- * madvise(2), msync(2), mincore(2), mlock(2) and their relatives.
+ * madvise(2), process_madvise(2), process_mrelease(2), and bringing pages in ahead of time.
  *
- * There is no swap and there are no huge pages: advice about them is checked and accepted without
- * effect, as a Linux without swap and with transparent_hugepage=madvise does on memory that is too
- * fragmented.
+ * There is no swap: advice to page out is checked and marks pages as not used lately.
  */
 #include "mm_impl.h"
 
 #include <asm/current.h>
+#include <asm/tlb.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
-#include <kernel/file/file.h>
 #include <kernel/pagecache/pagecache.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/signal/signal.h>
+#include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
+#include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
 #include <generated/syscalls.h>
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/* Faults [start, end) of @v in, mm->lock held; *done is where it stopped. */
+static int populate_vma(struct vma *v, u64 start, u64 end, u32 how, u64 *done)
+{
+	/* Not for ever under the lock. */
+	u64 stop = min(end, start + 64 * PAGE_SIZE);
+	struct pt_spot spot;
+	int err = 0;
+
+	for (; start < stop && !err; start += PAGE_SIZE) {
+		if (pt_find(v->mm, start, &spot) && (!how || pte_writable(spot.e)))
+			continue;
+		err = signal_fatal_pending(current) ? -EINTR : mm_fault_vma(v, start, how);
+	}
+	*done = err ? start - PAGE_SIZE : start;
+	return err;
+}
+
 void mm_populate(struct mm *mm, u64 start, u64 end)
 {
-	while (start < end) {
+	int err = 0;
+
+	while (start < end && !err) {
 		rwsem_read_lock(&mm->lock);
 		struct vma *v = vma_find(mm, start);
-		u64 from = v ? max(start, v->start) : end, to = v ? min(end, v->end) : end;
-		u64 flags = v ? v->flags : 0;
 
-		rwsem_read_unlock(&mm->lock);
-		if (from >= end)
+		if (!v || v->start >= end) {
+			rwsem_read_unlock(&mm->lock);
 			return;
-		/* Private pages that can be written are made at once; others are only mapped. */
-		u32 how = (flags & (VM_WRITE | VM_SHARED)) == VM_WRITE ? FAULT_WRITE : 0;
-
-		if (!(flags & (VM_IO | VM_PFNMAP)) && flags & VM_ACCESS) {
-			for (; from < to; from += PAGE_SIZE) {
-				pte_t *at = pt_entry(mm, from);
-
-				if (at && pte_present(pte_read(at)) &&
-				    (!how || pte_writable(pte_read(at))))
-					continue;
-				if (signal_fatal_pending(current) || mm_fault_in(mm, from, how))
-					return;
-			}
 		}
-		start = to;
+		u64 from = max(start, v->start), to = min(end, v->end);
+		/* Private pages that can be written are made at once; others are only mapped. */
+		u32 how = (v->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE ? FAULT_WRITE : 0;
+
+		if (v->flags & (VM_IO | VM_PFNMAP) || !(v->flags & VM_ACCESS))
+			start = to;
+		else
+			err = populate_vma(v, from, to, how, &start);
+		rwsem_read_unlock(&mm->lock);
 	}
 }
 
 /* --- madvise --- */
 
-static int advise_zap(struct vma *v, u64 from, u64 to)
+static int advise_zap(struct vma *v, u64 from, u64 to, u64 forbidden)
 {
 	struct gather g;
 
-	if (v->flags & (VM_LOCKED | VM_PFNMAP))
+	if (v->flags & forbidden)
 		return -EINVAL;
 	gather_begin(&g, v->mm, false);
 	pt_zap(&g, v, from, to, false);
@@ -68,10 +88,59 @@ static int advise_remove(struct vma *v, u64 from, u64 to)
 
 	if (v->flags & VM_LOCKED || !v->cache || !(v->cache->flags & PAGECACHE_MEMORY))
 		return -EINVAL;
-	if ((v->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+	if ((v->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 		return -EACCES;
 	pagecache_punch(v->cache, (loff_t)offset, (loff_t)(offset + (to - from)));
 	return 0;
+}
+
+/* The pages have not been used lately. */
+static int advise_cold(struct vma *v, u64 from, u64 to)
+{
+	u64 next;
+
+	if (v->flags & (VM_LOCKED | VM_PFNMAP))
+		return -EINVAL;
+	for (u64 addr = from; addr < to; addr = next) {
+		pte_t *upper = pt_upper(v->mm, addr, to, &next);
+		pte_t e = upper ? pte_read(upper) : (pte_t){0};
+
+		if (pte_none(e))
+			continue;
+		if (!pte_is_table(e) && huge_whole(addr, next)) {
+			/* Not so while it is being split: then it is not the bit of a page. */
+			(void)pte_cmpxchg(upper, &e, pte_is_splitting(e) ? e : pte_mk_old(e));
+			continue;
+		}
+		pte_t *table = pt_small(v->mm, addr, upper);
+
+		for (; table && addr < next; addr += PAGE_SIZE) {
+			pte_t *at = &table[pt_index(0, addr)];
+
+			if (pte_present(pte_read(at)))
+				pte_test_clear_young(at);
+		}
+	}
+	tlb_flush_mm_range(&v->mm->arch, from, to, false);
+	return 0;
+}
+
+/* mm->lock held for writing. */
+static int advise_collapse(struct vma *v, u64 from, u64 to)
+{
+	u64 start = (from + HUGE_SIZE - 1) & HUGE_MASK, end = to & HUGE_MASK;
+	int failed = 0;
+
+	if (v->flags & (VM_NOHUGEPAGE | VM_SPECIAL) || !vma_is_anon(v) || v->mm->thp_disabled)
+		return -EINVAL;
+	for (; start < end; start += HUGE_SIZE) {
+		int err = huge_collapse(v, start, HUGE_PAGES - 1, true);
+
+		if (err == -ENOMEM || signal_fatal_pending(current))
+			return err ? err : -EINTR;
+		failed = err ? err : failed;
+	}
+	return failed;
 }
 
 static int advise_flags(const struct vma *v, int advice, u64 *flags)
@@ -106,6 +175,8 @@ static int advise_flags(const struct vma *v, int advice, u64 *flags)
 		return v->flags & VM_SPECIAL ? -EINVAL : 0;
 	case MADV_HUGEPAGE:
 		*flags = (*flags & ~VM_NOHUGEPAGE) | VM_HUGEPAGE;
+		if (vma_may_huge(v) && list_empty(&v->mm->huge_link))
+			khugepaged_enter(v->mm);
 		return 0;
 	case MADV_NOHUGEPAGE:
 		*flags = (*flags & ~VM_HUGEPAGE) | VM_NOHUGEPAGE;
@@ -133,6 +204,8 @@ static bool advice_known(int advice)
 	case MADV_PAGEOUT:
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_COLLAPSE:
 		return true;
 	default:
 		return false;
@@ -145,6 +218,7 @@ static bool advice_writes(int advice)
 	case MADV_REMOVE:
 	case MADV_WILLNEED:
 	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 	case MADV_FREE:
@@ -165,17 +239,21 @@ static int advise_vma(struct vma **vp, u64 from, u64 to, int advice)
 
 	switch (advice) {
 	case MADV_DONTNEED:
-		return advise_zap(v, from, to);
+		return advise_zap(v, from, to, VM_PFNMAP | VM_LOCKED);
+	case MADV_DONTNEED_LOCKED:
+		return advise_zap(v, from, to, VM_PFNMAP);
 	case MADV_FREE:
 		/* Lazily or at once: reading zeroes is what the program must expect. */
-		return vma_is_anon(v) ? advise_zap(v, from, to) : -EINVAL;
+		return vma_is_anon(v) ? advise_zap(v, from, to, VM_PFNMAP | VM_LOCKED) : -EINVAL;
+	case MADV_COLLAPSE:
+		return advise_collapse(v, from, to);
 	case MADV_REMOVE:
 		return advise_remove(v, from, to);
 	case MADV_WILLNEED:
 		return 0; /* what there is, is in memory */
 	case MADV_COLD:
 	case MADV_PAGEOUT:
-		return v->flags & (VM_LOCKED | VM_PFNMAP) ? -EINVAL : 0;
+		return advise_cold(v, from, to);
 	default:
 		break;
 	}
@@ -186,26 +264,35 @@ static int advise_vma(struct vma **vp, u64 from, u64 to, int advice)
 	return err == -ENOMEM ? -EAGAIN : err;
 }
 
+/* One VMA's part, mm->lock held. */
+static int populate_advised(struct vma *v, u64 start, u64 end, bool write, u64 *done)
+{
+	int err;
+
+	if (!v || v->start > start)
+		return -ENOMEM;
+	if (v->flags & (VM_PFNMAP | VM_IO) || !(v->flags & (write ? VM_WRITE : VM_READ)))
+		return -EINVAL;
+	err = populate_vma(v, start, min(end, v->end), write ? FAULT_WRITE : 0, done);
+	return err == -ENXIO || err == -EIO ? -EFAULT : err;
+}
+
 static int populate(struct mm *mm, u64 start, u64 end, bool write)
 {
-	for (; start < end; start += PAGE_SIZE) {
-		rwsem_read_lock(&mm->lock);
-		struct vma *v = vma_at(mm, start);
-		int err = !v ? -ENOMEM
-			  : v->flags & (VM_PFNMAP | VM_IO) ||
-					  !(v->flags & (write ? VM_WRITE : VM_READ))
-				  ? -EINVAL
-				  : 0;
+	int err = 0;
 
+	while (start < end && !err) {
+		rwsem_read_lock(&mm->lock);
+		err = populate_advised(vma_find(mm, start), start, end, write, &start);
 		rwsem_read_unlock(&mm->lock);
-		if (!err)
-			err = mm_fault_in(mm, start, write ? FAULT_WRITE : 0);
-		if (signal_fatal_pending(current))
-			return -EINTR;
-		if (err)
-			return err == -ENXIO || err == -EIO ? -EFAULT : err;
 	}
-	return 0;
+	return err;
+}
+
+/* MADV_HWPOISON and MADV_SOFT_OFFLINE: there is no handling of bad memory to be tested. */
+static int inject(void)
+{
+	return capable(CAP_SYS_ADMIN) ? -EOPNOTSUPP : -EPERM;
 }
 
 static int advise(struct mm *mm, u64 start, u64 len, int advice)
@@ -213,10 +300,15 @@ static int advise(struct mm *mm, u64 start, u64 len, int advice)
 	u64 end = start + page_up(len);
 	int missing = 0, err = 0;
 
-	if (!advice_known(advice) || start & ~PAGE_MASK || (len && !page_up(len)) || end < start)
+	bool injected = advice == MADV_HWPOISON || advice == MADV_SOFT_OFFLINE;
+
+	if ((!advice_known(advice) && !injected) || start & ~PAGE_MASK || (len && !page_up(len)) ||
+	    end < start)
 		return -EINVAL;
 	if (end == start)
 		return 0;
+	if (injected)
+		return inject();
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
 		return populate(mm, start, end, advice == MADV_POPULATE_WRITE);
 	bool write = advice_writes(advice);
@@ -253,233 +345,137 @@ long sys_madvise(unsigned long addr, size_t length, int advice)
 	return advise(current->mm, addr, length, advice);
 }
 
-/* --- msync --- */
+/* --- process_madvise --- */
 
-long sys_msync(unsigned long addr, size_t length, int flags)
+/* The thread behind a pidfd: +1. */
+static int pidfd_leader(int pidfd, struct task **out)
 {
-	struct mm *mm = current->mm;
-	u64 start = addr, end;
-	int missing = 0, err = 0;
+	struct pid *pid;
+	u32 f_flags;
+	int err = pidfd_get((unsigned int)pidfd, &pid, &f_flags);
 
-	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || addr & ~PAGE_MASK ||
-	    (flags & MS_ASYNC && flags & MS_SYNC))
-		return -EINVAL;
-	end = start + page_up(length);
-	if (end < start)
-		return -ENOMEM;
-	while (!err && start < end) {
-		struct file *file = NULL;
-		loff_t from = 0, to = 0;
+	if (err)
+		return err;
+	rcu_read_lock();
+	struct task *t = list_first_entry_or_null(&pid->members[PID_TASK], struct task, pid_link);
 
-		rwsem_read_lock(&mm->lock);
-		struct vma *v = vma_find(mm, start);
-
-		if (!v || v->start >= end) {
-			rwsem_read_unlock(&mm->lock);
-			return -ENOMEM;
-		}
-		if (v->start > start) {
-			start = v->start;
-			missing = -ENOMEM;
-		}
-		if (flags & MS_INVALIDATE && v->flags & VM_LOCKED)
-			err = -EBUSY;
-		from = (loff_t)(vma_index(v, start) << PAGE_SHIFT);
-		to = from + (loff_t)(min(end, v->end) - start);
-		if (!err && flags & MS_SYNC && v->file && v->flags & VM_SHARED)
-			file = file_get(v->file);
-		start = v->end;
-		rwsem_read_unlock(&mm->lock);
-		if (file) {
-			if (file->ops->fsync)
-				err = file->ops->fsync(file, from, to - 1, true);
-			file_put(file);
-		}
-	}
-	return err ? err : missing;
+	if (t && !task_tryget(t))
+		t = NULL;
+	rcu_read_unlock();
+	pid_put(pid);
+	*out = t;
+	return t ? 0 : -ESRCH;
 }
 
-/* --- mincore --- */
-
-static u8 resident(struct vma *v, u64 addr)
+static bool advice_for_others(int advice)
 {
-	pte_t *at = pt_entry(v->mm, addr);
-	struct folio *f;
-
-	if (at && pte_present(pte_read(at)))
-		return 1;
-	/* The file's cache is told only to who might write the file. */
-	if (!v->cache || (v->file && !(v->file->mode & FMODE_WRITE) &&
-			  vfs_permission(v->file->inode, MAY_WRITE)))
-		return v->cache != NULL;
-	f = pagecache_find(v->cache, vma_index(v, addr));
-	if (!f)
-		return 0;
-	folio_put(f);
-	return 1;
+	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED ||
+	       advice == MADV_COLLAPSE;
 }
 
-long sys_mincore(unsigned long addr, size_t length, u8 __user *vec)
+static ssize_t advise_vector(struct mm *mm, const struct iovec *v, unsigned long n, int advice)
 {
-	struct mm *mm = current->mm;
-	u64 pages = page_up(length) >> PAGE_SHIFT;
-	u8 buf[256];
+	ssize_t done = 0;
 
-	if (addr & ~PAGE_MASK)
-		return -EINVAL;
-	if (!access_ok((void __user *)addr, length))
-		return -ENOMEM;
-	if (!access_ok(vec, pages))
-		return -EFAULT;
-	while (pages) {
-		u64 n = min_t(u64, pages, sizeof(buf));
-
-		rwsem_read_lock(&mm->lock);
-		for (u64 i = 0; i < n; i++) {
-			struct vma *v = vma_at(mm, addr + i * PAGE_SIZE);
-
-			if (!v) {
-				rwsem_read_unlock(&mm->lock);
-				return -ENOMEM;
-			}
-			buf[i] = resident(v, addr + i * PAGE_SIZE);
-		}
-		rwsem_read_unlock(&mm->lock);
-		if (copy_to_user(vec, buf, n))
-			return -EFAULT;
-		vec += n;
-		addr += n << PAGE_SHIFT;
-		pages -= n;
-	}
-	return 0;
-}
-
-/* --- mlock --- */
-
-static int lock_range(struct mm *mm, u64 start, u64 end, u64 bits)
-{
-	struct vma *v = vma_find(mm, start);
-
-	while (start < end) {
-		if (!v || v->start > start)
-			return -ENOMEM;
-		u64 to = min(end, v->end), old = v->flags;
-		u64 new = (old & ~(VM_LOCKED | VM_LOCKONFAULT)) | bits;
-
-		if (!(old & VM_SPECIAL) && new != old) {
-			int err = vma_change(v, start, to, new, &v);
-
-			if (err)
-				return err;
-			s64 pages = (s64)((to - start) >> PAGE_SHIFT);
-
-			mm->locked_vm += (u64)(new &VM_LOCKED ? (old & VM_LOCKED ? 0 : pages)
-							      : (old & VM_LOCKED ? -pages : 0));
-		}
-		start = to;
-		if (start < end)
-			v = vma_find(mm, start);
-	}
-	return 0;
-}
-
-static long do_mlock(u64 start, u64 len, u64 bits)
-{
-	struct mm *mm = current->mm;
-	u64 end;
-	int err;
-
-	len = page_up(len + (start & ~PAGE_MASK));
-	start = page_down(start);
-	end = start + len;
-	if (bits && !capable(CAP_IPC_LOCK) && !task_rlimit(RLIMIT_MEMLOCK))
-		return -EPERM;
-	if (end < start)
-		return -EINVAL;
-	if (end == start)
-		return 0;
-	if (rwsem_write_lock_killable(&mm->lock))
-		return -EINTR;
-	err = bits ? mm_may_lock(mm, len >> PAGE_SHIFT) : 0;
-	if (err == -EAGAIN)
-		err = -ENOMEM;
-	if (!err)
-		err = lock_range(mm, start, end, bits);
-	rwsem_write_unlock(&mm->lock);
-	if (!err && bits && !(bits & VM_LOCKONFAULT))
-		mm_populate(mm, start, end);
-	return err;
-}
-
-long sys_mlock(unsigned long addr, size_t length)
-{
-	return do_mlock(addr, length, VM_LOCKED);
-}
-
-long sys_mlock2(unsigned long addr, size_t length, int flags)
-{
-	if (flags & ~MLOCK_ONFAULT)
-		return -EINVAL;
-	return do_mlock(addr, length, VM_LOCKED | (flags ? VM_LOCKONFAULT : 0));
-}
-
-long sys_munlock(unsigned long addr, size_t length)
-{
-	return do_mlock(addr, length, 0);
-}
-
-static int lock_all(struct mm *mm, u64 bits)
-{
-	struct vma *v;
-	u64 at = 0;
-
-	while ((v = vma_find(mm, at))) {
-		at = v->end;
-		int err = lock_range(mm, v->start, v->end, bits);
+	for (unsigned long i = 0; i < n; i++) {
+		int err = advise(mm, (u64)(unsigned long)v[i].iov_base, v[i].iov_len, advice);
 
 		if (err)
-			return err;
+			return done ? done : err;
+		done += (ssize_t)v[i].iov_len;
 	}
+	return done;
+}
+
+static int other_mm(struct task *t, struct mm **out)
+{
+	struct mm *mm = task_mm(t);
+	int err = mm ? ptrace_may_access(t, PTRACE_MODE_READ_FS) : -ESRCH;
+
+	if (!err && !capable(CAP_SYS_NICE))
+		err = -EPERM;
+	if (err)
+		mm_put(mm);
+	else
+		*out = mm;
+	return err;
+}
+
+long sys_process_madvise(int pidfd, const struct iovec __user *uvec, size_t n, int advice,
+			 unsigned int flags)
+{
+	struct iovec fast[UIO_FAST], *to_free = NULL;
+	struct task *t = NULL;
+	struct mm *mm;
+	struct uio u;
+
+	if (flags)
+		return -EINVAL;
+	long ret = uio_import(&u, false, uvec, n, fast, &to_free);
+
+	if (ret)
+		return ret;
+	ret = pidfd_leader(pidfd, &t);
+	if (!ret && !advice_for_others(advice))
+		ret = -EINVAL;
+	if (!ret)
+		ret = other_mm(t, &mm);
+	if (!ret) {
+		ret = advise_vector(mm, to_free ? to_free : fast, n, advice);
+		mm_put(mm);
+	}
+	if (t)
+		task_put(t);
+	kfree(to_free);
+	return ret;
+}
+
+/* --- process_mrelease --- */
+
+/* Private memory goes, and nothing can be faulted in any more. */
+int mm_reap(struct mm *mm)
+{
+	struct btree_iter it;
+	struct gather g;
+	struct vma *v;
+
+	if (!rwsem_write_trylock(&mm->lock))
+		return -EAGAIN;
+	gather_begin(&g, mm, false);
+	btree_iter_init(&it, &mm->vmas, 0);
+	while ((v = btree_iter_next(&it, NULL))) {
+		if (v->flags & (VM_PFNMAP | VM_SHARED))
+			continue;
+		vma_write_lock(v);
+		vma_set_flags(v, v->flags & ~(VM_ACCESS | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC));
+		pt_zap(&g, v, v->start, v->end, false);
+		vma_write_unlock(v);
+	}
+	gather_end(&g);
+	mm->reaped = true;
+	rwsem_write_unlock(&mm->lock);
 	return 0;
 }
 
-long sys_mlockall(int flags)
+long sys_process_mrelease(int pidfd, unsigned int flags)
 {
-	struct mm *mm = current->mm;
-	u64 bits = VM_LOCKED | (flags & MCL_ONFAULT ? VM_LOCKONFAULT : 0);
-	int err = 0;
+	struct task *t;
 
-	if (!flags || flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
+	if (flags)
 		return -EINVAL;
-	if (!capable(CAP_IPC_LOCK) && !task_rlimit(RLIMIT_MEMLOCK))
-		return -EPERM;
-	if (rwsem_write_lock_killable(&mm->lock))
-		return -EINTR;
-	if (flags & MCL_CURRENT && !capable(CAP_IPC_LOCK) &&
-	    mm->total_vm > task_rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
-		err = -ENOMEM;
-	if (!err) {
-		mm->def_flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);
-		if (flags & MCL_FUTURE)
-			mm->def_flags |= (u32)bits;
-		if (flags & MCL_CURRENT)
-			err = lock_all(mm, bits);
-	}
-	rwsem_write_unlock(&mm->lock);
-	if (!err && flags & MCL_CURRENT && !(flags & MCL_ONFAULT))
-		mm_populate(mm, 0, mm->task_size);
-	return err;
-}
+	long ret = pidfd_leader(pidfd, &t);
 
-long sys_munlockall(void)
-{
-	struct mm *mm = current->mm;
+	if (ret)
+		return ret;
+	struct mm *mm = task_mm(t);
 
-	if (rwsem_write_lock_killable(&mm->lock))
-		return -EINTR;
-	mm->def_flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);
-	int err = lock_all(mm, 0);
-
-	rwsem_write_unlock(&mm->lock);
-	return err;
+	if (!mm)
+		ret = -ESRCH;
+	else if (!(READ_ONCE(t->process->group_flags) & PROC_GROUP_EXIT))
+		ret = -EINVAL;
+	else if (!READ_ONCE(mm->reaped))
+		ret = mm_reap(mm);
+	mm_put(mm);
+	task_put(t);
+	return ret;
 }

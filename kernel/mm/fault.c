@@ -104,6 +104,15 @@ static void undo(struct vma *vma, u64 addr, pte_t *at, pte_t e)
 	}
 }
 
+/*
+ * May a page that was only read become writable at once?  Not if it is private, nor if clear_refs
+ * wants to know of the first write.
+ */
+static __always_inline bool writes_unseen(const struct vma *vma)
+{
+	return (vma->flags & (VM_SHARED | VM_SOFTDIRTY)) == (VM_SHARED | VM_SOFTDIRTY);
+}
+
 /* Neighbours that are in the cache come along with a read. */
 static void fault_around(struct vma *vma, u64 addr, pte_t *at)
 {
@@ -140,7 +149,7 @@ static void fault_around(struct vma *vma, u64 addr, pte_t *at)
 		pte_t e = pte_make(frame_to_phys(folio_frame(folio, index + i)),
 				   PGPROT(vma->pte_bits));
 
-		if (!(vma->flags & VM_SHARED))
+		if (!writes_unseen(vma))
 			e = pte_wrprotect(e);
 		if (!install(at, e)) {
 			folio_put(folio);
@@ -199,7 +208,7 @@ static int map_frame(struct vma *vma, u64 addr, pte_t *at, struct frame *f, u32 
 		e = pte_wrprotect(e);
 	else if (flags & FAULT_WRITE)
 		e = pte_mk_dirty(e);
-	else if (vma->ops && vma->ops->page_mkwrite)
+	else if (!writes_unseen(vma) || (vma->ops && vma->ops->page_mkwrite))
 		e = pte_wrprotect(e);
 	if (!install(at, e)) {
 		frame_put(frame_head(f));
@@ -345,11 +354,25 @@ static int fault_write(struct vma *vma, u64 addr, pte_t *at, pte_t e, u32 flags)
 
 int mm_fault_vma(struct vma *vma, u64 addr, u32 flags)
 {
-	pte_t *at = pt_make(vma->mm, addr);
+	pte_t *at = pt_make_upper(vma->mm, addr), *table;
 
 	if (unlikely(!at))
 		return -ENOMEM;
 	pte_t e = pte_read(at);
+
+	if (likely(pte_is_table(e))) {
+		table = pte_table(e);
+	} else {
+		int err = huge_fault(vma, addr, at, flags);
+
+		if (err != HUGE_SMALL)
+			return err;
+		table = pt_make_table(vma->mm, addr, at);
+		if (!table)
+			return -ENOMEM;
+	}
+	at = &table[pt_index(0, addr)];
+	e = pte_read(at);
 
 	if (likely(pte_none(e)))
 		return vma_is_anon(vma) ? fault_anon(vma, addr, at, flags)
@@ -385,7 +408,7 @@ int mm_grow_stack(struct mm *mm, u64 addr)
 		return -EFAULT;
 	if (v->start <= addr)
 		return 0;
-	if (!(v->flags & VM_GROWSDOWN) || start < 65536)
+	if (!(v->flags & VM_GROWSDOWN) || start < mm_mmap_min_addr)
 		return -EFAULT;
 	struct vma *prev = vma_prev(mm, v);
 

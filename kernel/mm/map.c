@@ -12,11 +12,12 @@
 #include <kernel/vfs/vfs.h>
 #include <generated/syscalls.h>
 
-#define MMAP_MIN_ADDR 65536ull
 #define LEGACY_FLAGS                                                                             \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
 	 MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |         \
 	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT)
+
+u64 mm_mmap_min_addr = 65536;
 
 /* --- places --- */
 
@@ -67,11 +68,11 @@ static int search(struct mm *mm, struct btree_gap *g, bool down, u64 *out)
 
 int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out)
 {
-	struct btree_gap g = {.size = len, .low = MMAP_MIN_ADDR, .high = mm->mmap_base};
+	struct btree_gap g = {.size = len, .low = mm_mmap_min_addr, .high = mm->mmap_base};
 
 	if (len > mm->task_size)
 		return -ENOMEM;
-	if (hint && hint <= mm->task_size - len && hint >= MMAP_MIN_ADDR &&
+	if (hint && hint <= mm->task_size - len && hint >= mm_mmap_min_addr &&
 	    place_ok(mm, hint, len)) {
 		*out = hint;
 		return 0;
@@ -95,15 +96,15 @@ static int choose_addr(struct mm *mm, u64 *addr, u64 len, u32 flags)
 	if (!(flags & MAP_FIXED)) {
 		u64 hint = page_up(*addr);
 
-		if (hint && hint < MMAP_MIN_ADDR)
-			hint = MMAP_MIN_ADDR;
+		if (hint && hint < mm_mmap_min_addr)
+			hint = mm_mmap_min_addr;
 		return mm_find_gap(mm, len, hint, flags, addr);
 	}
 	if (*addr > mm->task_size - len)
 		return -ENOMEM;
 	if (*addr & ~PAGE_MASK)
 		return -EINVAL;
-	if (*addr < MMAP_MIN_ADDR && !capable(CAP_SYS_RAWIO))
+	if (*addr < mm_mmap_min_addr && !capable(CAP_SYS_RAWIO))
 		return -EPERM;
 	if (flags & MAP_FIXED_NOREPLACE && !mm_range_free(mm, *addr, *addr + len))
 		return -EEXIST;
@@ -116,6 +117,13 @@ u64 mm_prot_flags(u32 prot)
 {
 	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
 	       (prot & PROT_EXEC ? VM_EXEC : 0);
+}
+
+/* Offsets of a regular file are positive. */
+static bool file_reaches(const struct file *file, u64 pgoff, u64 pages)
+{
+	return !file->inode || !S_ISREG(file->inode->mode) ||
+	       pgoff + pages <= S64_MAX >> PAGE_SHIFT;
 }
 
 static int file_flags(struct file *file, u32 prot, u32 flags, u64 *vm)
@@ -210,11 +218,14 @@ static bool grow_neighbour(struct mm *mm, u64 addr, u64 len, u64 vm)
 	if (next && vma_can_merge(&probe, next)) {
 		if (prev && vma_can_merge(prev, &probe))
 			return false;
-		return !vma_extend(next, addr, next->end);
+		prev = next;
+	} else if (!prev || !vma_can_merge(prev, &probe)) {
+		return false;
 	}
-	if (prev && vma_can_merge(prev, &probe))
-		return !vma_extend(prev, prev->start, addr + len);
-	return false;
+	if (vma_extend(prev, min(addr, prev->start), max(addr + len, prev->end)))
+		return false;
+	prev->flags |= VM_SOFTDIRTY;
+	return true;
 }
 
 static int map_region(struct mm *mm, u64 addr, u64 len, u64 vm, struct file *file, u64 pgoff)
@@ -276,7 +287,8 @@ uncommit:
 static int map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *file,
 		      u64 pgoff, u64 *out)
 {
-	u64 vm = mm_prot_flags(prot) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+	u64 vm = mm_prot_flags(prot) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
+		 VM_SOFTDIRTY;
 	int err;
 
 	if (!len)
@@ -307,6 +319,8 @@ static int map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, str
 		if (err)
 			return err;
 	}
+	if (file && !file_reaches(file, pgoff, len >> PAGE_SHIFT))
+		return -EOVERFLOW;
 	err = file ? file_flags(file, prot, flags, &vm) : anon_flags(flags, &vm);
 	if (err)
 		return err;
@@ -354,7 +368,7 @@ int mm_map_special(struct mm *mm, u64 addr, u64 len, u64 vm_flags, const struct 
 	v->mm = mm;
 	v->ops = ops;
 	v->private_data = private_data;
-	vma_set_flags(v, vm_flags | VM_DONTEXPAND);
+	vma_set_flags(v, vm_flags | VM_DONTEXPAND | VM_SOFTDIRTY);
 	err = vma_insert(mm, v, &v);
 	if (err) {
 		vma_free(v);
@@ -368,7 +382,7 @@ int mm_map_special(struct mm *mm, u64 addr, u64 len, u64 vm_flags, const struct 
 int mm_map_stack(struct mm *mm, u64 top, bool exec, u64 *out_start)
 {
 	u64 vm = VM_READ | VM_WRITE | (exec ? VM_EXEC : 0) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
-		 VM_GROWSDOWN | VM_STACK | VM_ACCOUNT | mm->def_flags;
+		 VM_GROWSDOWN | VM_STACK | VM_ACCOUNT | VM_SOFTDIRTY | mm->def_flags;
 	u64 len = 33 * PAGE_SIZE;
 	struct vma *v;
 
@@ -536,7 +550,7 @@ static int protect_vma(struct mm *mm, struct vma *v, u64 start, u64 end, u64 acc
 	}
 	/* Private memory that becomes writable is a promise from now on. */
 	if (flags & VM_WRITE) {
-		if (!mm_may_expand(mm, flags, 0))
+		if (!mm_may_expand(mm, flags, pages) && mm_may_expand(mm, old, pages))
 			return -ENOMEM;
 		if (!(old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE))) {
 			if (mm_commit(pages))

@@ -64,6 +64,8 @@ static int mm_alloc(struct mm **out)
 	mm->task_size = USER_END;
 	mm->dumpable = DUMP_USER;
 	mm->coredump_filter = DUMP_FILTER_DEFAULT;
+	spin_init(&mm->spare_lock, LK_PTE);
+	list_init(&mm->huge_link);
 	*out = mm;
 	return 0;
 }
@@ -74,9 +76,11 @@ int mm_create(struct mm **out)
 {
 	int err = mm_alloc(out);
 
-	if (!err)
-		(*out)->mmap_base = choose_mmap_base();
-	return err;
+	if (err)
+		return err;
+	(*out)->mmap_base = choose_mmap_base();
+	(*out)->thp_disabled = current->mm && current->mm->thp_disabled;
+	return 0;
 }
 
 struct mm *mm_get(struct mm *mm)
@@ -115,6 +119,8 @@ static void teardown(struct mm *mm)
 	struct gather g;
 	u64 accounted = 0;
 
+	if (unlikely(!list_empty(&mm->huge_link)))
+		khugepaged_leave(mm);
 	/* No CPU has it from here on, so nothing needs to be flushed. */
 	arch_mm_destroy(&mm->arch);
 	gather_begin(&g, mm, true);
@@ -194,11 +200,16 @@ static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 	int err = 0;
 
 	for (u64 addr = v->start; addr < v->end && !err; addr = next) {
-		pte_t *from = pt_leaf(v->mm, addr, v->end, &next), *dest = NULL;
+		pte_t *upper = pt_upper(v->mm, addr, v->end, &next), *from, *dest = NULL;
+		pte_t up = upper ? pte_read(upper) : (pte_t){0};
 
-		if (!from)
+		if (pte_none(up))
 			continue;
-		from += pt_index(0, addr);
+		if (unlikely(!pte_is_table(up))) {
+			err = huge_copy(to, addr, upper, protected);
+			continue;
+		}
+		from = pte_table(up) + pt_index(0, addr);
 		for (; addr < next; addr += PAGE_SIZE, from++) {
 			pte_t e = pte_read(from);
 
@@ -211,8 +222,11 @@ static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 				continue;
 			struct frame *f = pfn_to_frame(pte_pfn(e));
 
-			if (f->type != FRAME_ANON)
-				continue;
+			if (unlikely(f->type != FRAME_ANON)) {
+				f = frame_head(f);
+				if (f->type != FRAME_ANON)
+					continue;
+			}
 			if (unlikely(!dest)) {
 				dest = pt_make(to, addr);
 				if (!dest) {
@@ -297,6 +311,7 @@ static void copy_figures(struct mm *to, const struct mm *from)
 	to->auxv_len = from->auxv_len;
 	to->dumpable = from->dumpable;
 	to->coredump_filter = from->coredump_filter;
+	to->thp_disabled = from->thp_disabled;
 	to->arch.vdso = from->arch.vdso;
 	to->def_flags = from->def_flags & ~(u32)VM_LOCKED;
 	if (from->exe_file && !vfs_deny_write(from->exe_file))
@@ -407,6 +422,8 @@ void mm_system_init(void)
 		panic("no memory for the zero page");
 	pagecache_set_unmap_hook(unmap_file);
 	frame_register_shrinker(&stock_shrinker);
+	huge_init();
+	account_init();
 	oom_init();
 }
 
@@ -450,6 +467,15 @@ void mm_events(struct mm_events *out)
 		out->vmacache_calls += READ_ONCE(e->vmacache_calls);
 		out->vmacache_hits += READ_ONCE(e->vmacache_hits);
 		out->oom_kill += READ_ONCE(e->oom_kill);
+		out->thp_fault_alloc += READ_ONCE(e->thp_fault_alloc);
+		out->thp_fault_fallback += READ_ONCE(e->thp_fault_fallback);
+		out->thp_collapse_alloc += READ_ONCE(e->thp_collapse_alloc);
+		out->thp_collapse_alloc_failed += READ_ONCE(e->thp_collapse_alloc_failed);
+		out->thp_split_page += READ_ONCE(e->thp_split_page);
+		out->thp_split_page_failed += READ_ONCE(e->thp_split_page_failed);
+		out->thp_split_pmd += READ_ONCE(e->thp_split_pmd);
+		out->thp_zero_page_alloc += READ_ONCE(e->thp_zero_page_alloc);
+		out->thp_zero_page_alloc_failed += READ_ONCE(e->thp_zero_page_alloc_failed);
 	}
 	frame_stats(&fs);
 	out->pgalloc = fs.allocs;

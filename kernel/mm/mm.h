@@ -41,7 +41,8 @@ struct vma;
 #define VM_LOCKONFAULT 0x80000ul
 #define VM_ACCOUNT 0x100000ul
 #define VM_NORESERVE 0x200000ul
-#define VM_PFNMAP 0x400000ul /* frames without references: vDSO data, devices */
+#define VM_PFNMAP 0x400000ul	 /* frames without references: vDSO data, devices */
+#define VM_SOFTDIRTY 0x8000000ul /* new since /proc/PID/clear_refs was written */
 #define VM_WIPEONFORK 0x2000000ul
 #define VM_DONTDUMP 0x4000000ul
 #define VM_HUGEPAGE 0x20000000ul
@@ -93,6 +94,7 @@ struct vma {
 	u64 pte_bits;	   /* of a fully permitted entry, from flags */
 	s32 readers;	   /* atomic: per-VMA lock; negative: writer.  Survives reuse. */
 	bool has_anon;	   /* private pages may exist: fork copies entries */
+	u16 policy;	   /* mbind(2): POLICY_*; 0: none of its own */
 };
 
 struct mm {
@@ -114,9 +116,15 @@ struct mm {
 	u32 vma_count;
 	u32 def_flags;
 	struct file *exe_file; /* +1; LK_MM */
-	u8 dumpable;	    /* DUMP_*: PR_SET_DUMPABLE, suid_dumpable */
-	u8 coredump_filter; /* /proc/PID/coredump_filter: DUMP_FILTER_* */
-	bool oom_victim; /* being killed: its memory will come back */
+	u8 dumpable;	       /* DUMP_*: PR_SET_DUMPABLE, suid_dumpable */
+	u8 coredump_filter;    /* /proc/PID/coredump_filter: DUMP_FILTER_* */
+	bool oom_victim;       /* being killed: its memory will come back */
+	bool reaped;	       /* private memory was taken by process_mrelease(2): faults fail */
+	bool thp_disabled;     /* PR_SET_THP_DISABLE; inherited */
+	/* One empty table for each huge entry, so that splitting one needs no memory. */
+	struct spinlock spare_lock; /* LK_PTE */
+	struct frame *spare_tables; /* spare_lock; linked by owner */
+	struct list_head huge_link; /* of interest to khugepaged: LK_MM_HUGE */
 };
 
 /* fs.suid_dumpable: what programs get that changed their rights. */
@@ -132,7 +140,7 @@ extern int mm_suid_dumpable;
 #define DUMP_FILTER_FILE_SHARED 8u
 #define DUMP_FILTER_ELF_HEADERS 16u
 #define DUMP_FILTER_HUGETLB_PRIVATE 32u
-#define DUMP_FILTER_DEFAULT \
+#define DUMP_FILTER_DEFAULT                                                             \
 	(DUMP_FILTER_ANON_PRIVATE | DUMP_FILTER_ANON_SHARED | DUMP_FILTER_ELF_HEADERS | \
 	 DUMP_FILTER_HUGETLB_PRIVATE)
 
@@ -205,10 +213,20 @@ void mm_usage(struct mm *mm, struct mm_usage *out);
 /* One line per VMA as /proc/PID/maps; smaps form with figures. */
 void mm_show_maps(struct mm *mm, struct seq *s);
 void mm_show_smaps(struct mm *mm, struct seq *s, bool rollup);
+/*
+ * Takes the private memory of an address space whose tasks are all being killed.  Nothing can be
+ * faulted in afterwards.  -EAGAIN: it is busy.  Does not sleep for mm->lock.
+ */
+int mm_reap(struct mm *mm) __must_check;
 
 /* Overcommit: /proc/sys/vm/overcommit_memory, CommitLimit, Committed_AS. */
 extern int mm_overcommit_mode, mm_overcommit_ratio;
+/* One of ratio and kbytes is 0 once the other was set. */
+extern int mm_overcommit_kbytes, mm_admin_reserve_kbytes, mm_user_reserve_kbytes;
+void mm_set_overcommit_ratio(int percent);
+void mm_set_overcommit_kbytes(int kb);
 extern unsigned int mm_max_map_count;
+extern u64 mm_mmap_min_addr; /* lower ones take CAP_SYS_RAWIO */
 u64 mm_committed_pages(void);
 u64 mm_commit_limit_pages(void);
 /* A promise of memory that is not a mapping's: System V segments. -ENOMEM. */
@@ -221,5 +239,13 @@ void mm_uncommit(u64 pages);
 int mm_unmap_attached(struct mm *mm, u64 addr, const struct vma_ops *ops) __must_check;
 struct mm_events {
 	u64 pgfault, pgmajfault, pgalloc, pgfree, vmacache_calls, vmacache_hits, oom_kill;
+	u64 thp_fault_alloc, thp_fault_fallback, thp_collapse_alloc, thp_collapse_alloc_failed,
+		thp_split_page, thp_split_page_failed, thp_split_pmd, thp_zero_page_alloc,
+		thp_zero_page_alloc_failed;
 };
 void mm_events(struct mm_events *out); /* /proc/vmstat */
+u64 mm_huge_pages(void);	       /* huge pages mapped as such: AnonHugePages */
+u64 mm_locked_pages(void);	       /* Mlocked */
+
+/* prctl(PR_SET_THP_DISABLE). */
+int mm_set_huge_disabled(struct mm *mm, bool disabled) __must_check;

@@ -36,18 +36,42 @@ static inline u64 vma_index(const struct vma *v, u64 addr)
 	return ((addr - v->start) >> PAGE_SHIFT) + v->pgoff;
 }
 
+#define HUGE_ORDER 9u
+#define HUGE_PAGES (1u << HUGE_ORDER)
+#define HUGE_SIZE PT_SIZE(1)
+#define HUGE_MASK (~(HUGE_SIZE - 1))
+
 /* --- pgtable.c --- */
 pte_t *pt_new_root(void);
-/* Leaf entry of @addr; the tables above it are made.  NULL: no memory. */
+struct frame *pt_table_alloc(void);  /* empty; NULL: no memory */
+void pt_table_free(struct frame *f); /* empty again */
+/* Entry of @addr at level 1 or 0; the tables above it are made.  NULL: no memory. */
+pte_t *pt_make_upper(struct mm *mm, u64 addr);
 pte_t *pt_make(struct mm *mm, u64 addr);
+/* The table below *@at, an entry of level 1, made if there is none.  NULL: no memory. */
+pte_t *pt_make_table(struct mm *mm, u64 addr, pte_t *at);
 /*
- * Leaf table that covers @addr, or NULL; *next is where the next table (or the hole's end) begins,
- * at most
- * @end.
+ * Entry of @addr at level 1, or NULL where there is no table for it; *next is where the next such
+ * entry (or the hole's end) begins, at most @end.
  */
+pte_t *pt_upper(struct mm *mm, u64 addr, u64 end, u64 *next);
+/* Leaf table below @at, an entry of level 1, or NULL.  A huge page is split. */
+pte_t *pt_small(struct mm *mm, u64 addr, pte_t *at);
+/* Both: the leaf table that covers @addr. */
 pte_t *pt_leaf(struct mm *mm, u64 addr, u64 end, u64 *next);
-/* The live entry of @addr or NULL. */
-pte_t *pt_entry(struct mm *mm, u64 addr);
+
+/* What maps an address: a small page's own entry, or one of a huge page. */
+struct pt_spot {
+	pte_t *at;
+	pte_t raw; /* as found there */
+	pte_t e;   /* the same as a small page's: its frame is that of the address */
+};
+/* False: nothing is there, or a huge page is just being split. */
+bool pt_find(struct mm *mm, u64 addr, struct pt_spot *out);
+static inline bool pt_unchanged(const struct pt_spot *s)
+{
+	return pte_read(s->at).raw == s->raw.raw;
+}
 
 /*
  * At the start of a cache line of eight entries that are all empty?  Sparse tables are walked a
@@ -88,10 +112,64 @@ void pt_free_root(struct mm *mm);
 u64 pt_stock_shrink(u64 want); /* this CPU's stock of empty tables */
 /* New protection for the present entries; COW pages stay read-only.  Flushes. */
 void pt_protect(struct vma *vma, u64 start, u64 end);
+pte_t pt_protected(const struct vma *vma, pte_t e);
+/* Adds a frame to be put after the flush. */
+void gather_frame(struct gather *g, struct frame *f);
 /* Which counter a frame belongs to. */
 s64 *mm_rss(struct mm *mm, const struct frame *f);
 void mm_rss_add(struct mm *mm, const struct frame *f, s64 n);
 extern struct frame *zero_frame; /* mapped by read faults, PTE_SPECIAL */
+
+/* --- huge.c: entries of level 1 that map 2 MiB of anonymous memory --- */
+
+/* Could huge entries be in @v?  Also what is left to see when a border is moved into one. */
+static inline bool vma_may_huge(const struct vma *v)
+{
+	return ((v->start + HUGE_SIZE - 1) & HUGE_MASK) + HUGE_SIZE <= v->end && vma_is_anon(v);
+}
+static inline bool huge_whole(u64 addr, u64 next)
+{
+	return !(addr & ~HUGE_MASK) && next - addr == HUGE_SIZE;
+}
+#define HUGE_SMALL 1 /* go on with small pages */
+/* A fault where *@at, an entry of level 1, leads to no table.  0: done, or try again. */
+int huge_fault(struct vma *vma, u64 addr, pte_t *at, u32 flags) __must_check;
+/* Afterwards *@at is not huge (but may become so again, unless the VMA is write-locked). */
+void huge_split(struct mm *mm, u64 addr, pte_t *at);
+bool huge_splitting(struct mm *mm, u64 addr); /* just now */
+/* No huge entry spans @addr, where a border will be.  The VMA is write-locked. */
+void huge_split_at(struct mm *mm, u64 addr);
+/* Whole entries; false: it is not huge (any more). */
+bool huge_zap(struct gather *g, pte_t *at, u64 addr);
+bool huge_protect(const struct vma *vma, pte_t *at, bool *changed);
+int huge_copy(struct mm *to, u64 addr, pte_t *from, bool *protected) __must_check;
+/* To @to, another place of the same address space; false: goes by small pages. -ENOMEM. */
+int huge_move(struct mm *mm, pte_t *from, u64 to, bool *moved) __must_check;
+/*
+ * Makes a huge page of the small ones of [@start, +2 MiB) in @vma.  mm->lock held for writing.
+ * -EINVAL: cannot be, -EAGAIN: somebody else has a page, -ENOMEM: no block.  @max_none: how many
+ * may be missing; @reclaim: give up others' memory for a block.
+ */
+int huge_collapse(struct vma *vma, u64 start, unsigned int max_none, bool reclaim) __must_check;
+/* Looks as if that would succeed, and be worth it.  mm->lock held. */
+bool huge_promising(const struct vma *vma, u64 start, unsigned int max_none);
+/* May [@start, +2 MiB) be huge?  @forced: whatever the mode of the machine is. */
+bool huge_allowed(const struct vma *vma, u64 start, bool forced);
+void huge_init(void);
+/* thp.c: what the files of /sys say */
+enum huge_mode { HUGE_ALWAYS, HUGE_MADVISE, HUGE_NEVER };
+enum huge_defrag {
+	DEFRAG_ALWAYS,
+	DEFRAG_DEFER,
+	DEFRAG_DEFER_MADVISE,
+	DEFRAG_MADVISE,
+	DEFRAG_NEVER
+};
+extern enum huge_mode huge_mode;
+extern enum huge_defrag huge_defrag;
+extern bool huge_use_zero;
+void khugepaged_enter(struct mm *mm); /* has something that could be huge */
+void khugepaged_leave(struct mm *mm); /* is going away */
 
 /* --- vma.c --- */
 struct vma *vma_alloc(void);
@@ -147,6 +225,7 @@ bool mm_may_expand(struct mm *mm, u64 flags, u64 pages);
 int mm_may_lock(struct mm *mm, u64 pages) __must_check; /* -EPERM, -EAGAIN */
 
 /* --- account.c --- */
+void account_init(void);
 bool vma_accountable(u64 flags, bool is_file);
 
 /* --- fault.c --- */
@@ -157,6 +236,13 @@ int mm_fault_vma(struct vma *vma, u64 addr, u32 flags) __must_check;
 int mm_grow_stack(struct mm *mm, u64 addr);
 /* Makes @addr present as @flags say, by mm->lock.  -EFAULT, -ENOMEM, -EIO. */
 int mm_fault_in(struct mm *mm, u64 addr, u32 flags) __must_check;
+
+/* --- policy.c --- */
+#define POLICY_MODE 7u /* MPOL_*; MPOL_MODE_FLAGS are as they are */
+
+/* --- show.c --- */
+bool vma_is_heap(const struct vma *v);
+bool vma_is_stack(const struct vma *v);
 
 /* --- oom.c --- */
 void oom_init(void);

@@ -27,7 +27,7 @@ struct pt_stock {
 
 static DEFINE_PERCPU(struct pt_stock, pt_stock);
 
-static struct frame *table_alloc(void)
+struct frame *pt_table_alloc(void)
 {
 	struct frame *f = NULL;
 
@@ -42,7 +42,7 @@ static struct frame *table_alloc(void)
 	return f ? f : frame_alloc(0, FRAME_PGTABLE, GFP_KERNEL | GFP_ZERO);
 }
 
-static void table_free(struct frame *f)
+void pt_table_free(struct frame *f)
 {
 	unsigned long irq = irqs_save();
 	struct pt_stock *s = this_cpu_ptr(pt_stock);
@@ -104,24 +104,24 @@ u64 pt_stock_shrink(u64 want)
 
 static noinline pte_t *table_make(struct mm *mm, pte_t *at)
 {
-	struct frame *f = table_alloc();
+	struct frame *f = pt_table_alloc();
 	pte_t old = {0};
 
 	if (!f)
 		return NULL;
 	if (!pte_cmpxchg(at, &old, pte_make_table(frame_to_phys(f), true))) {
-		table_free(f);
+		pt_table_free(f);
 		return pte_table(old);
 	}
 	__atomic_fetch_add(&mm->pgtable_bytes, PAGE_SIZE, __ATOMIC_RELAXED);
 	return frame_to_virt(f);
 }
 
-pte_t *pt_make(struct mm *mm, u64 addr)
+pte_t *pt_make_upper(struct mm *mm, u64 addr)
 {
 	pte_t *table = phys_to_virt(mm->arch.root_phys);
 
-	for (unsigned int level = PT_ROOT_LEVEL; level > 0; level--) {
+	for (unsigned int level = PT_ROOT_LEVEL; level > 1; level--) {
 		pte_t *at = &table[pt_index(level, addr)];
 		pte_t e = pte_read(at);
 
@@ -129,14 +129,42 @@ pte_t *pt_make(struct mm *mm, u64 addr)
 		if (unlikely(!table))
 			return NULL;
 	}
-	return &table[pt_index(0, addr)];
+	return &table[pt_index(1, addr)];
 }
 
-pte_t *pt_leaf(struct mm *mm, u64 addr, u64 end, u64 *next)
+pte_t *pt_make_table(struct mm *mm, u64 addr, pte_t *at)
+{
+	for (;;) {
+		pte_t *table = pt_small(mm, addr, at);
+		struct frame *f;
+		pte_t none = {0};
+
+		if (table)
+			return table;
+		f = pt_table_alloc();
+		if (!f)
+			return NULL;
+		if (pte_cmpxchg(at, &none, pte_make_table(frame_to_phys(f), true))) {
+			__atomic_fetch_add(&mm->pgtable_bytes, PAGE_SIZE, __ATOMIC_RELAXED);
+			return frame_to_virt(f);
+		}
+		pt_table_free(f);
+	}
+}
+
+pte_t *pt_make(struct mm *mm, u64 addr)
+{
+	pte_t *at = pt_make_upper(mm, addr);
+	pte_t *table = at ? pt_make_table(mm, addr, at) : NULL;
+
+	return table ? &table[pt_index(0, addr)] : NULL;
+}
+
+pte_t *pt_upper(struct mm *mm, u64 addr, u64 end, u64 *next)
 {
 	pte_t *table = phys_to_virt(mm->arch.root_phys);
 
-	for (unsigned int level = PT_ROOT_LEVEL; level > 0; level--) {
+	for (unsigned int level = PT_ROOT_LEVEL; level > 1; level--) {
 		pte_t e = pte_read(&table[pt_index(level, addr)]);
 
 		if (pte_none(e)) {
@@ -146,15 +174,50 @@ pte_t *pt_leaf(struct mm *mm, u64 addr, u64 end, u64 *next)
 		table = pte_table(e);
 	}
 	*next = pt_next(1, addr, end);
-	return table;
+	return &table[pt_index(1, addr)];
 }
 
-pte_t *pt_entry(struct mm *mm, u64 addr)
+pte_t *pt_small(struct mm *mm, u64 addr, pte_t *at)
+{
+	for (;;) {
+		pte_t e = pte_read(at);
+
+		if (likely(pte_is_table(e)))
+			return pte_table(e);
+		if (likely(pte_none(e)))
+			return NULL;
+		huge_split(mm, addr, at);
+	}
+}
+
+pte_t *pt_leaf(struct mm *mm, u64 addr, u64 end, u64 *next)
+{
+	pte_t *at = pt_upper(mm, addr, end, next);
+
+	return at ? pt_small(mm, addr, at) : NULL;
+}
+
+bool pt_find(struct mm *mm, u64 addr, struct pt_spot *out)
 {
 	u64 next;
-	pte_t *table = pt_leaf(mm, addr, addr + PAGE_SIZE, &next);
+	pte_t *at = pt_upper(mm, addr, addr + PAGE_SIZE, &next);
+	pte_t e = at ? pte_read(at) : (pte_t){0};
 
-	return table ? &table[pt_index(0, addr)] : NULL;
+	if (pte_is_table(e)) {
+		out->at = &pte_table(e)[pt_index(0, addr)];
+		out->raw = out->e = pte_read(out->at);
+		return pte_present(out->e);
+	}
+	if (!pte_present(e))
+		return false;
+	out->at = at;
+	out->raw = e;
+	out->e = pte_huge_part(e, pt_index(0, addr));
+	/* The huge zero page is special, as the small one is. */
+	if (pte_special(e))
+		out->e = pte_mk_special(
+			pte_wrprotect(pte_make(frame_to_phys(zero_frame), pgprot_user(PROT_READ))));
+	return true;
 }
 
 /* --- accounting --- */
@@ -202,7 +265,7 @@ static void gather_flush(struct gather *g)
 
 		g->tables = f->owner;
 		f->owner = NULL;
-		table_free(f);
+		pt_table_free(f);
 	}
 	g->start = ~0ull;
 	g->end = 0;
@@ -238,6 +301,13 @@ static noinline void gather_more(struct gather *g)
 	gather_flush(g);
 }
 
+void gather_frame(struct gather *g, struct frame *f)
+{
+	g->list[g->count++] = f;
+	if (unlikely(g->count == g->max))
+		gather_more(g);
+}
+
 /* --- zap --- */
 
 static __always_inline void zap_one(struct gather *g, pte_t *at, u64 addr, pte_t e)
@@ -262,6 +332,11 @@ static __always_inline void zap_one(struct gather *g, pte_t *at, u64 addr, pte_t
 		struct folio *folio;
 
 		f = frame_head(f);
+		if (f->type == FRAME_ANON) { /* a huge page that was split while shared */
+			g->anon++;
+			gather_frame(g, f);
+			return;
+		}
 		folio = f->owner;
 		if (pte_dirty(e) && !(folio->flags & FOLIO_DIRTY))
 			__atomic_fetch_or(&folio->flags, FOLIO_DIRTY, __ATOMIC_RELAXED);
@@ -270,9 +345,7 @@ static __always_inline void zap_one(struct gather *g, pte_t *at, u64 addr, pte_t
 		else
 			g->file++;
 	}
-	g->list[g->count++] = f;
-	if (unlikely(g->count == g->max))
-		gather_more(g);
+	gather_frame(g, f);
 }
 
 void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow)
@@ -280,12 +353,16 @@ void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow
 	u64 next;
 
 	for (u64 addr = start; addr < end; addr = next) {
-		pte_t *table = pt_leaf(g->mm, addr, end, &next);
+		pte_t *upper = pt_upper(g->mm, addr, end, &next);
+
+		if (!upper || (huge_whole(addr, next) && !pte_is_table(pte_read(upper)) &&
+			       huge_zap(g, upper, addr)))
+			continue;
+		pte_t *table = pt_small(g->mm, addr, upper), *at;
 
 		if (!table)
 			continue;
-		pte_t *at = &table[pt_index(0, addr)];
-
+		at = &table[pt_index(0, addr)];
 		for (; addr < next; addr += PAGE_SIZE, at++) {
 			pte_t e = pte_read(at);
 
@@ -297,7 +374,7 @@ void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow
 				continue;
 			}
 			if (unlikely(keep_cow) && pte_present(e) && !pte_special(e) &&
-			    pfn_to_frame(pte_pfn(e))->type == FRAME_ANON)
+			    frame_head(pfn_to_frame(pte_pfn(e)))->type == FRAME_ANON)
 				continue;
 			zap_one(g, at, addr, e);
 		}
@@ -349,7 +426,7 @@ void pt_free(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling)
 
 /* --- protection --- */
 
-static pte_t protect_value(const struct vma *vma, pte_t e)
+pte_t pt_protected(const struct vma *vma, pte_t e)
 {
 	pgprot_t prot = PGPROT(vma->pte_bits);
 	bool was_writable = pte_writable(e);
@@ -367,19 +444,27 @@ void pt_protect(struct vma *vma, u64 start, u64 end)
 	u64 next, lo = ~0ull, hi = 0;
 
 	for (u64 addr = start; addr < end; addr = next) {
-		pte_t *table = pt_leaf(vma->mm, addr, end, &next);
+		pte_t *upper = pt_upper(vma->mm, addr, end, &next);
+		bool changed = false;
+
+		if (upper && huge_whole(addr, next) && !pte_is_table(pte_read(upper)) &&
+		    huge_protect(vma, upper, &changed)) {
+			lo = changed ? min(lo, addr) : lo;
+			hi = changed ? next : hi;
+			continue;
+		}
+		pte_t *table = upper ? pt_small(vma->mm, addr, upper) : NULL, *at;
 
 		if (!table)
 			continue;
-		pte_t *at = &table[pt_index(0, addr)];
-
+		at = &table[pt_index(0, addr)];
 		for (; addr < next; addr += PAGE_SIZE, at++) {
 			pte_t e = pte_read(at), new;
 
 			do {
 				if (!pte_present(e))
 					break;
-				new = protect_value(vma, e);
+				new = pt_protected(vma, e);
 			} while (new.raw != e.raw && !pte_cmpxchg(at, &e, new));
 			if (!pte_present(e) || new.raw == e.raw)
 				continue;

@@ -1,5 +1,6 @@
 /*
- * mremap(2): mappings grow, shrink and move; pages move by moving their entries.
+ * mremap(2): mappings grow, shrink and move; pages move by moving their entries.  And
+ * remap_file_pages(2), which Linux emulates by mmap, too.
  */
 #include "mm_impl.h"
 
@@ -21,7 +22,21 @@ static int move_entries(struct mm *mm, u64 from, u64 to, u64 len, u64 *moved)
 	u64 next, end = from + len;
 
 	for (u64 addr = from; addr < end; addr = next) {
-		pte_t *table = pt_leaf(mm, addr, end, &next);
+		pte_t *upper = pt_upper(mm, addr, end, &next);
+
+		if (!upper)
+			continue;
+		if (huge_whole(addr, next) && !pte_is_table(pte_read(upper))) {
+			bool whole = false;
+			int err = huge_move(mm, upper, to + (addr - from), &whole);
+
+			*moved = addr - from;
+			if (err)
+				return err;
+			if (whole)
+				continue;
+		}
+		pte_t *table = pt_small(mm, addr, upper);
 
 		if (!table)
 			continue;
@@ -67,6 +82,7 @@ static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new,
 	n->start = new;
 	n->end = new + new_len;
 	n->mm = mm;
+	n->flags |= VM_SOFTDIRTY;
 	u64 vm = v->flags;
 
 	err = vma_insert(mm, n, &n);
@@ -82,6 +98,12 @@ static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new,
 	if (n->cache)
 		rwsem_write_lock(&n->cache->rmap_lock);
 	n->has_anon |= src->has_anon;
+	/* Another thread may have touched the new place before it was locked. */
+	struct gather g;
+
+	gather_begin(&g, mm, false);
+	pt_zap(&g, n, new, new + new_len, false);
+	gather_end(&g);
 	err = move_entries(mm, old, new, min(old_len, new_len), &moved);
 	if (err) {
 		u64 back;
@@ -98,7 +120,7 @@ static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new,
 		return mm_unmap_locked(mm, new, new + new_len) ? -ENOMEM : err;
 	/* Unmapping cannot fail for want of memory but where it splits; then both remain, which is
 	 * harmless. */
-	return keep ? 0 : mm_unmap_locked(mm, old, old + old_len);
+	return keep || !old_len ? 0 : mm_unmap_locked(mm, old, old + old_len);
 uncommit:
 	if (v->flags & VM_ACCOUNT)
 		mm_uncommit(pages);
@@ -244,4 +266,34 @@ long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned lon
 	if (populate)
 		mm_populate(mm, (u64)ret + old_len, (u64)ret + new_len);
 	return ret;
+}
+
+long sys_remap_file_pages(unsigned long addr, unsigned long size, unsigned long prot,
+			  unsigned long pgoff, unsigned long flags)
+{
+	struct mm *mm = current->mm;
+	struct file *file = NULL;
+	u32 have = 0;
+	u64 out;
+
+	addr = page_down(addr);
+	size = page_down(size);
+	if (prot || addr + size <= addr || pgoff + (size >> PAGE_SHIFT) < pgoff)
+		return -EINVAL;
+	rwsem_read_lock(&mm->lock);
+	struct vma *v = vma_at(mm, addr);
+
+	if (v && v->flags & VM_SHARED && v->file && addr + size <= v->end) {
+		file = file_get(v->file);
+		have = (u32)(v->flags & VM_ACCESS);
+	}
+	rwsem_read_unlock(&mm->lock);
+	if (!file)
+		return -EINVAL;
+	int err = mm_map(mm, addr, size, have,
+			 MAP_SHARED | MAP_FIXED | MAP_POPULATE | ((u32)flags & MAP_NONBLOCK), file,
+			 pgoff, &out);
+
+	file_put(file);
+	return err;
 }

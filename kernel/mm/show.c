@@ -24,15 +24,25 @@ static void show_range(struct seq *s, u64 start, u64 end, u64 flags, u64 offset,
 	seq_write(s, head, (size_t)len);
 }
 
-static const char *special_name(struct mm *mm, struct vma *v)
+bool vma_is_heap(const struct vma *v)
+{
+	const struct mm *mm = v->mm;
+
+	return v->start <= mm->brk && v->end >= mm->start_brk && mm->brk > mm->start_brk;
+}
+
+bool vma_is_stack(const struct vma *v)
+{
+	return v->start <= v->mm->start_stack && v->end >= v->mm->start_stack;
+}
+
+static const char *special_name(struct vma *v)
 {
 	if (v->ops && v->ops->name)
 		return v->ops->name(v);
-	if (v->start <= mm->brk && v->end >= mm->start_brk && mm->brk > mm->start_brk)
+	if (vma_is_heap(v))
 		return "[heap]";
-	if (v->start <= mm->start_stack && v->end >= mm->start_stack)
-		return "[stack]";
-	return NULL;
+	return vma_is_stack(v) ? "[stack]" : NULL;
 }
 
 /* The name is in a column of its own. */
@@ -44,7 +54,7 @@ static void pad(struct seq *s, size_t from)
 		seq_putc(s, ' ');
 }
 
-static void show_vma(struct mm *mm, struct vma *v, struct seq *s, char *buf)
+static void show_vma(struct vma *v, struct seq *s, char *buf)
 {
 	struct inode *inode = v->file ? v->file->inode : NULL;
 	size_t from = s->count;
@@ -60,7 +70,7 @@ static void show_vma(struct mm *mm, struct vma *v, struct seq *s, char *buf)
 		pad(s, from);
 		seq_puts(s, "/dev/zero (deleted)");
 	} else {
-		const char *special = special_name(mm, v);
+		const char *special = special_name(v);
 
 		if (special) {
 			pad(s, from);
@@ -79,54 +89,83 @@ void mm_show_maps(struct mm *mm, struct seq *s)
 	rwsem_read_lock(&mm->lock);
 	btree_iter_init(&it, &mm->vmas, 0);
 	while ((v = btree_iter_next(&it, NULL)))
-		show_vma(mm, v, s, buf);
+		show_vma(v, s, buf);
 	rwsem_read_unlock(&mm->lock);
 	frame_free_virt(buf);
 }
 
 /* --- smaps --- */
 
+enum { PSS_ANON, PSS_FILE, PSS_SHMEM, PSS_KINDS };
+
 struct figures {
-	u64 size, rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
-		anon, locked;
+	u64 size, rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anon,
+		huge;
+	/* in 4096ths of a byte, so that shares of many pages add up */
+	u64 pss[PSS_KINDS], pss_dirty, pss_locked;
 };
 
-static void count_page(struct figures *f, pte_t e)
+static u64 pss_of(const struct figures *f)
 {
-	if (pte_none(e) || !pte_present(e) || pte_special(e))
-		return;
-	struct frame *frame = frame_head(pfn_to_frame(pte_pfn(e)));
-	u32 maps = frame_refs(frame);
-	bool dirty = pte_dirty(e), anon = frame->type == FRAME_ANON;
+	return f->pss[PSS_ANON] + f->pss[PSS_FILE] + f->pss[PSS_SHMEM];
+}
 
-	/* One reference is the cache's. */
-	if (!anon && maps > 1)
-		maps--;
-	f->rss += PAGE_SIZE;
-	f->pss += PAGE_SIZE / max(maps, 1u);
-	if (anon)
-		f->anon += PAGE_SIZE;
-	if (pte_young(e))
-		f->referenced += PAGE_SIZE;
+/* How many entries map @head, as far as references tell. */
+static u64 mappings_of(const struct frame *head, bool huge)
+{
+	u64 refs = frame_refs(head);
+
+	if (head->type != FRAME_ANON)
+		return refs > 1 ? refs - 1 : 1; /* one reference is the cache's */
+	if (head->order && !huge)
+		return (refs + (1ul << head->order) - 1) >> head->order;
+	return refs ? refs : 1;
+}
+
+/* @size bytes that @e maps. */
+static void count_page(struct figures *f, pte_t e, u64 size)
+{
+	if (!pte_present(e) || pte_special(e))
+		return;
+	struct frame *head = frame_head(pfn_to_frame(pte_pfn(e)));
+	bool dirty = pte_dirty(e), anon = head->type == FRAME_ANON;
+	u64 maps = mappings_of(head, size > PAGE_SIZE), share = (size << PAGE_SHIFT) / maps;
+	unsigned int kind = PSS_ANON;
+
+	if (!anon && head->type == FRAME_FOLIO)
+		kind = ((struct folio *)head->owner)->flags & FOLIO_UNEVICTABLE ? PSS_SHMEM
+										: PSS_FILE;
+	f->rss += size;
+	f->pss[kind] += share;
+	f->pss_dirty += dirty ? share : 0;
+	f->anon += anon ? size : 0;
+	f->huge += size > PAGE_SIZE ? size : 0;
+	f->referenced += pte_young(e) ? size : 0;
 	if (maps > 1)
-		*(dirty ? &f->shared_dirty : &f->shared_clean) += PAGE_SIZE;
+		*(dirty ? &f->shared_dirty : &f->shared_clean) += size;
 	else
-		*(dirty ? &f->private_dirty : &f->private_clean) += PAGE_SIZE;
+		*(dirty ? &f->private_dirty : &f->private_clean) += size;
 }
 
 static void count_vma(struct figures *f, struct vma *v)
 {
-	u64 next, pss = f->pss;
+	u64 next, pss = pss_of(f);
 
 	f->size += v->end - v->start;
 	for (u64 addr = v->start; addr < v->end; addr = next) {
-		pte_t *table = pt_leaf(v->mm, addr, v->end, &next);
+		pte_t *upper = pt_upper(v->mm, addr, v->end, &next);
+		pte_t e = upper ? pte_read(upper) : (pte_t){0};
 
-		for (; table && addr < next; addr += PAGE_SIZE)
-			count_page(f, pte_read(&table[pt_index(0, addr)]));
+		if (!pte_is_table(e)) {
+			/* One that is being split is not there, for a moment. */
+			count_page(f, e, HUGE_SIZE);
+			continue;
+		}
+		for (; addr < next; addr += PAGE_SIZE)
+			count_page(f, pte_read(&pte_table(e)[pt_index(0, addr)]), PAGE_SIZE);
 	}
 	if (v->flags & VM_LOCKED)
-		f->locked += f->pss - pss;
+		f->pss_locked += pss_of(f) - pss;
 }
 
 static void line(struct seq *s, const char *name, u64 bytes)
@@ -136,18 +175,21 @@ static void line(struct seq *s, const char *name, u64 bytes)
 
 static void show_figures(struct seq *s, const struct figures *f, bool rollup)
 {
+	static const char *const none[] = {"ShmemPmdMapped:",  "FilePmdMapped:", "Shared_Hugetlb:",
+					   "Private_Hugetlb:", "Swap:",		 "SwapPss:"};
+
 	if (!rollup) {
 		line(s, "Size:", f->size);
 		line(s, "KernelPageSize:", PAGE_SIZE);
 		line(s, "MMUPageSize:", PAGE_SIZE);
 	}
 	line(s, "Rss:", f->rss);
-	line(s, "Pss:", f->pss);
-	line(s, "Pss_Dirty:", f->private_dirty);
+	line(s, "Pss:", pss_of(f) >> PAGE_SHIFT);
+	line(s, "Pss_Dirty:", f->pss_dirty >> PAGE_SHIFT);
 	if (rollup) {
-		line(s, "Pss_Anon:", f->anon);
-		line(s, "Pss_File:", f->pss > f->anon ? f->pss - f->anon : 0);
-		line(s, "Pss_Shmem:", 0);
+		line(s, "Pss_Anon:", f->pss[PSS_ANON] >> PAGE_SHIFT);
+		line(s, "Pss_File:", f->pss[PSS_FILE] >> PAGE_SHIFT);
+		line(s, "Pss_Shmem:", f->pss[PSS_SHMEM] >> PAGE_SHIFT);
 	}
 	line(s, "Shared_Clean:", f->shared_clean);
 	line(s, "Shared_Dirty:", f->shared_dirty);
@@ -156,35 +198,36 @@ static void show_figures(struct seq *s, const struct figures *f, bool rollup)
 	line(s, "Referenced:", f->referenced);
 	line(s, "Anonymous:", f->anon);
 	line(s, "LazyFree:", 0);
-	line(s, "AnonHugePages:", 0);
-	line(s, "ShmemPmdMapped:", 0);
-	line(s, "FilePmdMapped:", 0);
-	line(s, "Shared_Hugetlb:", 0);
-	line(s, "Private_Hugetlb:", 0);
-	line(s, "Swap:", 0);
-	line(s, "SwapPss:", 0);
-	line(s, "Locked:", f->locked);
+	line(s, "AnonHugePages:", f->huge);
+	for (unsigned int i = 0; i < ARRAY_SIZE(none); i++)
+		line(s, none[i], 0);
+	line(s, "Locked:", f->pss_locked >> PAGE_SHIFT);
 }
 
-static void show_flags(struct seq *s, u64 flags)
+static bool huge_eligible(const struct vma *v)
+{
+	return huge_allowed(v, (v->start + HUGE_SIZE - 1) & HUGE_MASK, false);
+}
+
+static void show_flags(struct seq *s, const struct vma *v)
 {
 	static const struct {
 		u64 bit;
 		const char *name;
 	} names[] = {
-		{VM_READ, "rd"},       {VM_WRITE, "wr"},     {VM_EXEC, "ex"},
-		{VM_SHARED, "sh"},     {VM_MAYREAD, "mr"},   {VM_MAYWRITE, "mw"},
-		{VM_MAYEXEC, "me"},    {VM_MAYSHARE, "ms"},  {VM_GROWSDOWN, "gd"},
-		{VM_PFNMAP, "pf"},     {VM_LOCKED, "lo"},    {VM_IO, "io"},
-		{VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"}, {VM_DONTCOPY, "dc"},
-		{VM_DONTEXPAND, "de"}, {VM_ACCOUNT, "ac"},   {VM_NORESERVE, "nr"},
-		{VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},  {VM_HUGEPAGE, "hg"},
-		{VM_NOHUGEPAGE, "nh"}, {VM_MERGEABLE, "mg"},
+		{VM_READ, "rd"},       {VM_WRITE, "wr"},       {VM_EXEC, "ex"},
+		{VM_SHARED, "sh"},     {VM_MAYREAD, "mr"},     {VM_MAYWRITE, "mw"},
+		{VM_MAYEXEC, "me"},    {VM_MAYSHARE, "ms"},    {VM_GROWSDOWN, "gd"},
+		{VM_PFNMAP, "pf"},     {VM_LOCKED, "lo"},      {VM_IO, "io"},
+		{VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"},   {VM_DONTCOPY, "dc"},
+		{VM_DONTEXPAND, "de"}, {VM_LOCKONFAULT, "lf"}, {VM_ACCOUNT, "ac"},
+		{VM_NORESERVE, "nr"},  {VM_WIPEONFORK, "wf"},  {VM_DONTDUMP, "dd"},
+		{VM_SOFTDIRTY, "sd"},  {VM_HUGEPAGE, "hg"},    {VM_NOHUGEPAGE, "nh"},
 	};
 
-	seq_puts(s, "THPeligible:    0\nVmFlags: ");
+	seq_printf(s, "THPeligible:    %d\nVmFlags: ", huge_eligible(v));
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
-		if (flags & names[i].bit)
+		if (v->flags & names[i].bit)
 			seq_printf(s, "%s ", names[i].name);
 	}
 	seq_putc(s, '\n');
@@ -210,10 +253,10 @@ void mm_show_smaps(struct mm *mm, struct seq *s, bool rollup)
 			count_vma(&total, v);
 			continue;
 		}
-		show_vma(mm, v, s, buf);
+		show_vma(v, s, buf);
 		count_vma(&f, v);
 		show_figures(s, &f, false);
-		show_flags(s, v->flags);
+		show_flags(s, v);
 	}
 	rwsem_read_unlock(&mm->lock);
 	if (rollup && last) {

@@ -73,6 +73,7 @@ struct vma *vma_alloc(void)
 	/* All but the lock word, which a late reader may be using. */
 	memset(v, 0, offsetof(struct vma, readers));
 	v->has_anon = false;
+	v->policy = 0;
 	list_init(&v->rmap_link);
 	return v;
 }
@@ -99,6 +100,7 @@ int vma_clone(const struct vma *v, struct vma **out)
 	memcpy(n, v, offsetof(struct vma, readers));
 	n->attached = NULL;
 	n->has_anon = v->has_anon;
+	n->policy = v->policy;
 	list_init(&n->rmap_link);
 	if (n->file)
 		file_get(n->file);
@@ -246,14 +248,14 @@ struct vma *vma_lookup(struct mm *mm, u64 addr)
 /* --- merging --- */
 
 /* Flags that do not keep neighbours apart. */
-#define VM_MERGE_IGNORE 0ull
+#define VM_MERGE_IGNORE VM_SOFTDIRTY
 
 bool vma_can_merge(const struct vma *a, const struct vma *b)
 {
 	if (a->end != b->start || (a->flags ^ b->flags) & ~VM_MERGE_IGNORE)
 		return false;
 	if (a->file != b->file || a->cache != b->cache || a->ops != b->ops ||
-	    a->private_data != b->private_data)
+	    a->private_data != b->private_data || a->policy != b->policy)
 		return false;
 	if (a->flags & VM_SPECIAL || (a->ops && (a->ops->close || a->ops->fault)))
 		return false;
@@ -339,6 +341,7 @@ static int join(struct mm *mm, struct vma *prev, struct vma *v, struct vma *next
 	btree_edit_commit(&e);
 	mm_changed(mm);
 	keep->has_anon |= v->has_anon || (drop && drop->has_anon);
+	keep->flags |= (v->flags | (drop ? drop->flags : 0)) & VM_SOFTDIRTY;
 	if (v_in_tree) {
 		vma_detach(v);
 		vma_rmap_del(v);
@@ -431,8 +434,12 @@ static int carve(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out)
 	btree_edit_commit(&e);
 	mm_changed(mm);
 
-	u64 v_start = v->start, v_end = v->end;
+	u64 v_start = v->start;
 
+	if (vma_may_huge(v)) {
+		huge_split_at(mm, start);
+		huge_split_at(mm, end);
+	}
 	if (tail) {
 		tail->pgoff += (end - v_start) >> PAGE_SHIFT;
 		tail->start = end;
@@ -451,7 +458,6 @@ static int carve(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out)
 	} else {
 		vma_set_flags(v, flags);
 	}
-	(void)v_end;
 	vma_set_extent(v, v_start, head ? start : end);
 	vma_write_unlock(v);
 	*out = middle ? middle : v;
@@ -498,6 +504,9 @@ static int hand_over(struct vma *v, struct vma *to, u64 start, u64 end)
 	btree_edit_commit(&e);
 	mm_changed(mm);
 	to->has_anon |= v->has_anon;
+	to->flags |= v->flags & VM_SOFTDIRTY;
+	if (vma_may_huge(v))
+		huge_split_at(mm, to_is_prev ? end : start);
 	vma_set_extent(v, keep.start, keep.end);
 	vma_set_extent(to, grown.start, grown.end);
 	vma_write_unlock(to);

@@ -235,9 +235,9 @@ static long prctl_mm(int option, unsigned long a2, unsigned long a3, unsigned lo
 			return -EPERM;
 		return set_mm_field(a2, a3);
 	case PR_SET_THP_DISABLE:
-		return a3 || a4 || a5 ? -EINVAL : 0;
+		return a3 || a4 || a5 ? -EINVAL : mm_set_huge_disabled(current->mm, a2 != 0);
 	case PR_GET_THP_DISABLE:
-		return a2 || a3 || a4 || a5 ? -EINVAL : 1;
+		return a2 || a3 || a4 || a5 ? -EINVAL : current->mm->thp_disabled;
 	}
 	return -EINVAL;
 }

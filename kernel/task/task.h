@@ -160,6 +160,7 @@ struct task {
 	u64 fail_after, fail_interval, fail_times;
 #endif
 	u32 personality;
+	u16 mempolicy; /* set_mempolicy(2): POLICY_* of kernel/mm; inherited */
 	struct list_head pi_owned; /* PI futexes held; kernel/futex */
 	struct rb_root pi_locks;   /* the same by the priority of who waits; kernel/futex */
 	void *pi_waits;		   /* what it waits for there; kernel/futex */

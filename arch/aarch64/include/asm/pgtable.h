@@ -171,6 +171,28 @@ static inline bool pte_none(pte_t e)
 	return !e.raw;
 }
 
+/* Level 1 and above: leads to a table. */
+static inline bool pte_is_table(pte_t e)
+{
+	return (e.raw & (PTE_PRESENT | PTE_TABLE)) == (PTE_PRESENT | PTE_TABLE);
+}
+
+/*
+ * A huge page on its way to become a table: not present, and only who put this there replaces it.
+ */
+#define PTE_SPLITTING ((pte_t){0x4ULL})
+
+static inline bool pte_is_splitting(pte_t e)
+{
+	return e.raw == PTE_SPLITTING.raw;
+}
+
+/* Entry of the @i-th small page of what the huge entry @e maps. */
+static inline pte_t pte_huge_part(pte_t e, unsigned int i)
+{
+	return (pte_t){(e.raw | PTE_TABLE) + ((u64)i << PAGE_SHIFT)};
+}
+
 static inline bool pte_protnone(pte_t e)
 {
 	return (e.raw & (PTE_PRESENT | PTE_PROTNONE)) == PTE_PROTNONE;
