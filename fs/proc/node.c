@@ -49,6 +49,13 @@ static u8 node_type(const struct proc_node *n)
 	return (u8)(n->mode >> 12 & 15);
 }
 
+/* subset=pid leaves only what is about processes. */
+bool proc_name_shown(const struct super *sb, const char *name, u32 len)
+{
+	return !proc_super_of(sb)->pid_only || (len == 4 && !memcmp(name, "self", 4)) ||
+	       (len == 11 && !memcmp(name, "thread-self", 11));
+}
+
 /* Entries from position 2 on; false when the buffer is full. */
 bool proc_node_emit(struct file *f, struct dir_context *ctx, const struct proc_node *dir)
 {
@@ -57,6 +64,8 @@ bool proc_node_emit(struct file *f, struct dir_context *ctx, const struct proc_n
 	for (loff_t at = ctx->pos - 2; at < dir->child_count; at++) {
 		const struct proc_node *n = &dir->children[at];
 
+		if (dir == &proc_root && !proc_name_shown(f->inode->super, n->name, n->len))
+			continue;
 		if (!dir_emit(ctx, n->name, n->len, (u64)(uptr)n >> 3 & U32_MAX, node_type(n)))
 			return false;
 		ctx->pos = at + 3;
@@ -77,7 +86,7 @@ static ssize_t node_readlink(struct inode *i, struct dentry *d, char *buf, size_
 
 	(void)d;
 	if (e->make_link)
-		return e->make_link(buf, size);
+		return e->make_link(proc_super_of(i->super)->head.pid_ns, buf, size);
 	len = min(strlen(e->link), size);
 	memcpy(buf, e->link, len);
 	return (ssize_t)len;

@@ -40,6 +40,17 @@ bool proc_may_look(struct task *t)
 	return !ptrace_may_access(t, PTRACE_MODE_READ_FS);
 }
 
+/* Does the mount show @t, where hiding begins with @level, to current? */
+static bool shown(const struct super *sb, struct task *t, int level)
+{
+	const struct proc_super *ps = proc_super_of(sb);
+
+	if (ps->hide_pid != HIDE_UNTRACEABLE &&
+	    (ps->hide_pid < level || cred_in_group(current_cred(), ps->gid)))
+		return true;
+	return proc_may_look(t);
+}
+
 /* Owner of the files: the effective user, or root when the task is not dumpable. */
 static void pid_set_owner(struct inode *i, struct task *t)
 {
@@ -246,7 +257,43 @@ static int pid_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-static const struct inode_ops pid_dir_iops = {.lookup = pid_lookup};
+static int pid_dir_permission(struct inode *i, int mask)
+{
+	struct task *t;
+	int err = 0;
+
+	if (proc_super_of(i->super)->hide_pid == HIDE_NOTHING)
+		return generic_permission(i, mask);
+	if (mask & MAY_NOT_BLOCK)
+		return -ECHILD;
+	t = proc_task(i);
+	if (!t)
+		return -ESRCH;
+	if (!shown(i->super, t, HIDE_CONTENTS))
+		err = proc_super_of(i->super)->hide_pid == HIDE_EXISTENCE ? -ENOENT : -EPERM;
+	task_put(t);
+	return err ? err : generic_permission(i, mask);
+}
+
+static int pid_dir_getattr(const struct path *path, struct kstat *st, u32 mask)
+{
+	struct inode *i = path->dentry->inode;
+	struct task *t = proc_task(i);
+	bool show = t && shown(i->super, t, HIDE_EXISTENCE);
+
+	(void)mask;
+	task_put(t);
+	if (t && !show)
+		return -ENOENT;
+	inode_fill_stat(i, st);
+	return 0;
+}
+
+static const struct inode_ops pid_dir_iops = {
+	.lookup = pid_lookup,
+	.permission = pid_dir_permission,
+	.getattr = pid_dir_getattr,
+};
 static const struct file_ops pid_dir_fops = {.readdir = pid_readdir, .lseek = generic_lseek};
 
 static int pid_dir_instantiate(struct dentry *d, struct task *t, bool is_thread)
@@ -267,7 +314,7 @@ static int task_dir_lookup(struct inode *dir, struct dentry *d)
 		return 0;
 	owner = proc_task(dir);
 	if (owner)
-		t = task_find(tid);
+		t = task_find_in(proc_super_of(dir->super)->head.pid_ns, tid);
 	if (t && t->process == owner->process)
 		err = pid_dir_instantiate(d, t, true);
 	task_put(t);
@@ -276,16 +323,16 @@ static int task_dir_lookup(struct inode *dir, struct dentry *d)
 }
 
 /* The thread with the smallest number above @after; +1 or NULL. */
-static struct task *next_thread(struct process *p, int after)
+static struct task *next_thread(struct process *p, const struct pid_ns *ns, int after)
 {
 	struct task *t, *best = NULL;
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(t, &p->threads, thread_link)
 	{
-		int tid = task_tid(t);
+		int tid = task_tid_in(t, ns);
 
-		if (tid > after && (!best || tid < task_tid(best)))
+		if (tid > after && (!best || tid < task_tid_in(best, ns)))
 			best = t;
 	}
 	if (best && !task_tryget(best))
@@ -305,13 +352,14 @@ static bool emit_number(struct dir_context *ctx, int nr)
 /* Positions are thread numbers, so that threads that come and go do not shift the others. */
 static int task_dir_readdir(struct file *f, struct dir_context *ctx)
 {
+	const struct pid_ns *ns = proc_super_of(f->inode->super)->head.pid_ns;
 	struct task *owner = proc_task(f->inode), *t;
 
 	if (!owner)
 		return -ENOENT;
 	if (dir_emit_dots(f, ctx)) {
-		while ((t = next_thread(owner->process, (int)ctx->pos - 2))) {
-			int tid = task_tid(t);
+		while ((t = next_thread(owner->process, ns, (int)ctx->pos - 2))) {
+			int tid = task_tid_in(t, ns);
 			bool more = emit_number(ctx, tid);
 
 			task_put(t);
@@ -340,10 +388,16 @@ static int root_lookup(struct inode *dir, struct dentry *d)
 	int nr, err;
 
 	if (!proc_parse_number(d->name.name, d->name.len, &nr))
-		return proc_node_dir_iops.lookup(dir, d);
-	t = task_find(nr);
+		return proc_name_shown(dir->super, d->name.name, d->name.len)
+			       ? proc_node_dir_iops.lookup(dir, d)
+			       : 0;
+	t = task_find_in(proc_super_of(dir->super)->head.pid_ns, nr);
 	if (!t)
 		return 0;
+	if (proc_super_of(dir->super)->hide_pid == HIDE_UNTRACEABLE && !proc_may_look(t)) {
+		task_put(t);
+		return 0;
+	}
 	/* A thread that is no leader has a directory too, though it is not listed: proc(5). */
 	err = pid_dir_instantiate(d, t, false);
 	task_put(t);
@@ -354,6 +408,8 @@ static int root_lookup(struct inode *dir, struct dentry *d)
 
 static int root_readdir(struct file *f, struct dir_context *ctx)
 {
+	struct super *sb = f->inode->super;
+	struct pid_ns *ns = proc_super_of(sb)->head.pid_ns;
 	struct process *p;
 
 	if (ctx->pos < ROOT_FIRST_PID) {
@@ -361,9 +417,12 @@ static int root_readdir(struct file *f, struct dir_context *ctx)
 			return 0;
 		ctx->pos = ROOT_FIRST_PID;
 	}
-	while ((p = process_next((int)(ctx->pos - ROOT_FIRST_PID)))) {
-		int nr = p->pid->nr;
-		bool more = emit_number(ctx, nr);
+	while ((p = process_next_in(ns, (int)(ctx->pos - ROOT_FIRST_PID)))) {
+		int nr = pid_nr_in(p->pid, ns);
+		struct task *t = task_of_pid(p->pid);
+		bool more = !t || !shown(sb, t, HIDE_EXISTENCE) || emit_number(ctx, nr);
+
+		task_put(t);
 
 		process_put(p);
 		if (!more)

@@ -359,7 +359,8 @@ static int pid_children(struct seq *s, struct task *t)
 	if (t->process->leader != t)
 		return 0;
 	rcu_read_lock();
-	list_for_each_entry_rcu(p, &t->process->children, sibling) seq_printf(s, "%d ", p->pid->nr);
+	list_for_each_entry_rcu(p, &t->process->children, sibling)
+		seq_printf(s, "%d ", pid_nr_in(p->pid, proc_seq_ns(s)));
 	rcu_read_unlock();
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include <fs/proc/proc_impl.h>
 
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/mm/mm.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/seccomp/seccomp.h>
@@ -99,6 +100,7 @@ int proc_pid_stat(struct seq *s, struct task *t)
 {
 	struct process *p = t->process;
 	bool is_thread = proc_of(s->private_data)->is_thread, look = proc_may_look(t);
+	const struct pid_ns *ns = proc_seq_ns(s);
 	struct mm *mm = task_mm(t);
 	struct process_times times;
 	struct pid_totals sum;
@@ -108,7 +110,7 @@ int proc_pid_stat(struct seq *s, struct task *t)
 	u32 tty = 0;
 	int tty_pgrp = -1;
 
-	tty_process_info(p, &tty, &tty_pgrp);
+	tty_process_info(p, ns, &tty, &tty_pgrp);
 
 	process_totals(t, &sum, &times);
 	if (is_thread) {
@@ -120,9 +122,9 @@ int proc_pid_stat(struct seq *s, struct task *t)
 	task_comm(t, comm);
 	if (mm)
 		mm_usage(mm, &use);
-	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u", task_tid(t), comm, task_state_char(t),
-		   process_ppid(p), task_pgrp_nr(t), task_session_nr(t), tty, tty_pgrp,
-		   pid_flags(t));
+	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u", task_tid_in(t, ns), comm, task_state_char(t),
+		   process_ppid_in(p, ns), task_pgrp_nr_in(t, ns), task_session_nr_in(t, ns), tty,
+		   tty_pgrp, pid_flags(t));
 	seq_put_u64(s, " ", sum.min_flt);
 	seq_put_u64(s, " ", p->cmin_flt);
 	seq_put_u64(s, " ", sum.maj_flt);
@@ -190,6 +192,7 @@ static const char *state_name(char c)
 	}
 }
 
+<<<<<<< HEAD
 static int tracer_number(struct task *t)
 {
 	rcu_read_lock();
@@ -200,8 +203,46 @@ static int tracer_number(struct task *t)
 	return nr;
 }
 
+=======
+typedef int task_nr_fn(struct task *t, const struct pid_ns *ns);
+
+/* A line with the number in each namespace from the mount's down to the task's own. */
+static void status_ns_line(struct seq *s, struct task *t, const struct pid_ns *top,
+			   const char *name, task_nr_fn *nr)
+{
+	const struct pid *pid = t->pid;
+
+	seq_puts(s, name);
+	for (u32 l = top->level; pid_nr_in(pid, top) && l <= pid->level; l++)
+		seq_put_s64(s, "\t", nr(t, pid->number[l].ns));
+	seq_putc(s, '\n');
+}
+
+static int tid_in(struct task *t, const struct pid_ns *ns)
+{
+	return task_tid_in(t, ns);
+}
+
+static int tgid_in(struct task *t, const struct pid_ns *ns)
+{
+	return task_tgid_in(t, ns);
+}
+
+static const struct {
+	const char *name;
+	task_nr_fn *nr;
+} ns_lines[] = {
+	{"NStgid:", tgid_in},
+	{"NSpid:", tid_in},
+	{"NSpgid:", task_pgrp_nr_in},
+	{"NSsid:", task_session_nr_in},
+};
+
+>>>>>>> 104e296 (task, proc: pid namespaces)
 static void status_ids(struct seq *s, struct task *t)
 {
+	const struct user_ns *u = s->file->cred->user_ns;
+	const struct pid_ns *ns = proc_seq_ns(s);
 	const struct cred *c = cred_of(t);
 	struct fs_ctx *fs = task_fs(t);
 	char comm[TASK_COMM_LEN];
@@ -214,10 +255,20 @@ static void status_ids(struct seq *s, struct task *t)
 		seq_printf(s, "\nUmask:\t%04o", fs->umask);
 	fs_ctx_put(fs);
 	seq_printf(s, "\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+<<<<<<< HEAD
 		   state_name(task_state_char(t)), task_tgid(t), task_tid(t),
 		   process_ppid(t->process), tracer_number(t));
 	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
 		   c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
+=======
+		   state_name(task_state_char(t)), task_tgid_in(t, ns), task_tid_in(t, ns),
+		   process_ppid_in(t->process, ns), t->tracer ? task_tid_in(t->tracer, ns) : 0);
+	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", user_ns_show_uid(u, c->uid),
+		   user_ns_show_uid(u, c->euid), user_ns_show_uid(u, c->suid),
+		   user_ns_show_uid(u, c->fsuid), user_ns_show_gid(u, c->gid),
+		   user_ns_show_gid(u, c->egid), user_ns_show_gid(u, c->sgid),
+		   user_ns_show_gid(u, c->fsgid));
+>>>>>>> 104e296 (task, proc: pid namespaces)
 	struct files *files = task_files(t);
 
 	if (files) {
@@ -226,9 +277,10 @@ static void status_ids(struct seq *s, struct task *t)
 	}
 	seq_printf(s, "FDSize:\t%u\nGroups:\t", fds);
 	for (u32 i = 0; i < c->groups->count; i++)
-		seq_printf(s, "%u ", c->groups->gid[i]);
-	seq_printf(s, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", task_tgid(t),
-		   task_tid(t), task_pgrp_nr(t), task_session_nr(t));
+		seq_printf(s, "%u ", user_ns_show_gid(u, c->groups->gid[i]));
+	seq_putc(s, '\n');
+	for (size_t i = 0; i < sizeof(ns_lines) / sizeof(ns_lines[0]); i++)
+		status_ns_line(s, t, ns, ns_lines[i].name, ns_lines[i].nr);
 	cred_put(c);
 }
 

@@ -35,7 +35,23 @@ struct proc_inode {
 	bool is_thread; /* below /proc/PID/task/ */
 };
 
+/* super->fs_data: one for each mount(2). */
+struct proc_super {
+	struct proc_super_head head; /* first */
+	int hide_pid;		     /* HIDE_* */
+	u32 gid;		     /* who sees all the same; a kernel id */
+	bool pid_only;		     /* subset=pid */
+};
+#define HIDE_NOTHING 0
+#define HIDE_CONTENTS 1	   /* others' directories may not be entered */
+#define HIDE_EXISTENCE 2   /* nor seen */
+#define HIDE_UNTRACEABLE 4 /* what may not be traced is not there at all */
+
 /* super.c */
+static inline const struct proc_super *proc_super_of(const struct super *sb)
+{
+	return sb->fs_data;
+}
 int proc_inode_new(struct super *sb, umode_t mode, struct inode **out) __must_check;
 int proc_node_inode(struct super *sb, const struct proc_node *node, struct inode **out)
 	__must_check;
@@ -45,6 +61,7 @@ static inline struct proc_inode *proc_of(const struct inode *i)
 }
 
 /* node.c */
+bool proc_name_shown(const struct super *sb, const char *name, u32 len);
 bool proc_node_emit(struct file *f, struct dir_context *ctx, const struct proc_node *dir);
 extern struct proc_node proc_root; /* tree.c */
 extern const struct inode_ops proc_node_dir_iops, proc_node_link_iops, proc_node_file_iops;

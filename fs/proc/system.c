@@ -226,14 +226,19 @@ static const struct seq_ops kallsyms_ops = {kallsyms_at, kallsyms_next, kallsyms
 
 /* ---- links ---- */
 
-static int self_link(char *buf, size_t size)
+/* Who has no number here has no entry here either. */
+static int self_link(const struct pid_ns *ns, char *buf, size_t size)
 {
-	return snprintf(buf, size, "%d", task_tgid(current));
+	int tgid = task_tgid_in(current, ns);
+
+	return tgid ? snprintf(buf, size, "%d", tgid) : -ENOENT;
 }
 
-static int thread_self_link(char *buf, size_t size)
+static int thread_self_link(const struct pid_ns *ns, char *buf, size_t size)
 {
-	return snprintf(buf, size, "%d/task/%d", task_tgid(current), task_tid(current));
+	int tgid = task_tgid_in(current, ns);
+
+	return tgid ? snprintf(buf, size, "%d/task/%d", tgid, task_tid_in(current, ns)) : -ENOENT;
 }
 
 PROC_ENTRY(.path = "self", .mode = S_IFLNK | 0777, .make_link = self_link);

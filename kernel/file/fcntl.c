@@ -87,7 +87,7 @@ static long get_owner(struct file *f)
 	long nr;
 
 	spin_lock(&f->lock);
-	nr = f->owner.pid ? f->owner.pid->nr : 0;
+	nr = f->owner.pid ? pid_vnr(f->owner.pid) : 0;
 	if (f->owner.type == F_OWNER_PGRP)
 		nr = -nr;
 	spin_unlock(&f->lock);
@@ -107,7 +107,7 @@ static long owner_ex(struct file *f, struct f_owner_ex __user *u, bool set)
 	}
 	spin_lock(&f->lock);
 	ex.type = f->owner.pid ? f->owner.type : F_OWNER_PID;
-	ex.pid = f->owner.pid ? f->owner.pid->nr : 0;
+	ex.pid = f->owner.pid ? pid_vnr(f->owner.pid) : 0;
 	spin_unlock(&f->lock);
 	return copy_to_user(u, &ex, sizeof(ex)) ? -EFAULT : 0;
 }

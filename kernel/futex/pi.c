@@ -126,7 +126,7 @@ static void leave_owner(struct pi_waiter *w)
  */
 static int try_lock(struct pi_bucket *b, struct pi_waiter *w, u32 __user *uaddr, bool try_only)
 {
-	u32 me = (u32)current->pid->nr, word, tid;
+	u32 me = (u32)current->pid->own_nr, word, tid;
 	int err = futex_read_word(uaddr, &word);
 
 	if (err)
@@ -209,7 +209,7 @@ static int hand_over(struct pi_bucket *b, u32 __user *uaddr, u32 word, const str
 
 	if (!w)
 		return cmpxchg_word(uaddr, word, 0);
-	int err = cmpxchg_word(uaddr, word, (u32)w->task->pid->nr | FUTEX_WAITERS);
+	int err = cmpxchg_word(uaddr, word, (u32)w->task->pid->own_nr | FUTEX_WAITERS);
 
 	if (err)
 		return err;
@@ -232,7 +232,7 @@ static int hand_over(struct pi_bucket *b, u32 __user *uaddr, u32 word, const str
 
 int futex_unlock_pi(u32 __user *uaddr, bool shared)
 {
-	u32 me = (u32)current->pid->nr, word;
+	u32 me = (u32)current->pid->own_nr, word;
 	struct mm_key key;
 
 	for (;;) {
@@ -264,7 +264,7 @@ void futex_exit_pi(struct task *t)
 		struct pi_waiter *w = list_first_entry(&t->pi_owned, struct pi_waiter, owner_link);
 
 		list_del_init(&w->owner_link);
-		w->dead_owner = (u32)t->pid->nr;
+		w->dead_owner = (u32)t->pid->own_nr;
 		sched_wake(w->task, TASK_NORMAL);
 	}
 	spin_unlock(&owner_lock);

@@ -58,7 +58,7 @@ static int lock_owner_died(struct task *t, u32 __user *uaddr, bool pi, bool pend
 			(void)futex_wake_key(uaddr, true, 1, FUTEX_BITSET_MATCH_ANY);
 			return 0;
 		}
-		if ((word & FUTEX_TID_MASK) != (u32)t->pid->nr)
+		if ((word & FUTEX_TID_MASK) != (u32)t->pid->own_nr)
 			return 0;
 		u32 dead = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
 

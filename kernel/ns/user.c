@@ -194,7 +194,7 @@ int user_ns_create(struct cred *c)
 	struct user_ns *parent = c->user_ns, *u;
 	int err;
 
-	if (parent->level >= USER_NS_LEVELS)
+	if (parent->level > USER_NS_LEVELS)
 		return -ENOSPC;
 	/* A jail stays one: full rights inside must not open it. */
 	if (fs_ctx_is_chrooted(current->fs))

@@ -132,7 +132,7 @@ static void context_print(void)
 	char taint[16];
 
 	taint_text(taint);
-	pr_err("CPU: %u PID: %d Comm: %s %s %s\n", cpu_id(), t && t->pid ? task_tid(t) : 0,
+	pr_err("CPU: %u PID: %d Comm: %s %s %s\n", cpu_id(), t && t->pid ? t->pid->nr : 0,
 	       t ? t->comm : "boot", taint, CORBEL_UTS_RELEASE " " CORBEL_UTS_VERSION);
 }
 
@@ -238,7 +238,7 @@ static void warn_begin(const char *file, int line, const char *expr)
 	panic_read_options();
 	pr_warn("------------[ cut here ]------------\n");
 	pr_warn("WARNING: CPU: %u PID: %d at %s:%d: %s\n", cpu_id(),
-		current && current->pid ? task_tid(current) : 0, file, line, expr);
+		current && current->pid ? current->pid->nr : 0, file, line, expr);
 }
 
 static void warn_end(void)

@@ -192,7 +192,7 @@ static u32 printk_caller(void)
 {
 	struct task *t = current;
 
-	return t && t->pid ? (u32)task_tid(t) : 0;
+	return t && t->pid ? (u32)t->pid->nr : 0;
 }
 
 static void printk_store(struct ring_record *rec, const char *text, size_t len)

@@ -3,7 +3,9 @@
 
 #include <kern/errno.h>
 #include <kern/overflow.h>
+#include <kernel/file/file.h>
 #include <kernel/rcu/rcu.h>
+#include <kernel/seq/seq.h>
 #include <kernel/task/task.h>
 #include <kernel/vfs/vfs.h>
 
@@ -56,6 +58,13 @@ int proc_parse_u64s(const char *p, u64 *out, int n)
 		out[got] = v;
 	}
 	return *p || !got ? -EINVAL : got;
+}
+
+const struct pid_ns *proc_seq_ns(const struct seq *s)
+{
+	const struct proc_super_head *head = s->file->inode->super->fs_data;
+
+	return head->pid_ns;
 }
 
 struct task *proc_task(const struct inode *i)

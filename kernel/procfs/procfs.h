@@ -21,6 +21,7 @@ struct file_ops;
 struct inode;
 struct inode_ops;
 struct pid;
+struct pid_ns;
 struct seq;
 struct seq_ops;
 struct task;
@@ -36,14 +37,15 @@ struct sysctl {
 };
 
 struct proc_entry {
-	const char *path;			  /* below /proc, without a leading slash */
-	umode_t mode;				  /* S_IF* and permissions */
-	int (*show)(struct seq *s, void *v);	  /* regular file: its text */
-	const struct seq_ops *list;		  /* or: a list */
-	const struct file_ops *fops;		  /* or: everything by itself */
-	const char *link;			  /* symlink */
-	int (*make_link)(char *buf, size_t size); /* symlink made at each look; length */
-	const struct sysctl *sysctl;		  /* variable of /proc/sys */
+	const char *path;		     /* below /proc, without a leading slash */
+	umode_t mode;			     /* S_IF* and permissions */
+	int (*show)(struct seq *s, void *v); /* regular file: its text */
+	const struct seq_ops *list;	     /* or: a list */
+	const struct file_ops *fops;	     /* or: everything by itself */
+	const char *link;		     /* symlink */
+	/* symlink made at each look, as @ns sees it: its length */
+	int (*make_link)(const struct pid_ns *ns, char *buf, size_t size);
+	const struct sysctl *sysctl; /* variable of /proc/sys */
 };
 
 /* A file of /proc/PID, and of /proc/PID/task/TID unless process_only. */
@@ -125,3 +127,9 @@ struct proc_inode_head {
 	struct pid *pid; /* +1 */
 };
 struct task *proc_task(const struct inode *i) __must_check;
+/* Every super of fs/proc begins its fs_data so: the namespace whose numbers it shows. */
+struct proc_super_head {
+	struct pid_ns *pid_ns; /* +1 */
+};
+/* What is shown in @s (of fs/proc) is numbered so. */
+const struct pid_ns *proc_seq_ns(const struct seq *s);

@@ -70,7 +70,7 @@ static bool ioprio_matches(const struct ioprio_walk *w, struct process *p, struc
 	bool match;
 
 	if (w->which == IOPRIO_WHO_PGRP)
-		return p->pgrp && p->pgrp->nr == w->who;
+		return p->pgrp && pid_vnr(p->pgrp) == w->who;
 	c = cred_of(t);
 	match = c->uid == (u32)w->who;
 	cred_put(c);
@@ -113,7 +113,7 @@ static int ioprio_walk(struct ioprio_walk *w)
 		return w->err;
 	case IOPRIO_WHO_PGRP:
 		if (!w->who)
-			w->who = current->process->pgrp->nr;
+			w->who = pid_vnr(current->process->pgrp);
 		break;
 	case IOPRIO_WHO_USER:
 		break;

@@ -134,6 +134,7 @@ static int seq_make(struct file *f, const struct seq_ops *ops, int (*show)(struc
 	sf->ops = ops;
 	sf->show = show;
 	sf->seq.private_data = private_data;
+	sf->seq.file = f;
 	f->private_data = sf;
 	return 0;
 }

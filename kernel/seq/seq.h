@@ -16,6 +16,7 @@ struct seq {
 	size_t size, count; /* allocated, used */
 	bool overflow;	    /* buffer too small: the element is shown again in a larger one */
 	void *private_data;
+	const struct file *file; /* that shows it: whose mount, whose credentials */
 };
 
 void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);

@@ -4,6 +4,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/time/time.h>
@@ -68,7 +69,7 @@ int signal_may_send(struct task *t, int sig)
 	rcu_read_lock();
 	c = rcu_dereference(t->cred);
 	if (me->euid != c->suid && me->euid != c->uid && me->uid != c->suid && me->uid != c->uid &&
-	    !cred_capable(me, CAP_KILL)) {
+	    !cred_ns_capable(me, c->user_ns, CAP_KILL)) {
 		/* SIGCONT also within a session. */
 		if (sig != SIGCONT || rcu_dereference(t->process->session) !=
 					      rcu_dereference(current->process->session))
@@ -84,7 +85,7 @@ static void sender_info(struct siginfo *info, int sig, int code)
 	info->si_signo = sig;
 	info->si_code = code;
 	info->si_pid = task_tgid(current);
-	info->si_uid = current->cred->uid;
+	info->si_uid = uid_to_user(current->cred->uid);
 }
 
 static int kill_one(struct process *p, int sig, const struct siginfo *info)
@@ -125,7 +126,8 @@ static int kill_all(int sig, const struct siginfo *info)
 	{
 		struct process *p = leader->process;
 
-		if (p->pid->nr <= 1 || p == current->process || (leader->flags & TF_KTHREAD))
+		/* Those with a number here, but not the init. */
+		if (pid_vnr(p->pid) <= 1 || p == current->process || (leader->flags & TF_KTHREAD))
 			continue;
 		int e = kill_one(p, sig, info);
 

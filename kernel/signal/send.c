@@ -10,6 +10,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/time/time.h>
 
@@ -214,34 +215,70 @@ int signal_send_locked(struct task *t, bool group, int sig, const struct siginfo
 	return 0;
 }
 
-static bool from_ancestor(const struct siginfo *info)
+/* Does @info say who sent it? */
+static bool names_sender(const struct siginfo *info)
 {
-	return !info; /* the kernel itself */
+	return info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_code == SI_TKILL ||
+	       info->si_code == SI_KERNEL;
+}
+
+/*
+ * What @t, perhaps in other namespaces, is told about the sender. *force: even the init of a
+ * namespace obeys, for it comes from the kernel or from outside.  Under RCU.
+ */
+static const struct siginfo *as_seen_by(struct task *t, const struct siginfo *info,
+					struct siginfo *copy, bool *force)
+{
+	*force = !info || info->si_code == SI_KERNEL;
+	if (!info || !names_sender(info))
+		return info;
+	bool from_outside = !pid_nr_in(current->pid, task_pid_ns(t));
+	const struct user_ns *mine = current->cred->user_ns;
+	const struct user_ns *theirs = rcu_dereference(t->cred)->user_ns;
+
+	if (likely(!from_outside && mine == theirs))
+		return info;
+	*copy = *info;
+	copy->si_uid = user_ns_show_uid(theirs, user_ns_kuid(mine, info->si_uid));
+	if (from_outside) {
+		copy->si_pid = 0;
+		*force = true;
+	}
+	return copy;
 }
 
 int signal_send_task(struct task *t, int sig, const struct siginfo *info)
 {
+	struct siginfo copy;
 	unsigned long flags;
+	int err = -ESRCH;
+	bool force;
 
-	if (!sighand_lock(t, &flags))
-		return -ESRCH;
-	int err = signal_send_locked(t, false, sig, info, from_ancestor(info));
-
-	sighand_unlock(t, flags);
+	rcu_read_lock();
+	info = as_seen_by(t, info, &copy, &force);
+	if (sighand_lock(t, &flags)) {
+		err = signal_send_locked(t, false, sig, info, force);
+		sighand_unlock(t, flags);
+	}
+	rcu_read_unlock();
 	return err;
 }
 
 int signal_send_process(struct process *p, int sig, const struct siginfo *info)
 {
+	struct siginfo copy;
 	unsigned long flags;
 	int err = -ESRCH;
+	bool force;
 
 	rcu_read_lock();
 	struct task *t = rcu_dereference(p->leader);
 
+	info = as_seen_by(t, info, &copy, &force);
+
 	/* A leader changes by exec of another thread; the handlers are then the same. */
 	if (sighand_lock(t, &flags)) {
-		err = signal_send_locked(t, true, sig, info, from_ancestor(info));
+		err = signal_send_locked(t, true, sig, info, force);
 		sighand_unlock(t, flags);
 	}
 	rcu_read_unlock();
@@ -256,7 +293,7 @@ int signal_send_pgrp(struct pid *pgrp, int sig, bool from_kernel)
 
 	if (!from_kernel) {
 		info.si_pid = task_tgid(current);
-		info.si_uid = current->cred->uid;
+		info.si_uid = uid_to_user(current->cred->uid);
 	}
 	rcu_read_lock();
 	list_for_each_entry_rcu(p, &pgrp->members[PID_PGRP], pgrp_link)
@@ -317,15 +354,15 @@ bool ptrace_reparented(const struct task *t)
 }
 
 /* Of a process, or of one thread of it for its tracer. */
-static void child_info(struct task *t, bool thread, struct siginfo *info)
+static void child_info(struct task *t, bool thread, const struct task *to, struct siginfo *info)
 {
 	struct process *p = t->process;
 	u64 utime, stime;
 
 	memset(info, 0, sizeof(*info));
 	task_times(t, &utime, &stime);
-	info->si_pid = task_tid(t);
-	info->si_uid = t->cred->uid;
+	info->si_pid = task_tid_in(t, task_pid_ns(to));
+	info->si_uid = user_ns_show_uid(to->cred->user_ns, t->cred->uid);
 	info->si_utime = (long)task_ns_to_ticks(utime + (thread ? 0 : p->utime_ns));
 	info->si_stime = (long)task_ns_to_ticks(stime + (thread ? 0 : p->stime_ns));
 }
@@ -340,7 +377,7 @@ static void notify_stop(struct task *t, bool thread, struct task *to, int why)
 	const struct ksigaction *a = &to->sighand->action[SIGCHLD - 1];
 
 	if (a->handler != HANDLER_IGN && !(a->flags & SA_NOCLDSTOP)) {
-		child_info(t, thread, &info);
+		child_info(t, thread, to, &info);
 		info.si_signo = SIGCHLD;
 		info.si_code = why;
 		info.si_status = why == CLD_CONTINUED ? SIGCONT
@@ -363,12 +400,12 @@ void signal_notify_tracer(struct task *t, int why)
 	notify_stop(t, true, t->tracer, why);
 }
 
-static void exit_info(struct task *t, int sig, struct siginfo *info)
+static void exit_info(struct task *t, const struct task *to, int sig, struct siginfo *info)
 {
 	struct process *p = t->process;
 	int st = p->group_flags & PROC_GROUP_EXIT ? p->group_exit_code : t->exit_code;
 
-	child_info(t, false, info);
+	child_info(t, false, to, info);
 	info->si_signo = sig;
 	info->si_code = st & 0x80 ? CLD_DUMPED : st & 0x7f ? CLD_KILLED : CLD_EXITED;
 	info->si_status = st & 0x7f ? st & 0x7f : st >> 8;
@@ -400,11 +437,11 @@ bool signal_notify_exit(struct task *t, int sig)
 	if (signal_valid(sig)) {
 		struct siginfo info;
 
-		exit_info(t, sig, &info);
+		exit_info(t, to, sig, &info);
 		(void)signal_send_locked(to, true, sig, &info, false);
 	}
 	sighand_unlock(to, flags);
 	if (wait_queue_active(&to->process->child_wait))
-		wake_up_interruptible(&to->process->child_wait);
+		wake_up_all(&to->process->child_wait);
 	return autoreap;
 }

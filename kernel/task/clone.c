@@ -4,6 +4,7 @@
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
+#include <kernel/ns/user.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task_impl.h>
 #include <kernel/uaccess/uaccess.h>
@@ -25,6 +26,13 @@ static int flags_check(u64 flags)
 	if ((flags & CLONE_PARENT) && (current->process->group_flags & PROC_UNKILLABLE))
 		return -EINVAL;
 	if ((flags & CLONE_THREAD) && (flags & (CLONE_NEWUSER | CLONE_NEWPID)))
+		return -EINVAL;
+	if ((flags & CLONE_THREAD) &&
+	    current->nsproxy->of[NS_PID_CHILDREN] != &task_pid_ns(current)->ns)
+		return -EINVAL;
+	/* In another time namespace the shared vDSO would tell somebody the wrong time. */
+	if ((flags & (CLONE_THREAD | CLONE_VM)) &&
+	    current->nsproxy->of[NS_TIME] != current->nsproxy->of[NS_TIME_CHILDREN])
 		return -EINVAL;
 	if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
 		return -EINVAL;
@@ -65,24 +73,35 @@ long sys_clone(unsigned long flags, unsigned long newsp, int __user *parent_tid,
 	return err ? err : fork_user(&r);
 }
 
-static int set_tid_check(const struct clone_args *a, int *wanted)
+static bool may_choose_pids(const struct pid_ns *ns)
 {
-	*wanted = 0;
-	if (!a->set_tid_size)
-		return a->set_tid ? -EINVAL : 0;
-	if (!a->set_tid || a->set_tid_size > 32)
-		return -EINVAL;
-	if (a->set_tid_size > 1)
-		return -EINVAL; /* deeper than the one pid namespace */
-	int nr;
+	return ns_capable(ns->ns.owner, CAP_CHECKPOINT_RESTORE) ||
+	       ns_capable(ns->ns.owner, CAP_SYS_ADMIN);
+}
 
-	if (get_user(nr, (const int __user *)(unsigned long)a->set_tid))
-		return -EFAULT;
-	if (nr < 1 || nr >= pid_max)
+static int set_tid_read(const struct clone_args *a, struct pid_wanted *wanted)
+{
+	if (!a->set_tid != !a->set_tid_size || a->set_tid_size > PID_NS_LEVELS)
 		return -EINVAL;
-	if (!capable(CAP_CHECKPOINT_RESTORE) && !capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	*wanted = nr;
+	wanted->count = (u32)a->set_tid_size;
+	if (copy_from_user(wanted->nr, (const int __user *)(unsigned long)a->set_tid,
+			   wanted->count * sizeof(wanted->nr[0])))
+		return -EFAULT;
+	return 0;
+}
+
+int pid_wanted_judge(const struct pid_wanted *wanted, const struct pid_ns *ns)
+{
+	if (wanted->count > ns->level + 1)
+		return -EINVAL;
+	for (u32 i = 0; i < wanted->count; i++, ns = ns->parent) {
+		if (wanted->nr[i] < 1 || wanted->nr[i] >= pid_max)
+			return -EINVAL;
+		if (wanted->nr[i] != 1 && !ns->reaper)
+			return -EINVAL;
+		if (!may_choose_pids(ns))
+			return -EPERM;
+	}
 	return 0;
 }
 
@@ -134,6 +153,6 @@ long sys_clone3(const struct clone_args __user *args, size_t size)
 	};
 	err = flags_check(r.flags);
 	if (!err)
-		err = set_tid_check(&a, &r.wanted_pid);
+		err = set_tid_read(&a, &r.wanted);
 	return err ? err : fork_user(&r);
 }

@@ -200,13 +200,17 @@ static void orphan_check(struct process *p, struct process *parent, struct proce
 
 static struct process *reaper_for(struct process *p)
 {
+	struct process *init = p->pid->ns->reaper;
+
 	if (p->has_child_reaper) {
-		for (struct process *a = p->parent; a && a != init_task->process; a = a->parent) {
+		/* Not across the namespace: somebody may have come in by setns(2). */
+		for (struct process *a = p->parent;
+		     a && a != init && a->pid->level == p->pid->level; a = a->parent) {
 			if (a->is_reaper && a->live)
 				return a;
 		}
 	}
-	return init_task->process;
+	return init;
 }
 
 /* Under tasklist_lock: a thread of @p that can be a parent, NULL if all have ended. */
@@ -390,6 +394,8 @@ void task_exit(int code)
 		hooks_session_exit(p);
 	callbacks_run(t);
 	ns_exit(t);
+	if (unlikely(last && p->group_flags & PROC_UNKILLABLE))
+		pid_ns_zap(p->pid->ns);
 	exit_notify(t, last);
 	lock_debug_exit_check();
 	sched_exit();

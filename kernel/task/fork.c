@@ -194,6 +194,11 @@ static void publish_process(struct task *t, u64 flags)
 	pid_attach(p->pid, PID_PROCESS, &p->pid_link);
 	pid_attach(p->pgrp, PID_PGRP, &p->pgrp_link);
 	pid_attach(p->session, PID_SESSION, &p->session_link);
+	if (unlikely(p->pid->own_nr == 1)) {
+		/* The first of a namespace looks after it. */
+		p->pid->ns->reaper = p;
+		p->group_flags |= PROC_UNKILLABLE;
+	}
 	list_add_tail(&p->sibling, &p->parent->children);
 	list_add_tail(&p->forked_link, &p->parent_thread->forked);
 	list_add_tail_rcu(&t->all_link, &tasklist);
@@ -275,7 +280,12 @@ static int fork_task(const struct fork_request *r, struct task **out)
 	err = copy_resources(t, r);
 	if (err)
 		goto out_task;
-	err = pid_alloc(r->wanted_pid, &t->pid);
+	struct pid_ns *ns = pid_ns_of(t->nsproxy->of[NS_PID_CHILDREN]);
+
+	if (unlikely(r->wanted.count))
+		err = pid_wanted_judge(&r->wanted, ns);
+	if (!err)
+		err = pid_alloc(ns, &r->wanted, &t->pid);
 	if (err)
 		goto out_resources;
 	sched_fork(t);
@@ -360,7 +370,7 @@ long fork_user(const struct fork_request *r)
 	}
 	if (pidfile)
 		fd_install(pidfd, pidfile);
-	int nr = t->pid->nr;
+	int nr = pid_vnr(t->pid);
 
 	__atomic_fetch_add(&task_forks, 1, __ATOMIC_RELAXED);
 	if (r->flags & CLONE_PARENT_SETTID)

@@ -7,12 +7,12 @@
 
 long sys_getpid(void)
 {
-	return current->process->pid->nr;
+	return current->process->pid->own_nr;
 }
 
 long sys_gettid(void)
 {
-	return current->pid->nr;
+	return current->pid->own_nr;
 }
 
 long sys_getppid(void)
@@ -20,7 +20,8 @@ long sys_getppid(void)
 	/* A parent is freed a grace period after its children have another one. */
 	rcu_read_lock();
 	const struct process *parent = rcu_dereference(current->process->parent);
-	int nr = parent ? parent->pid->nr : 0;
+	/* Of another namespace: further out, where there is no name for it here. */
+	int nr = parent && parent->pid->ns == current->pid->ns ? parent->pid->own_nr : 0;
 
 	rcu_read_unlock();
 	return nr;
@@ -34,7 +35,7 @@ long sys_getpgrp(void)
 long sys_set_tid_address(int __user *tidptr)
 {
 	current->clear_child_tid = (u32 __user *)tidptr;
-	return current->pid->nr;
+	return current->pid->own_nr;
 }
 
 /* +1 */
@@ -60,7 +61,7 @@ long sys_getpgid(int pid)
 	if (!p)
 		return -ESRCH;
 	rcu_read_lock();
-	int nr = rcu_dereference(p->pgrp)->nr;
+	int nr = pid_vnr(rcu_dereference(p->pgrp));
 
 	rcu_read_unlock();
 	process_put(p);
@@ -74,7 +75,7 @@ long sys_getsid(int pid)
 	if (!p)
 		return -ESRCH;
 	rcu_read_lock();
-	int nr = rcu_dereference(p->session)->nr;
+	int nr = pid_vnr(rcu_dereference(p->session));
 
 	rcu_read_unlock();
 	process_put(p);
@@ -137,7 +138,7 @@ long sys_setpgid(int pid, int pgid)
 
 	if (pgid < 0)
 		return -EINVAL;
-	if (pid && pid != me->pid->nr) {
+	if (pid && pid != me->pid->own_nr) {
 		p = process_find(pid);
 		if (!p) {
 			/* The number of a thread that leads nothing. */
@@ -150,9 +151,9 @@ long sys_setpgid(int pid, int pgid)
 	} else {
 		p = process_get(me);
 	}
-	if (pgid && pgid != p->pid->nr)
+	if (pgid && pgid != pid_vnr(p->pid))
 		target = pid_find(pgid);
-	bool own = !pgid || pgid == p->pid->nr;
+	bool own = !pgid || pgid == pid_vnr(p->pid);
 
 	spin_lock_irq(&tasklist_lock);
 	if (p->leader->exit_state == EXIT_DEAD)
@@ -177,7 +178,7 @@ long sys_setsid(void)
 		move_session(p, p->pid);
 		move_group(p, p->pid);
 		p->tty = NULL;
-		ret = p->pid->nr;
+		ret = p->pid->own_nr;
 	}
 	spin_unlock_irq(&tasklist_lock);
 	return ret;

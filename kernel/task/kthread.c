@@ -101,7 +101,9 @@ static int kthread_create(int (*fn)(void *ctx), void *ctx, const char *name, int
 	err = arch_thread_init_kernel(t, kthread_main, t);
 	if (err)
 		goto out_process;
-	err = pid_alloc(nr, &t->pid);
+	const struct pid_wanted wanted = {.count = 1, .nr = {nr}};
+
+	err = pid_alloc(&pid_ns_init, &wanted, &t->pid);
 	if (err)
 		goto out_arch;
 	if (user) {
@@ -202,6 +204,7 @@ int task_start_init(int (*fn)(void *ctx))
 	t->process->is_reaper = true;
 	t->process->group_flags |= PROC_UNKILLABLE;
 	spin_unlock_irqrestore(&tasklist_lock, irq_flags);
+	pid_ns_init.reaper = t->process;
 	init_task = t;
 	sched_start(t);
 	return 0;

@@ -17,7 +17,7 @@ static void notify_run(struct task *t)
 	task_work_clear(t, WORK_NOTIFY);
 	if (unlikely(t->set_child_tid)) {
 		/* CLONE_CHILD_SETTID: the child's first way out. */
-		(void)!put_user((u32)t->pid->nr, t->set_child_tid);
+		(void)!put_user((u32)t->pid->own_nr, t->set_child_tid);
 		t->set_child_tid = NULL;
 	}
 	cb = xchg(&t->callbacks, NULL);

@@ -1,9 +1,10 @@
 /*
  * Process identifiers: numbers, and who bears them.
  *
- * Numbers index a two-level table that readers walk under RCU: two loads find a pid.  A number is
- * given out in ascending order and starts again behind the reserved ones at pid_max; it is free
- * again when the last task, process, group or session that bears it is gone.
+ * A pid has a number in its namespace and in each above. Each namespace has a two-level table that
+ * readers walk under RCU: two loads find a pid. Numbers are given out in ascending order and start
+ * again behind the reserved ones at pid_max; one is free again when the last task, process, group
+ * or session that bears it is gone.
  */
 #include <kernel/task/task_impl.h>
 
@@ -15,15 +16,44 @@
 #define LEAF_SIZE (1 << LEAF_BITS)
 #define LEAVES (PID_MAX_LIMIT / LEAF_SIZE)
 
-static struct pid **leaves[LEAVES]; /* entries and leaves: pid_lock; readers RCU */
-static struct spinlock pid_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
-static int last_pid = 2; /* pid_lock */
-static struct slab_cache *pid_cache;
+/* Entries and leaves: pid_lock; readers RCU. */
+struct pid_table {
+	struct pid **leaf[LEAVES];
+};
+
+static struct pid_table table_init;
+struct spinlock pid_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
+static struct slab_cache *pid_cache; /* of the first namespace; deeper ones are larger */
 int pid_max = 32768;
+
+struct pid_ns pid_ns_init = {
+	.ns = NS_COMMON_INITIAL(&pid_ns_kind, NS_INO_PID),
+	.table = &table_init,
+	.last = 2,
+};
+
+struct pid_and_number {
+	struct pid pid;
+	struct pid_number first;
+};
 
 void pid_system_init(void)
 {
-	pid_cache = SLAB_CACHE_BOOT(pid, 0);
+	wait_queue_init(&pid_ns_init.drained);
+	pid_cache = SLAB_CACHE_BOOT(pid_and_number, 0);
+}
+
+int pid_table_create(struct pid_table **out)
+{
+	*out = kvmalloc(sizeof(**out), GFP_KERNEL | GFP_ZERO);
+	return *out ? 0 : -ENOMEM;
+}
+
+void pid_table_free(struct pid_table *t)
+{
+	for (int i = 0; i < LEAVES; i++)
+		kfree(t->leaf[i]);
+	kvfree(t);
 }
 
 int pid_count_max(void)
@@ -33,7 +63,7 @@ int pid_count_max(void)
 
 int pid_last(void)
 {
-	return READ_ONCE(last_pid);
+	return READ_ONCE(task_pid_ns(current)->last);
 }
 
 struct pid *pid_get(struct pid *p)
@@ -43,9 +73,20 @@ struct pid *pid_get(struct pid *p)
 	return p;
 }
 
+static void pid_free(struct pid *p)
+{
+	struct pid_ns *ns = p->ns;
+
+	if (ns->level)
+		kfree(p);
+	else
+		slab_free(pid_cache, p);
+	ns_put(&ns->ns);
+}
+
 static void pid_free_rcu(struct rcu_head *head)
 {
-	slab_free(pid_cache, container_of(head, struct pid, rcu));
+	pid_free(container_of(head, struct pid, rcu));
 }
 
 void pid_put(struct pid *p)
@@ -55,20 +96,20 @@ void pid_put(struct pid *p)
 }
 
 /* Under RCU. */
-static struct pid *pid_peek(int nr)
+static struct pid *pid_peek(struct pid_ns *ns, int nr)
 {
 	struct pid **leaf;
 
 	if (nr <= 0 || nr >= PID_MAX_LIMIT)
 		return NULL;
-	leaf = rcu_dereference(leaves[nr >> LEAF_BITS]);
+	leaf = rcu_dereference(ns->table->leaf[nr >> LEAF_BITS]);
 	return leaf ? rcu_dereference(leaf[nr & (LEAF_SIZE - 1)]) : NULL;
 }
 
-struct pid *pid_find(int nr)
+struct pid *pid_find_in(struct pid_ns *ns, int nr)
 {
 	rcu_read_lock();
-	struct pid *p = pid_peek(nr);
+	struct pid *p = pid_peek(ns, nr);
 	u32 old = p ? READ_ONCE(p->refs) : 0;
 
 	while (old && !try_cmpxchg(&p->refs, &old, old + 1))
@@ -77,10 +118,20 @@ struct pid *pid_find(int nr)
 	return old ? p : NULL;
 }
 
-/* Under pid_lock: makes sure of the leaf of @nr; may drop the lock.  -ENOMEM. */
-static int leaf_need(int nr, unsigned long *irq_flags)
+struct pid *pid_find(int nr)
 {
-	struct pid ***at = &leaves[nr >> LEAF_BITS];
+	return pid_find_in(task_pid_ns(current), nr);
+}
+
+int pid_vnr(const struct pid *p)
+{
+	return pid_nr_in(p, task_pid_ns(current));
+}
+
+/* Under pid_lock: makes sure of the leaf of @nr; may drop the lock.  -ENOMEM. */
+static int leaf_need(struct pid_table *t, int nr, unsigned long *irq_flags)
+{
+	struct pid ***at = &t->leaf[nr >> LEAF_BITS];
 	struct pid **fresh;
 
 	if (*at)
@@ -97,24 +148,34 @@ static int leaf_need(int nr, unsigned long *irq_flags)
 	return 0;
 }
 
-static int pid_place(struct pid *p, int wanted, unsigned long *irq_flags)
+static struct pid **slot_of(struct pid_ns *ns, int nr)
 {
-	int nr = wanted ? wanted : last_pid;
+	return &ns->table->leaf[nr >> LEAF_BITS][nr & (LEAF_SIZE - 1)];
+}
+
+/* Under pid_lock: a number in the namespace of one level. */
+static int place(struct pid *p, u32 level, int wanted, unsigned long *irq_flags)
+{
+	struct pid_ns *ns = p->number[level].ns;
+	int nr = wanted ? wanted : ns->last;
 
 	for (int tries = 0; tries < pid_max; tries++) {
 		if (!wanted && ++nr >= pid_max)
 			nr = RESERVED_PIDS;
-		int err = leaf_need(nr, irq_flags);
+		int err = leaf_need(ns->table, nr, irq_flags);
 
 		if (err)
 			return err;
-		struct pid **slot = &leaves[nr >> LEAF_BITS][nr & (LEAF_SIZE - 1)];
+		if (ns->closed)
+			return -ENOMEM;
+		struct pid **slot = slot_of(ns, nr);
 
 		if (!*slot) {
-			p->nr = nr;
+			p->number[level].nr = nr;
 			rcu_assign(*slot, p);
+			ns->count++;
 			if (!wanted)
-				last_pid = nr;
+				ns->last = nr;
 			return 0;
 		}
 		if (wanted)
@@ -123,26 +184,71 @@ static int pid_place(struct pid *p, int wanted, unsigned long *irq_flags)
 	return -EAGAIN;
 }
 
-int pid_alloc(int wanted, struct pid **out)
+/* Under pid_lock: gives back the numbers from @level up to the innermost. */
+static void unplace(struct pid *p, u32 level)
 {
-	struct pid *p = slab_alloc(pid_cache, GFP_KERNEL);
-	unsigned long irq_flags;
-	int err;
+	for (; level <= p->level; level++) {
+		struct pid_ns *ns = p->number[level].ns;
+
+		rcu_assign(*slot_of(ns, p->number[level].nr), NULL);
+		ns->count--;
+		if (ns->closed)
+			wake_up_all(&ns->drained);
+		/* The first process could not be made: there will be no init. */
+		else if (!ns->count && level)
+			ns->closed = true;
+	}
+}
+
+static struct pid *pid_new(struct pid_ns *ns)
+{
+	struct pid *p = ns->level ? kmalloc(sizeof(*p) + (ns->level + 1) * sizeof(p->number[0]))
+				  : slab_alloc(pid_cache, GFP_KERNEL);
 
 	if (!p)
-		return -ENOMEM;
+		return NULL;
 	p->refs = 1;
+	p->level = ns->level;
+	p->ns = ns;
+	ns_get(&ns->ns);
 	for (int i = 0; i < PID_TYPES; i++)
 		list_init(&p->members[i]);
 	wait_queue_init(&p->exit_wait);
+	for (; ns; ns = ns->parent)
+		p->number[ns->level] = (struct pid_number){0, ns};
+	return p;
+}
+
+int pid_alloc(struct pid_ns *ns, const struct pid_wanted *wanted, struct pid **out)
+{
+	struct pid *p = pid_new(ns);
+	unsigned long irq_flags;
+	u32 level = ns->level + 1;
+	int err = 0;
+
+	if (!p)
+		return -ENOMEM;
 	/* The first threads are made with interrupts off. */
 	irq_flags = spin_lock_irqsave(&pid_lock);
-	err = pid_place(p, wanted, &irq_flags);
+	while (level && !err) {
+		u32 inward = ns->level - --level;
+		int nr = wanted && inward < wanted->count ? wanted->nr[inward] : 0;
+
+		/* Without its init a namespace has room for that one only. */
+		if (nr > 1 && !p->number[level].ns->count)
+			err = -EINVAL;
+		else
+			err = place(p, level, nr, &irq_flags);
+	}
+	if (err)
+		unplace(p, level + 1);
 	spin_unlock_irqrestore(&pid_lock, irq_flags);
 	if (err) {
-		slab_free(pid_cache, p);
+		pid_put(p); /* it was in a table: readers may look at it */
 		return err;
 	}
+	p->nr = p->number[0].nr;
+	p->own_nr = p->number[p->level].nr;
 	*out = p;
 	return 0;
 }
@@ -151,7 +257,7 @@ static void pid_unplace(struct pid *p)
 {
 	unsigned long flags = spin_lock_irqsave(&pid_lock);
 
-	rcu_assign(leaves[p->nr >> LEAF_BITS][p->nr & (LEAF_SIZE - 1)], NULL);
+	unplace(p, 0);
 	spin_unlock_irqrestore(&pid_lock, flags);
 }
 
@@ -188,12 +294,12 @@ struct task *task_of_pid(struct pid *pid)
 	return t;
 }
 
-struct task *task_find(int tid)
+struct task *task_find_in(struct pid_ns *ns, int tid)
 {
 	struct task *t = NULL;
 
 	rcu_read_lock();
-	struct pid *p = pid_peek(tid);
+	struct pid *p = pid_peek(ns, tid);
 
 	if (p)
 		t = list_first_entry_or_null(&p->members[PID_TASK], struct task, pid_link);
@@ -201,6 +307,11 @@ struct task *task_find(int tid)
 		t = NULL;
 	rcu_read_unlock();
 	return t;
+}
+
+struct task *task_find(int tid)
+{
+	return task_find_in(task_pid_ns(current), tid);
 }
 
 static bool process_tryget(struct process *p)
@@ -228,7 +339,7 @@ struct process *process_find(int nr)
 	struct process *p = NULL;
 
 	rcu_read_lock();
-	struct pid *pid = pid_peek(nr);
+	struct pid *pid = pid_peek(task_pid_ns(current), nr);
 
 	if (pid)
 		p = pid_process(pid);
@@ -236,13 +347,13 @@ struct process *process_find(int nr)
 	return p;
 }
 
-struct process *process_next(int nr)
+struct process *process_next_in(struct pid_ns *ns, int nr)
 {
 	struct process *p = NULL;
 
 	rcu_read_lock();
 	for (int i = nr > 0 ? nr : 1; i < PID_MAX_LIMIT && !p;) {
-		struct pid **leaf = rcu_dereference(leaves[i >> LEAF_BITS]);
+		struct pid **leaf = rcu_dereference(ns->table->leaf[i >> LEAF_BITS]);
 
 		if (!leaf) {
 			i = (i | (LEAF_SIZE - 1)) + 1;
@@ -256,4 +367,9 @@ struct process *process_next(int nr)
 	}
 	rcu_read_unlock();
 	return p;
+}
+
+struct process *process_next(int nr)
+{
+	return process_next_in(&pid_ns_init, nr);
 }

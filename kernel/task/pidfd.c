@@ -7,6 +7,8 @@
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
+#include <kernel/ns/user.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/poll/poll.h>
 #include <kernel/ptrace/ptrace.h>
 #include <kernel/seq/seq.h>
@@ -40,9 +42,16 @@ static void pidfd_release(struct file *f)
 static void pidfd_fdinfo(struct file *f, struct seq *s)
 {
 	const struct pid *pid = f->private_data;
-	int nr = list_empty(&pid->members[PID_PROCESS]) ? -1 : pid->nr;
+	const struct pid_ns *ns = proc_seq_ns(s);
 
-	seq_printf(s, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
+	if (list_empty(&pid->members[PID_PROCESS])) {
+		seq_printf(s, "Pid:\t-1\nNSpid:\t-1\n");
+		return;
+	}
+	seq_printf(s, "Pid:\t%d\nNSpid:", pid_nr_in(pid, ns));
+	for (u32 i = ns->level; pid_nr_in(pid, ns) && i <= pid->level; i++)
+		seq_printf(s, "\t%d", pid->number[i].nr);
+	seq_printf(s, "\n");
 }
 
 static const struct file_ops pidfd_ops = {
@@ -149,11 +158,16 @@ long sys_pidfd_send_signal(int pidfd, int sig, const struct siginfo __user *uinf
 	err = pidfd_get((unsigned int)pidfd, &pid, &f_flags);
 	if (err)
 		return err;
+	/* Not to where one could not look, though a descriptor leads there. */
+	if (!pid_vnr(pid)) {
+		pid_put(pid);
+		return -EINVAL;
+	}
 	if (uinfo) {
 		err = queued_info(uinfo, sig, pid, &info);
 	} else {
 		info.si_pid = task_tgid(current);
-		info.si_uid = current->cred->uid;
+		info.si_uid = uid_to_user(current->cred->uid);
 	}
 	p = err ? NULL : pid_to_process(pid);
 	pid_put(pid);

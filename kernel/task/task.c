@@ -30,7 +30,7 @@ int task_threads_max = 32768;
 /* Task 0: the boot CPU's stack, later its idle task. */
 static struct task boot_task;
 static struct process boot_process;
-static struct pid boot_pid;
+static struct pid boot_pid = {.ns = &pid_ns_init, .number = {{0, &pid_ns_init}}};
 static struct sighand boot_sighand;
 
 static const struct rlimit64 rlimits_initial[RLIM_NLIMITS] = {
@@ -239,43 +239,68 @@ u64 task_forks_total(void)
 	return READ_ONCE(task_forks);
 }
 
+int task_tid_in(const struct task *t, const struct pid_ns *ns)
+{
+	return pid_nr_in(t->pid, ns);
+}
+
+int task_tgid_in(const struct task *t, const struct pid_ns *ns)
+{
+	return pid_nr_in(t->process->pid, ns);
+}
+
 int task_tid(const struct task *t)
 {
-	return t->pid->nr;
+	return pid_vnr(t->pid);
 }
 
 int task_tgid(const struct task *t)
 {
-	return t->process->pid->nr;
+	return pid_vnr(t->process->pid);
 }
 
-int process_ppid(struct process *p)
+int process_ppid_in(struct process *p, const struct pid_ns *ns)
 {
 	rcu_read_lock();
 	struct process *parent = rcu_dereference(p->parent);
-	int nr = parent ? parent->pid->nr : 0;
+	int nr = parent ? pid_nr_in(parent->pid, ns) : 0;
 
 	rcu_read_unlock();
 	return nr;
 }
 
 /* Pgrp and session may change beside a reader; RCU keeps what was read. */
-int task_pgrp_nr(struct task *t)
+int task_pgrp_nr_in(struct task *t, const struct pid_ns *ns)
 {
 	rcu_read_lock();
-	int nr = rcu_dereference(t->process->pgrp)->nr;
+	int nr = pid_nr_in(rcu_dereference(t->process->pgrp), ns);
 
 	rcu_read_unlock();
 	return nr;
 }
 
-int task_session_nr(struct task *t)
+int task_session_nr_in(struct task *t, const struct pid_ns *ns)
 {
 	rcu_read_lock();
-	int nr = rcu_dereference(t->process->session)->nr;
+	int nr = pid_nr_in(rcu_dereference(t->process->session), ns);
 
 	rcu_read_unlock();
 	return nr;
+}
+
+int process_ppid(struct process *p)
+{
+	return process_ppid_in(p, task_pid_ns(current));
+}
+
+int task_pgrp_nr(struct task *t)
+{
+	return task_pgrp_nr_in(t, task_pid_ns(current));
+}
+
+int task_session_nr(struct task *t)
+{
+	return task_session_nr_in(t, task_pid_ns(current));
 }
 
 struct mm *task_mm(struct task *t)

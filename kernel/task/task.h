@@ -13,6 +13,7 @@
 #include <kernel/arch_up.h>
 #include <kernel/lock/lock.h>
 #include <kernel/mm/mm.h>
+#include <kernel/ns/ns.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/sched/sched.h>
 #include <kernel/signal/signal.h>
@@ -26,6 +27,7 @@ struct files;
 struct fs_ctx;
 struct nsproxy;
 struct pid;
+struct pid_ns;
 struct process;
 struct regs;
 struct rseq;
@@ -55,13 +57,22 @@ struct tty;
 
 enum pid_type { PID_TASK, PID_PROCESS, PID_PGRP, PID_SESSION, PID_TYPES };
 
-/* A number and everything that bears it.  Freed by RCU. */
-struct pid {
-	u32 refs; /* atomic */
+struct pid_number {
 	int nr;
+	struct pid_ns *ns;
+};
+
+/* A number (in each of its namespaces another) and everything that bears it.  Freed by RCU. */
+struct pid {
+	u32 refs;	   /* atomic */
+	u32 level;	   /* [I] of ns: 0 is the first namespace */
+	int nr;		   /* [I] in the first namespace: for logs and as identity */
+	int own_nr;	   /* [I] in the innermost one: what its bearer calls itself */
+	struct pid_ns *ns; /* [I] the innermost; held */
 	struct list_head members[PID_TYPES]; /* LK_TASKLIST, RCU readers */
 	struct wait_queue exit_wait;	     /* pidfd poll */
 	struct rcu_head rcu;
+	struct pid_number number[]; /* [I] by level, 0 to level */
 };
 
 /* Work to be done by the task itself on its way to user mode. */
@@ -252,7 +263,7 @@ struct process {
 #define PROC_CONTINUED 2u
 #define PROC_GROUP_EXIT 4u
 #define PROC_STOP_NOTIFIED 8u
-#define PROC_UNKILLABLE 16u /* init: ignores signals without a handler */
+#define PROC_UNKILLABLE 16u /* init of a pid namespace: ignores signals without a handler */
 
 extern struct spinlock tasklist_lock; /* LK_TASKLIST */
 extern struct list_head tasklist;     /* all leaders by all_link */
@@ -280,15 +291,37 @@ void process_put(struct process *p);
 struct task *task_of_pid(struct pid *pid) __must_check;
 struct pid *pid_get(struct pid *p);
 void pid_put(struct pid *p);
-/* +1 or NULL. */
+/*
+ * By number as current's namespace counts; +1 or NULL.  task_find: any thread; process_find: by the
+ * leader's number.
+ */
 struct pid *pid_find(int nr) __must_check;
-struct task *task_find(int tid) __must_check;	    /* +1 or NULL: any thread */
-struct process *process_find(int pid) __must_check; /* +1 or NULL: by the leader's number */
-/* The process with the smallest number >= nr; +1 or NULL.  For /proc. */
+struct task *task_find(int tid) __must_check;
+struct process *process_find(int pid) __must_check;
+/* The same in @ns. */
+struct pid *pid_find_in(struct pid_ns *ns, int nr) __must_check;
+struct task *task_find_in(struct pid_ns *ns, int tid) __must_check;
+/* The process with the smallest number >= nr of the whole machine; +1 or NULL. */
 struct process *process_next(int nr) __must_check;
+struct process *process_next_in(struct pid_ns *ns, int nr) __must_check;
+/* The number of @p in @ns; 0: it has none there. */
+static inline int pid_nr_in(const struct pid *p, const struct pid_ns *ns);
+/* As current sees them: 0 when they are out of its sight. */
+int pid_vnr(const struct pid *p);
 int task_tid(const struct task *t);
 int task_tgid(const struct task *t);
 int process_ppid(struct process *p);
+/* As @ns sees them. */
+int task_tid_in(const struct task *t, const struct pid_ns *ns);
+int task_tgid_in(const struct task *t, const struct pid_ns *ns);
+int process_ppid_in(struct process *p, const struct pid_ns *ns);
+int task_pgrp_nr_in(struct task *t, const struct pid_ns *ns);
+int task_session_nr_in(struct task *t, const struct pid_ns *ns);
+/* The pid namespace that @t lives in, +0: lasts as long as its struct pid. */
+static inline struct pid_ns *task_pid_ns(const struct task *t)
+{
+	return t->pid->ns;
+}
 int pid_count_max(void);
 extern int pid_max;
 
@@ -341,6 +374,27 @@ void task_ipc_drop(struct task *t); /* current leaves its IPC namespace, or ends
 /* mm, vfork and robust futexes: at exit and exec. */
 void task_mm_release(struct task *t);
 
+/* A pid namespace: pid_namespaces(7). */
+struct pid_table;
+struct pid_ns {
+	struct ns_common ns;
+	struct pid_ns *parent;	   /* [I] +1; NULL: the first */
+	u32 level;		   /* [I] */
+	struct process *reaper;	   /* its init; changes under tasklist_lock */
+	struct pid_table *table;   /* [I] */
+	int last;		   /* newest number; pid_lock */
+	u32 count;		   /* numbers in use; pid_lock */
+	bool closed;		   /* its init has ended: no more numbers; pid_lock */
+	int reboot_signal;	   /* reboot(2) inside; init ends by it */
+	struct wait_queue drained; /* count fell while closed */
+};
+extern struct pid_ns pid_ns_init;
+extern const struct ns_kind pid_ns_kind;
+static inline int pid_nr_in(const struct pid *p, const struct pid_ns *ns)
+{
+	return p->level >= ns->level && p->number[ns->level].ns == ns ? p->number[ns->level].nr : 0;
+}
+
 /* Sessions and groups as the terminal sees them.  Caller holds tasklist_lock or RCU. */
 bool pgrp_is_orphaned(struct pid *pgrp);
 int task_pgrp_nr(struct task *t);
@@ -363,7 +417,7 @@ struct file;
 struct pid *pidfd_pid(struct file *f);
 /* +1 on the pid behind descriptor @fd of current: -EBADF.  *f_flags: O_* of the file. */
 int pidfd_get(unsigned int fd, struct pid **out, u32 *f_flags) __must_check;
-int pid_last(void); /* newest number, /proc/loadavg */
+int pid_last(void); /* newest number in current's namespace, /proc/loadavg */
 u32 task_count_all(void);
 u64 task_forks_total(void);
 extern int task_threads_max;

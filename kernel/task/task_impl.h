@@ -5,11 +5,22 @@
 
 #define PID_MAX_LIMIT 4194304
 #define RESERVED_PIDS 300
+#define PID_NS_LEVELS 32 /* nesting */
 
 /* pid.c */
 void pid_system_init(void);
-/* @wanted 0: the next free number. +1.  -EAGAIN, -ENOMEM, -EEXIST. */
-int pid_alloc(int wanted, struct pid **out) __must_check;
+extern struct spinlock pid_lock; /* LK_IRQ_LEAF: all tables, ->last, ->count, ->closed */
+struct pid_wanted {
+	u32 count;
+	int nr[PID_NS_LEVELS + 1]; /* innermost first */
+};
+/*
+ * A number in @ns and each namespace above. @wanted (or NULL): these, the others are the next free
+ * ones. +1.  -EAGAIN, -EEXIST; -ENOMEM, also when the init of @ns has ended.
+ */
+int pid_alloc(struct pid_ns *ns, const struct pid_wanted *wanted, struct pid **out) __must_check;
+int pid_table_create(struct pid_table **out) __must_check;
+void pid_table_free(struct pid_table *t);
 /* Never attached: gives the number back. */
 void pid_abandon(struct pid *p);
 /* Under tasklist_lock. */
@@ -48,6 +59,18 @@ void usage_get(struct process *p, struct task *t, enum usage_who who, struct rus
  * children. */
 void usage_fold_thread(struct task *t);
 void usage_fold_child(struct process *parent, struct process *p);
+
+/* pid_ns.c */
+static inline struct pid_ns *pid_ns_of(struct ns_common *ns)
+{
+	return container_of(ns, struct pid_ns, ns);
+}
+/* The last thread of a namespace's init: kills and reaps all that is left in it. */
+void pid_ns_zap(struct pid_ns *ns);
+
+/* wait.c */
+/* Reaps every child that has ended, sleeps for the others; until there is none or all ignore us. */
+void wait_for_all_children(void);
 
 /* pidfd.c */
 int pidfd_create(struct pid *pid, u32 flags, struct file **out) __must_check;

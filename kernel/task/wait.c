@@ -4,6 +4,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/ptrace/ptrace.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
@@ -50,7 +51,7 @@ static void fill_exit_status(struct wait_request *w, int st)
 static void fill_child(struct wait_request *w, struct task *t)
 {
 	w->found = task_tid(t);
-	w->uid = t->cred->uid;
+	w->uid = uid_to_user(t->cred->uid);
 	if (w->usage)
 		usage_get(t->process, t, USAGE_BOTH, w->usage);
 }
@@ -255,6 +256,20 @@ found:
 		task_put(w->reap);
 	}
 	return 0;
+}
+
+void wait_for_all_children(void)
+{
+	struct wait_request w = {.type = P_ALL, .options = WEXITED | __WALL};
+
+	for (;;) {
+		wait_event(&current->process->child_wait, look(&w) || !w.any);
+		if (!w.reap)
+			return;
+		task_release(w.reap);
+		task_put(w.reap);
+		w.reap = NULL;
+	}
 }
 
 long sys_wait4(int pid, int __user *status, int options, struct rusage __user *rusage)

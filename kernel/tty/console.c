@@ -81,14 +81,14 @@ size_t tty_console_active(char *buf, size_t size)
 	return len;
 }
 
-void tty_process_info(struct process *p, u32 *dev, int *pgrp)
+void tty_process_info(struct process *p, const struct pid_ns *ns, u32 *dev, int *pgrp)
 {
 	*dev = 0;
 	*pgrp = -1;
 	spin_lock_irq(&tasklist_lock);
 	if (p->tty) {
 		*dev = vfs_makedev(p->tty->major, p->tty->minor);
-		*pgrp = p->tty->pgrp ? p->tty->pgrp->nr : -1;
+		*pgrp = p->tty->pgrp ? pid_nr_in(p->tty->pgrp, ns) : -1;
 	}
 	spin_unlock_irq(&tasklist_lock);
 }

@@ -260,7 +260,7 @@ static long get_owner(struct tty *tty, bool is_master, bool session, int __user 
 	struct pid *pid = session ? tty->session : tty->pgrp;
 
 	if (pid)
-		nr = pid->nr;
+		nr = pid_vnr(pid);
 	spin_unlock_irq(&tty->spin);
 	if (session && !nr)
 		return -ENOTTY;

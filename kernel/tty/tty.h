@@ -109,7 +109,9 @@ long tty_ioctl_common(struct tty *tty, struct file *f, bool is_master, unsigned 
 
 /* /proc/PID/stat: device number (as in struct stat) and foreground group, 0 and -1 without a
  * terminal. */
-void tty_process_info(struct process *p, u32 *dev, int *pgrp);
+struct pid_ns;
+/* @pgrp as @ns numbers it. */
+void tty_process_info(struct process *p, const struct pid_ns *ns, u32 *dev, int *pgrp);
 /* What console= chose: "ttyS0\n", for /sys/class/tty/console/active. Returns the length. */
 size_t tty_console_active(char *buf, size_t size);
 /* Is @name ("ttyS0") to show kernel messages? */

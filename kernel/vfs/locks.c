@@ -290,6 +290,22 @@ static int range_of(struct file *f, const struct flock *fl, struct file_lock *l)
 	return 0;
 }
 
+/* Locks remember the machine's number of their owner; 0: it has none in current's namespace. */
+static int pid_as_seen(int nr)
+{
+	const struct pid_ns *ns = task_pid_ns(current);
+	struct pid *pid;
+
+	if (ns == &pid_ns_init)
+		return nr;
+	pid = pid_find_in(&pid_ns_init, nr);
+	if (!pid)
+		return 0;
+	nr = pid_nr_in(pid, ns);
+	pid_put(pid);
+	return nr;
+}
+
 static long get_lock(struct file *f, struct file_lock *want, struct flock *fl,
 		     struct flock __user *ufl)
 {
@@ -303,7 +319,7 @@ static long get_lock(struct file *f, struct file_lock *want, struct flock *fl,
 		fl->l_whence = SEEK_SET;
 		fl->l_start = c->start;
 		fl->l_len = c->end == S64_MAX ? 0 : c->end - c->start + 1;
-		fl->l_pid = c->kind == KIND_OFD ? -1 : c->pid;
+		fl->l_pid = c->kind == KIND_OFD ? -1 : pid_as_seen(c->pid);
 	}
 	spin_unlock(&locks_lock);
 	return copy_to_user(ufl, fl, sizeof(*fl)) ? -EFAULT : 0;
@@ -316,7 +332,7 @@ long locks_fcntl(struct file *f, unsigned int fd, unsigned int cmd, struct flock
 	struct file_lock l = {.inode = f->inode,
 			      .kind = ofd ? KIND_OFD : KIND_POSIX,
 			      .owner = ofd ? (const void *)f : current->files,
-			      .pid = ofd ? -1 : task_tgid(current)};
+			      .pid = ofd ? -1 : current->process->pid->nr};
 	struct flock fl;
 	struct fd_ref again;
 	int err;
@@ -380,7 +396,7 @@ long sys_flock(int fd, unsigned int cmd)
 	if (!err) {
 		l.inode = f->inode;
 		l.owner = f;
-		l.pid = task_tgid(current);
+		l.pid = current->process->pid->nr;
 		err = set_lock(&f->inode->flock_locks, &l, !(cmd & LOCK_NB));
 	}
 	fd_put(r);

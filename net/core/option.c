@@ -204,7 +204,7 @@ static struct ucred peer_ucred(const struct socket *s)
 	struct ucred u = {0, (u32)-1, (u32)-1};
 
 	if (s->peer_pid)
-		u.pid = (u32)s->peer_pid->nr;
+		u.pid = (u32)pid_vnr(s->peer_pid);
 	if (s->peer_cred) {
 		u.uid = uid_to_user(s->peer_cred->euid);
 		u.gid = gid_to_user(s->peer_cred->egid);

@@ -6,6 +6,7 @@
  */
 #include <net/unix/unix_impl.h>
 
+#include <kernel/ns/user.h>
 #include <kernel/uaccess/uaccess.h>
 #include <asm/socket.h>
 #include <linux/capability.h>
@@ -60,11 +61,18 @@ static int parse_credentials(const void *data, size_t len, struct unix_scm *scm)
 	if (len != sizeof(u))
 		return -EINVAL;
 	memcpy(&u, data, sizeof(u));
-	if ((int)u.pid != task_tgid(current) && !capable(CAP_SYS_ADMIN))
+	u.uid = uid_from_user(u.uid);
+	u.gid = gid_from_user(u.gid);
+	if (u.uid == ID_NONE || u.gid == ID_NONE)
+		return -EINVAL;
+	if ((int)u.pid != task_tgid(current) &&
+	    !ns_capable(task_pid_ns(current)->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
-	if (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid && !capable(CAP_SETUID))
+	if (u.uid != c->uid && u.uid != c->euid && u.uid != c->suid &&
+	    !ns_capable(c->user_ns, CAP_SETUID))
 		return -EPERM;
-	if (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid && !capable(CAP_SETGID))
+	if (u.gid != c->gid && u.gid != c->egid && u.gid != c->sgid &&
+	    !ns_capable(c->user_ns, CAP_SETGID))
 		return -EPERM;
 	pid = pid_find((int)u.pid);
 	if (!pid)
@@ -172,7 +180,8 @@ void unix_scm_deliver_files(struct socket_msg *m, struct unix_scm *scm, bool pee
 
 void unix_scm_deliver_identity(struct socket *s, struct socket_msg *m, const struct unix_scm *scm)
 {
-	struct ucred u = {scm->pid ? (u32)scm->pid->nr : 0, scm->uid, scm->gid};
+	struct ucred u = {scm->pid ? (u32)pid_vnr(scm->pid) : 0, uid_to_user(scm->uid),
+			  gid_to_user(scm->gid)};
 
 	if (s->passcred)
 		socket_put_cmsg(m, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u));
