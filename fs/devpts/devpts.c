@@ -12,6 +12,7 @@
 #include <lib/parse/parse.h>
 #include <kernel/boot/boot.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
@@ -56,10 +57,14 @@ static int parse_one(struct devpts_options *o, const char *key, const char *valu
 	if (!value || parse_u32(value, octal ? 8 : 10, &v))
 		return -EINVAL;
 	if (!strcmp(key, "uid")) {
-		o->uid = v;
+		o->uid = uid_from_user(v);
+		if (o->uid == ID_NONE)
+			return -EINVAL;
 		o->set_uid = true;
 	} else if (!strcmp(key, "gid")) {
-		o->gid = v;
+		o->gid = gid_from_user(v);
+		if (o->gid == ID_NONE)
+			return -EINVAL;
 		o->set_gid = true;
 	} else if (!strcmp(key, "mode")) {
 		o->mode = (umode_t)(v & 07777);

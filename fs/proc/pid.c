@@ -7,6 +7,7 @@
 #include <fs/proc/proc_impl.h>
 
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/ptrace/ptrace.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/uio/uio.h>

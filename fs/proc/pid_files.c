@@ -365,14 +365,6 @@ static int pid_children(struct seq *s, struct task *t)
 	return 0;
 }
 
-/* No user namespaces but the first: identity maps. */
-static int pid_id_map(struct seq *s, struct task *t)
-{
-	(void)t;
-	seq_puts(s, "         0          0 4294967295\n");
-	return 0;
-}
-
 /* ---- oom_score_adj ---- */
 
 static int oom_adj_show(struct seq *s, void *v)
@@ -580,7 +572,5 @@ const struct proc_task_entry proc_task_entries[] = {
 	{.name = "oom_score_adj", .mode = S_IFREG | 0644, .fops = &oom_adj_fops},
 	PID_SECRET("io", 0400, pid_io),
 	PID_SHOW("children", pid_children),
-	PID_SHOW("uid_map", pid_id_map),
-	PID_SHOW("gid_map", pid_id_map),
 };
 const size_t proc_task_entry_count = ARRAY_SIZE(proc_task_entries);

@@ -192,18 +192,16 @@ static const char *state_name(char c)
 	}
 }
 
-<<<<<<< HEAD
-static int tracer_number(struct task *t)
+static int tracer_number(struct task *t, const struct pid_ns *ns)
 {
 	rcu_read_lock();
 	struct task *tracer = rcu_dereference(t->tracer);
-	int nr = tracer ? task_tid(tracer) : 0;
+	int nr = tracer ? task_tid_in(tracer, ns) : 0;
 
 	rcu_read_unlock();
 	return nr;
 }
 
-=======
 typedef int task_nr_fn(struct task *t, const struct pid_ns *ns);
 
 /* A line with the number in each namespace from the mount's down to the task's own. */
@@ -238,7 +236,6 @@ static const struct {
 	{"NSsid:", task_session_nr_in},
 };
 
->>>>>>> 104e296 (task, proc: pid namespaces)
 static void status_ids(struct seq *s, struct task *t)
 {
 	const struct user_ns *u = s->file->cred->user_ns;
@@ -255,20 +252,13 @@ static void status_ids(struct seq *s, struct task *t)
 		seq_printf(s, "\nUmask:\t%04o", fs->umask);
 	fs_ctx_put(fs);
 	seq_printf(s, "\nState:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
-<<<<<<< HEAD
-		   state_name(task_state_char(t)), task_tgid(t), task_tid(t),
-		   process_ppid(t->process), tracer_number(t));
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
-		   c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
-=======
 		   state_name(task_state_char(t)), task_tgid_in(t, ns), task_tid_in(t, ns),
-		   process_ppid_in(t->process, ns), t->tracer ? task_tid_in(t->tracer, ns) : 0);
+		   process_ppid_in(t->process, ns), tracer_number(t, ns));
 	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", user_ns_show_uid(u, c->uid),
 		   user_ns_show_uid(u, c->euid), user_ns_show_uid(u, c->suid),
 		   user_ns_show_uid(u, c->fsuid), user_ns_show_gid(u, c->gid),
 		   user_ns_show_gid(u, c->egid), user_ns_show_gid(u, c->sgid),
 		   user_ns_show_gid(u, c->fsgid));
->>>>>>> 104e296 (task, proc: pid namespaces)
 	struct files *files = task_files(t);
 
 	if (files) {

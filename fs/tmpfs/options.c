@@ -5,6 +5,7 @@
 
 #include <kern/errno.h>
 #include <kern/string.h>
+#include <kernel/ns/user.h>
 #include <kernel/frame/frame.h>
 #include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
@@ -98,12 +99,18 @@ static int set_id(u32 *id, const char *s)
 
 static int set_uid(struct tmpfs *t, const char *s)
 {
-	return set_id(&t->uid, s);
+	int err = set_id(&t->uid, s);
+
+	t->uid = uid_from_user(t->uid);
+	return err ? err : t->uid == ID_NONE ? -EINVAL : 0;
 }
 
 static int set_gid(struct tmpfs *t, const char *s)
 {
-	return set_id(&t->gid, s);
+	int err = set_id(&t->gid, s);
+
+	t->gid = gid_from_user(t->gid);
+	return err ? err : t->gid == ID_NONE ? -EINVAL : 0;
 }
 
 static int word(const char *s, const char *const *words, unsigned int n, u8 *out)
@@ -239,9 +246,9 @@ void tmpfs_show_options(struct super *sb, struct seq *s)
 	if (t->mode != 01777)
 		seq_printf(s, ",mode=%03o", t->mode);
 	if (t->uid)
-		seq_printf(s, ",uid=%u", t->uid);
+		seq_printf(s, ",uid=%u", uid_to_user(t->uid));
 	if (t->gid)
-		seq_printf(s, ",gid=%u", t->gid);
+		seq_printf(s, ",gid=%u", gid_to_user(t->gid));
 	seq_puts(s, t->inode32 ? ",inode32" : ",inode64");
 	if (t->huge)
 		seq_printf(s, ",huge=%s", huge_names[t->huge]);

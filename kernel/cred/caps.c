@@ -7,6 +7,7 @@
 #include <kernel/cred/cred_impl.h>
 
 #include <kern/errno.h>
+#include <kernel/ns/user.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
@@ -18,13 +19,23 @@
 	 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | 1ull << CAP_FSETID | \
 	 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MAC_OVERRIDE)
 
+/* The kernel id of what @c calls 0; ID_NONE: nobody. */
+static u32 root_of(const struct cred *c)
+{
+	return user_ns_kuid(c->user_ns, 0);
+}
+
 static bool any_root(const struct cred *c)
 {
-	return !c->uid || !c->euid || !c->suid;
+	u32 root = root_of(c);
+
+	return c->uid == root || c->euid == root || c->suid == root;
 }
 
 void cred_caps_fix_setuid(struct cred *c, const struct cred *old)
 {
+	u32 root = root_of(c);
+
 	if (c->securebits & SECBIT_NO_SETUID_FIXUP)
 		return;
 	if (any_root(old) && !any_root(c)) {
@@ -34,19 +45,21 @@ void cred_caps_fix_setuid(struct cred *c, const struct cred *old)
 		}
 		c->cap_ambient = 0;
 	}
-	if (!old->euid && c->euid)
+	if (old->euid == root && c->euid != root)
 		c->cap_effective = 0;
-	if (old->euid && !c->euid)
+	if (old->euid != root && c->euid == root)
 		c->cap_effective = c->cap_permitted;
 }
 
 void cred_caps_fix_setfsuid(struct cred *c, const struct cred *old)
 {
+	u32 root = root_of(c);
+
 	if (c->securebits & SECBIT_NO_SETUID_FIXUP)
 		return;
-	if (!old->fsuid && c->fsuid)
+	if (old->fsuid == root && c->fsuid != root)
 		c->cap_effective &= ~CAP_FS_SET;
-	if (old->fsuid && !c->fsuid)
+	if (old->fsuid != root && c->fsuid == root)
 		c->cap_effective |= c->cap_permitted & CAP_FS_SET;
 }
 
@@ -133,7 +146,8 @@ long sys_capget(struct __user_cap_header_struct __user *hdr,
 
 static int capset_judge(const struct cred *old, u64 e, u64 p, u64 i)
 {
-	if (!capable(CAP_SETPCAP) && (i & ~(old->cap_inheritable | old->cap_permitted)))
+	if (!ns_capable(old->user_ns, CAP_SETPCAP) &&
+	    (i & ~(old->cap_inheritable | old->cap_permitted)))
 		return -EPERM;
 	if (i & ~(old->cap_inheritable | old->cap_bset))
 		return -EPERM;

@@ -7,32 +7,54 @@
 
 #include <kern/errno.h>
 #include <kern/string.h>
+#include <kernel/ns/user.h>
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
 
-#define ID_NONE U32_MAX
 #define GROUPS_MAX 65536
 
 long sys_getuid(void)
 {
-	return current->cred->uid;
+	return uid_to_user(current->cred->uid);
 }
 
 long sys_geteuid(void)
 {
-	return current->cred->euid;
+	return uid_to_user(current->cred->euid);
 }
 
 long sys_getgid(void)
 {
-	return current->cred->gid;
+	return gid_to_user(current->cred->gid);
 }
 
 long sys_getegid(void)
 {
-	return current->cred->egid;
+	return gid_to_user(current->cred->egid);
+}
+
+/* An argument that may be -1 for "as it is": false when it names nobody. */
+static bool uid_argument(u32 *id)
+{
+	if (*id == ID_NONE)
+		return true;
+	*id = uid_from_user(*id);
+	return *id != ID_NONE;
+}
+
+static bool gid_argument(u32 *id)
+{
+	if (*id == ID_NONE)
+		return true;
+	*id = gid_from_user(*id);
+	return *id != ID_NONE;
+}
+
+static bool may(int cap)
+{
+	return ns_capable(current->cred->user_ns, cap);
 }
 
 static int set_real_uid(struct cred *c, u32 uid)
@@ -76,12 +98,13 @@ long sys_setuid(unsigned int uid)
 	struct cred *c;
 	int err;
 
+	uid = uid_from_user(uid);
 	if (uid == ID_NONE)
 		return -EINVAL;
 	err = cred_prepare(&c);
 	if (err)
 		return err;
-	if (capable(CAP_SETUID)) {
+	if (may(CAP_SETUID)) {
 		c->suid = uid;
 		err = set_real_uid(c, uid);
 	} else if (uid != c->uid && uid != c->suid) {
@@ -96,20 +119,22 @@ long sys_setreuid(unsigned int ruid, unsigned int euid)
 {
 	const struct cred *old = current->cred;
 	struct cred *c;
+
+	if (!uid_argument(&ruid) || !uid_argument(&euid))
+		return -EINVAL;
 	int err = cred_prepare(&c);
 
 	if (err)
 		return err;
 	if (ruid != ID_NONE) {
-		if (old->uid != ruid && old->euid != ruid && !capable(CAP_SETUID))
+		if (old->uid != ruid && old->euid != ruid && !may(CAP_SETUID))
 			err = -EPERM;
 		else
 			err = set_real_uid(c, ruid);
 	}
 	if (euid != ID_NONE) {
 		c->euid = euid;
-		if (old->uid != euid && old->euid != euid && old->suid != euid &&
-		    !capable(CAP_SETUID))
+		if (old->uid != euid && old->euid != euid && old->suid != euid && !may(CAP_SETUID))
 			err = -EPERM;
 	}
 	if (ruid != ID_NONE || (euid != ID_NONE && euid != old->uid))
@@ -132,12 +157,15 @@ long sys_setresuid(unsigned int ruid, unsigned int euid, unsigned int suid)
 {
 	const struct cred *old = current->cred;
 	struct cred *c;
+
+	if (!uid_argument(&ruid) || !uid_argument(&euid) || !uid_argument(&suid))
+		return -EINVAL;
 	int err = cred_prepare(&c);
 
 	if (err)
 		return err;
 	if (!(uid_is_own(old, ruid) && uid_is_own(old, euid) && uid_is_own(old, suid)) &&
-	    !capable(CAP_SETUID))
+	    !may(CAP_SETUID))
 		err = -EPERM;
 	if (!err && ruid != ID_NONE)
 		err = set_real_uid(c, ruid);
@@ -154,12 +182,13 @@ long sys_setgid(unsigned int gid)
 	struct cred *c;
 	int err;
 
+	gid = gid_from_user(gid);
 	if (gid == ID_NONE)
 		return -EINVAL;
 	err = cred_prepare(&c);
 	if (err)
 		return err;
-	if (capable(CAP_SETGID)) {
+	if (may(CAP_SETGID)) {
 		c->gid = gid;
 		c->sgid = gid;
 	} else if (gid != c->gid && gid != c->sgid) {
@@ -174,18 +203,21 @@ long sys_setregid(unsigned int rgid, unsigned int egid)
 {
 	const struct cred *old = current->cred;
 	struct cred *c;
+
+	if (!gid_argument(&rgid) || !gid_argument(&egid))
+		return -EINVAL;
 	int err = cred_prepare(&c);
 
 	if (err)
 		return err;
 	if (rgid != ID_NONE) {
 		c->gid = rgid;
-		if (old->gid != rgid && old->egid != rgid && !capable(CAP_SETGID))
+		if (old->gid != rgid && old->egid != rgid && !may(CAP_SETGID))
 			err = -EPERM;
 	}
 	if (egid != ID_NONE) {
 		c->egid = egid;
-		if (!gid_is_own(old, egid) && !capable(CAP_SETGID))
+		if (!gid_is_own(old, egid) && !may(CAP_SETGID))
 			err = -EPERM;
 	}
 	if (rgid != ID_NONE || (egid != ID_NONE && egid != old->gid))
@@ -198,12 +230,15 @@ long sys_setresgid(unsigned int rgid, unsigned int egid, unsigned int sgid)
 {
 	const struct cred *old = current->cred;
 	struct cred *c;
+
+	if (!gid_argument(&rgid) || !gid_argument(&egid) || !gid_argument(&sgid))
+		return -EINVAL;
 	int err = cred_prepare(&c);
 
 	if (err)
 		return err;
 	if (!(gid_is_own(old, rgid) && gid_is_own(old, egid) && gid_is_own(old, sgid)) &&
-	    !capable(CAP_SETGID))
+	    !may(CAP_SETGID))
 		err = -EPERM;
 	if (rgid != ID_NONE)
 		c->gid = rgid;
@@ -219,7 +254,8 @@ long sys_getresuid(unsigned int __user *ruid, unsigned int __user *euid, unsigne
 {
 	const struct cred *c = current->cred;
 
-	if (put_user(c->uid, ruid) || put_user(c->euid, euid) || put_user(c->suid, suid))
+	if (put_user(uid_to_user(c->uid), ruid) || put_user(uid_to_user(c->euid), euid) ||
+	    put_user(uid_to_user(c->suid), suid))
 		return -EFAULT;
 	return 0;
 }
@@ -228,7 +264,8 @@ long sys_getresgid(unsigned int __user *rgid, unsigned int __user *egid, unsigne
 {
 	const struct cred *c = current->cred;
 
-	if (put_user(c->gid, rgid) || put_user(c->egid, egid) || put_user(c->sgid, sgid))
+	if (put_user(gid_to_user(c->gid), rgid) || put_user(gid_to_user(c->egid), egid) ||
+	    put_user(gid_to_user(c->sgid), sgid))
 		return -EFAULT;
 	return 0;
 }
@@ -237,12 +274,13 @@ long sys_getresgid(unsigned int __user *rgid, unsigned int __user *egid, unsigne
 long sys_setfsuid(unsigned int uid)
 {
 	const struct cred *old = current->cred;
-	u32 before = old->fsuid;
+	u32 before = uid_to_user(old->fsuid);
 	struct cred *c;
 
-	if (uid == ID_NONE || uid == before)
+	uid = uid_from_user(uid);
+	if (uid == ID_NONE || uid == old->fsuid)
 		return before;
-	if (!uid_is_own(old, uid) && !capable(CAP_SETUID))
+	if (!uid_is_own(old, uid) && !may(CAP_SETUID))
 		return before;
 	if (cred_prepare(&c))
 		return before;
@@ -255,12 +293,13 @@ long sys_setfsuid(unsigned int uid)
 long sys_setfsgid(unsigned int gid)
 {
 	const struct cred *old = current->cred;
-	u32 before = old->fsgid;
+	u32 before = gid_to_user(old->fsgid);
 	struct cred *c;
 
-	if (gid == ID_NONE || gid == before)
+	gid = gid_from_user(gid);
+	if (gid == ID_NONE || gid == old->fsgid)
 		return before;
-	if (!gid_is_own(old, gid) && !capable(CAP_SETGID))
+	if (!gid_is_own(old, gid) && !may(CAP_SETGID))
 		return before;
 	if (cred_prepare(&c))
 		return before;
@@ -279,8 +318,10 @@ long sys_getgroups(int size, unsigned int __user *list)
 		return g->count;
 	if ((u32)size < g->count)
 		return -EINVAL;
-	if (copy_to_user(list, g->gid, g->count * sizeof(g->gid[0])))
-		return -EFAULT;
+	for (u32 i = 0; i < g->count; i++) {
+		if (put_user(gid_to_user(g->gid[i]), &list[i]))
+			return -EFAULT;
+	}
 	return g->count;
 }
 
@@ -303,7 +344,7 @@ long sys_setgroups(int size, const unsigned int __user *list)
 	struct cred *c;
 	int err;
 
-	if (!capable(CAP_SETGID))
+	if (!may(CAP_SETGID) || !user_ns_may_setgroups(current->cred->user_ns))
 		return -EPERM;
 	if ((u32)size > GROUPS_MAX)
 		return -EINVAL;
@@ -317,6 +358,7 @@ long sys_setgroups(int size, const unsigned int __user *list)
 		return -EFAULT;
 	}
 	for (u32 i = 0; i < g->count; i++) {
+		g->gid[i] = gid_from_user(g->gid[i]);
 		if (g->gid[i] == ID_NONE) {
 			kvfree(g);
 			return -EINVAL;

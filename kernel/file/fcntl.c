@@ -2,6 +2,7 @@
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file_impl.h>
+#include <kernel/ns/user.h>
 #include <kernel/pipe/pipe.h>
 #include <kernel/signal/signal.h>
 #include <kernel/syscall/syscall.h>
@@ -22,7 +23,7 @@ static long set_flags(struct file *f, unsigned int fd, u32 arg)
 	if (((arg ^ f->flags) & O_APPEND) && (f->inode->flags & INODE_APPEND))
 		return -EPERM;
 	if ((arg & O_NOATIME) && !(f->flags & O_NOATIME) &&
-	    current_cred()->fsuid != f->inode->uid && !capable(CAP_FOWNER))
+	    current_cred()->fsuid != f->inode->uid && !inode_capable(f->inode, CAP_FOWNER))
 		return -EPERM;
 	if ((arg & O_DIRECT) && !S_ISFIFO(f->inode->mode))
 		return -EINVAL;

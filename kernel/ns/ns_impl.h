@@ -14,6 +14,10 @@ int nsproxy_create(struct nsproxy *from, const struct ns_copy *req, struct nspro
 /* Makes @p (consumed) what current uses. */
 void nsproxy_switch(struct nsproxy *p);
 
+/* user.c: ID_NONE: not mapped. */
+u32 id_map_down(const struct id_map *m, u32 id);
+u32 id_map_up(const struct id_map *m, u32 kid);
+
 #define for_each_ns_kind(k) \
 	for (const struct ns_kind *const *k = __start_ns_kind; k < __stop_ns_kind; k++)
 extern const struct ns_kind *const __start_ns_kind[], *const __stop_ns_kind[];

@@ -22,7 +22,6 @@ static struct id_extent identity = {0, 0, U32_MAX};
 	{                                                                \
 		.count = 1, .by_first = &identity, .by_lower = &identity \
 	}
-#define NAMESPACES_MAX_BOOT 0x7fffffff
 
 struct user_ns user_ns_init = {
 	.ns = {.refs = 2, .ino = NS_INO_USER, .kind = &user_ns_kind},
@@ -31,7 +30,6 @@ struct user_ns user_ns_init = {
 	.projid_map = IDENTITY,
 	.setgroups = SETGROUPS_ALLOWED,
 	.parent_setfcap = true,
-	.max = {[0 ... UCOUNT_KINDS - 1] = NAMESPACES_MAX_BOOT},
 };
 
 /* ---- translation ---- */
@@ -67,7 +65,7 @@ static const struct id_extent *find_lower(const struct id_extent *v, u32 n, u32 
 	return lo ? &v[lo - 1] : NULL;
 }
 
-static u32 map_down(const struct id_map *m, u32 id)
+u32 id_map_down(const struct id_map *m, u32 id)
 {
 	u32 n = __atomic_load_n(&m->count, __ATOMIC_ACQUIRE);
 	const struct id_extent *e = n ? find_first(m->by_first, n, id) : NULL;
@@ -75,7 +73,7 @@ static u32 map_down(const struct id_map *m, u32 id)
 	return e && id - e->first < e->count ? e->lower + (id - e->first) : ID_NONE;
 }
 
-static u32 map_up(const struct id_map *m, u32 kid)
+u32 id_map_up(const struct id_map *m, u32 kid)
 {
 	u32 n = __atomic_load_n(&m->count, __ATOMIC_ACQUIRE);
 	const struct id_extent *e = n ? find_lower(m->by_lower, n, kid) : NULL;
@@ -85,22 +83,22 @@ static u32 map_up(const struct id_map *m, u32 kid)
 
 u32 user_ns_kuid(const struct user_ns *u, u32 id)
 {
-	return u == &user_ns_init ? id : map_down(&u->uid_map, id);
+	return u == &user_ns_init ? id : id_map_down(&u->uid_map, id);
 }
 
 u32 user_ns_kgid(const struct user_ns *u, u32 id)
 {
-	return u == &user_ns_init ? id : map_down(&u->gid_map, id);
+	return u == &user_ns_init ? id : id_map_down(&u->gid_map, id);
 }
 
 u32 user_ns_uid(const struct user_ns *u, u32 kuid)
 {
-	return u == &user_ns_init ? kuid : map_up(&u->uid_map, kuid);
+	return u == &user_ns_init ? kuid : id_map_up(&u->uid_map, kuid);
 }
 
 u32 user_ns_gid(const struct user_ns *u, u32 kgid)
 {
-	return u == &user_ns_init ? kgid : map_up(&u->gid_map, kgid);
+	return u == &user_ns_init ? kgid : id_map_up(&u->gid_map, kgid);
 }
 
 u32 user_ns_show_uid(const struct user_ns *u, u32 kuid)
@@ -115,26 +113,6 @@ u32 user_ns_show_gid(const struct user_ns *u, u32 kgid)
 	u32 id = user_ns_gid(u, kgid);
 
 	return id == ID_NONE ? READ_ONCE(overflow_gid) : id;
-}
-
-u32 uid_from_user(u32 id)
-{
-	return user_ns_kuid(current->cred->user_ns, id);
-}
-
-u32 gid_from_user(u32 id)
-{
-	return user_ns_kgid(current->cred->user_ns, id);
-}
-
-u32 uid_to_user(u32 kuid)
-{
-	return user_ns_show_uid(current->cred->user_ns, kuid);
-}
-
-u32 gid_to_user(u32 kgid)
-{
-	return user_ns_show_gid(current->cred->user_ns, kgid);
 }
 
 /* ---- capabilities ---- */
@@ -169,12 +147,20 @@ bool ns_capable(const struct user_ns *u, int cap)
 	return true;
 }
 
+bool cred_inode_capable(const struct cred *c, const struct inode *i, int cap)
+{
+	const struct user_ns *u = c->user_ns;
+
+	return (c->cap_effective >> cap & 1) && user_ns_uid(u, i->uid) != ID_NONE &&
+	       user_ns_gid(u, i->gid) != ID_NONE;
+}
+
 bool inode_capable(const struct inode *i, int cap)
 {
-	const struct user_ns *u = current->cred->user_ns;
-
-	return user_ns_uid(u, i->uid) != ID_NONE && user_ns_gid(u, i->gid) != ID_NONE &&
-	       ns_capable(u, cap);
+	if (!cred_inode_capable(current->cred, i, cap))
+		return false;
+	current->flags |= TF_SUPERPRIV;
+	return true;
 }
 
 /* ---- life ---- */
@@ -215,7 +201,7 @@ int user_ns_create(struct cred *c)
 	u->setgroups = READ_ONCE(parent->setgroups);
 	u->parent_setfcap = c->cap_effective >> CAP_SETFCAP & 1;
 	for (int i = 0; i < UCOUNT_KINDS; i++)
-		u->max[i] = NAMESPACES_MAX_BOOT;
+		u->max[i] = S32_MAX;
 	c->user_ns = u;
 	user_ns_put(parent);
 	full_capabilities(c);

@@ -7,7 +7,9 @@
  */
 #pragma once
 
+#include <kernel/cred/cred.h>
 #include <kernel/ns/ns.h>
+#include <kernel/task/task.h>
 
 struct inode;
 
@@ -73,10 +75,30 @@ u32 user_ns_show_uid(const struct user_ns *u, u32 kuid);
 u32 user_ns_show_gid(const struct user_ns *u, u32 kgid);
 
 /* With the user namespace of current. */
-u32 uid_from_user(u32 id);
-u32 gid_from_user(u32 id);
-u32 uid_to_user(u32 kuid);
-u32 gid_to_user(u32 kgid);
+static inline u32 uid_from_user(u32 id)
+{
+	const struct user_ns *u = current->cred->user_ns;
+
+	return likely(u == &user_ns_init) ? id : user_ns_kuid(u, id);
+}
+static inline u32 gid_from_user(u32 id)
+{
+	const struct user_ns *u = current->cred->user_ns;
+
+	return likely(u == &user_ns_init) ? id : user_ns_kgid(u, id);
+}
+static inline u32 uid_to_user(u32 kuid)
+{
+	const struct user_ns *u = current->cred->user_ns;
+
+	return likely(u == &user_ns_init) ? kuid : user_ns_show_uid(u, kuid);
+}
+static inline u32 gid_to_user(u32 kgid)
+{
+	const struct user_ns *u = current->cred->user_ns;
+
+	return likely(u == &user_ns_init) ? kgid : user_ns_show_gid(u, kgid);
+}
 
 /* ---- capabilities ---- */
 /* Does @c have @cap over what @u owns? */
@@ -85,7 +107,10 @@ bool cred_ns_capable(const struct cred *c, const struct user_ns *u, int cap);
 bool ns_capable(const struct user_ns *u, int cap);
 /* Has current @cap in its user namespace, and does that know the owner of @i? */
 bool inode_capable(const struct inode *i, int cap);
+bool cred_inode_capable(const struct cred *c, const struct inode *i, int cap);
 
+/* Boot: what the first namespace allows of each kind. */
+void user_ns_limits_init(s32 max);
 /* clone, unshare: @c (private copy) moves into a new child of its user namespace. */
 int user_ns_create(struct cred *c) __must_check;
 /* May groups be set at all in @u: setgroups(2)? */

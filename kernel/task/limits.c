@@ -3,6 +3,7 @@
 
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/file/file.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
@@ -49,8 +50,9 @@ static bool may_prlimit(struct task *t)
 	bool same = me->uid == c->euid && me->uid == c->suid && me->uid == c->uid &&
 		    me->gid == c->egid && me->gid == c->sgid && me->gid == c->gid;
 
+	same = same || ns_capable(c->user_ns, CAP_SYS_RESOURCE);
 	cred_put(c);
-	return same || capable(CAP_SYS_RESOURCE);
+	return same;
 }
 
 long sys_prlimit64(int pid, unsigned int resource, const struct rlimit64 __user *new_rlim,
@@ -179,7 +181,7 @@ static void nice_write(struct task *t, void *arg)
 	struct prio_ctx *c = arg;
 	const struct cred *me = current->cred, *tc = cred_of(t);
 
-	if (tc->uid != me->euid && tc->euid != me->euid && !capable(CAP_SYS_NICE)) {
+	if (tc->uid != me->euid && tc->euid != me->euid && !ns_capable(tc->user_ns, CAP_SYS_NICE)) {
 		c->err = -EPERM;
 	} else if (c->nice < t->se.nice && !capable(CAP_SYS_NICE) &&
 		   (u64)(20 - c->nice) > t->process->rlim[RLIMIT_NICE].rlim_cur) {

@@ -4,6 +4,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/seccomp/seccomp.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
@@ -75,7 +76,8 @@ static long set_securebits(unsigned long bits)
 	/* Locked bits stay, locks stay, unknown bits do not exist, and it takes CAP_SETPCAP. */
 	if ((((old->securebits & SECURE_ALL_LOCKS) >> 1) & (old->securebits ^ bits)) ||
 	    ((old->securebits & SECURE_ALL_LOCKS & ~bits)) ||
-	    (bits & ~(unsigned long)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) || !capable(CAP_SETPCAP))
+	    (bits & ~(unsigned long)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) ||
+	    !ns_capable(current->cred->user_ns, CAP_SETPCAP))
 		return -EPERM;
 	int err = cred_prepare(&c);
 
@@ -109,7 +111,7 @@ static long drop_bset(unsigned long cap)
 {
 	struct cred *c;
 
-	if (!capable(CAP_SETPCAP))
+	if (!ns_capable(current->cred->user_ns, CAP_SETPCAP))
 		return -EPERM;
 	if (cap > CAP_LAST_CAP)
 		return -EINVAL;

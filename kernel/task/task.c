@@ -13,7 +13,7 @@
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
-#include <kernel/ns/ns.h>
+#include <kernel/ns/user.h>
 #include <kernel/slab/slab.h>
 #include <kernel/vfs/vfs.h>
 #include <kernel/vmap/vmap.h>
@@ -454,6 +454,8 @@ static void limits_init(void)
 
 	task_threads_max = (int)clamp_t(u64, n, 20, 1u << 20);
 	u64 half = (u64)task_threads_max / 2;
+
+	user_ns_limits_init((s32)half);
 
 	boot_process.rlim[RLIMIT_NPROC] = (struct rlimit64){half, half};
 	boot_process.rlim[RLIMIT_SIGPENDING] = (struct rlimit64){half, half};

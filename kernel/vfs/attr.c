@@ -23,15 +23,15 @@ static int mode_permission(const struct inode *i, int mask)
 	if (!(mask & ~mode & (MAY_READ | MAY_WRITE | MAY_EXEC)))
 		return 0;
 	if (S_ISDIR(i->mode)) {
-		if (!(mask & MAY_WRITE) && cred_capable(c, CAP_DAC_READ_SEARCH))
+		if (!(mask & MAY_WRITE) && cred_inode_capable(c, i, CAP_DAC_READ_SEARCH))
 			return 0;
-		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+		return cred_inode_capable(c, i, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 	}
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
-	if (mask == MAY_READ && cred_capable(c, CAP_DAC_READ_SEARCH))
+	if (mask == MAY_READ && cred_inode_capable(c, i, CAP_DAC_READ_SEARCH))
 		return 0;
 	/* Nobody executes what has no execute bit at all. */
-	if ((!(mask & MAY_EXEC) || (i->mode & 0111)) && cred_capable(c, CAP_DAC_OVERRIDE))
+	if ((!(mask & MAY_EXEC) || (i->mode & 0111)) && cred_inode_capable(c, i, CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
@@ -73,7 +73,7 @@ static bool sticky_denies(const struct inode *dir, const struct inode *i)
 
 	if (!(dir->mode & S_ISVTX) || c->fsuid == i->uid || c->fsuid == dir->uid)
 		return false;
-	return !cred_capable(c, CAP_FOWNER);
+	return !cred_inode_capable(c, i, CAP_FOWNER);
 }
 
 int inode_may_delete(struct inode *dir, struct dentry *victim, bool is_dir)
@@ -105,7 +105,7 @@ bool inode_owner_or_capable(const struct inode *i)
 {
 	const struct cred *c = current_cred();
 
-	return c->fsuid == i->uid || cred_capable(c, CAP_FOWNER);
+	return c->fsuid == i->uid || cred_inode_capable(c, i, CAP_FOWNER);
 }
 
 /* chown(2): the owner may give the file to a group that he is in; CAP_CHOWN may do anything. */
@@ -113,7 +113,7 @@ static int may_chown(const struct inode *i, const struct iattr *a)
 {
 	const struct cred *c = current_cred();
 
-	if (cred_capable(c, CAP_CHOWN))
+	if (cred_inode_capable(c, i, CAP_CHOWN))
 		return 0;
 	if ((a->valid & ATTR_UID) && (c->fsuid != i->uid || a->uid != i->uid))
 		return -EPERM;
@@ -140,7 +140,7 @@ static int may_setattr(struct inode *i, struct iattr *a)
 
 		if (!inode_owner_or_capable(i))
 			return -EPERM;
-		if (!cred_in_group(current_cred(), gid) && !capable(CAP_FSETID))
+		if (!cred_in_group(current_cred(), gid) && !inode_capable(i, CAP_FSETID))
 			a->mode &= ~S_ISGID;
 	}
 	if ((a->valid & (ATTR_ATIME_SET | ATTR_MTIME_SET)) && !inode_owner_or_capable(i))
@@ -174,7 +174,8 @@ static void kill_set_ids(const struct inode *i, struct iattr *a)
 	if ((a->valid & ATTR_KILL_SUID) && (mode & S_ISUID))
 		mode &= ~S_ISUID;
 	if ((a->valid & ATTR_KILL_SGID) && (mode & S_ISGID) &&
-	    ((mode & S_IXGRP) || (!cred_in_group(current_cred(), i->gid) && !capable(CAP_FSETID))))
+	    ((mode & S_IXGRP) ||
+	     (!cred_in_group(current_cred(), i->gid) && !inode_capable(i, CAP_FSETID))))
 		mode &= ~S_ISGID;
 	a->valid &= ~(ATTR_KILL_SUID | ATTR_KILL_SGID);
 	if (mode != i->mode && !(a->valid & ATTR_MODE)) {
@@ -237,7 +238,8 @@ int inode_remove_privs(struct dentry *d)
 	struct inode *i = d->inode;
 	struct iattr a = {.valid = ATTR_KILL_SUID | ATTR_KILL_SGID | ATTR_FORCE};
 
-	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || !S_ISREG(i->mode) || capable(CAP_FSETID))
+	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || !S_ISREG(i->mode) ||
+	    inode_capable(i, CAP_FSETID))
 		return 0;
 	return setattr_locked(d, &a);
 }
@@ -311,7 +313,7 @@ int vfs_truncate(struct file *f, const struct path *p, loff_t size)
 		(void)signal_send_task(current, SIGXFSZ, NULL);
 		return -EFBIG;
 	}
-	if (capable(CAP_FSETID))
+	if (inode_capable(i, CAP_FSETID))
 		a.valid &= ~(ATTR_KILL_SUID | ATTR_KILL_SGID);
 	a.mtime = inode_now();
 	return vfs_setattr(at->dentry, &a);

@@ -217,7 +217,7 @@ long sys_chroot(const char __user *name)
 	if (err)
 		return err;
 	err = inode_permission(p.dentry->inode, MAY_EXEC | MAY_CHDIR);
-	if (!err && !capable(CAP_SYS_CHROOT))
+	if (!err && !ns_capable(current_cred()->user_ns, CAP_SYS_CHROOT))
 		err = -EPERM;
 	if (err)
 		path_put(&p);

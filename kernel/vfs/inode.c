@@ -100,7 +100,7 @@ void inode_init_owner(struct inode *i, const struct inode *dir, umode_t mode)
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
 		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-			 !cred_in_group(c, dir->gid) && !cred_capable(c, CAP_FSETID))
+			 !cred_in_group(c, dir->gid) && !cred_inode_capable(c, dir, CAP_FSETID))
 			mode &= ~S_ISGID;
 	}
 	i->mode = mode;

@@ -7,6 +7,7 @@
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <asm/stat.h>
+#include <linux/securebits.h>
 
 static int stat_rcu(struct nameidata *nd, struct kstat *st)
 {
@@ -90,8 +91,8 @@ static int copy_stat(const struct kstat *k, struct stat __user *ubuf)
 	s.st_ino = k->ino;
 	s.st_nlink = k->nlink;
 	s.st_mode = k->mode;
-	s.st_uid = k->uid;
-	s.st_gid = k->gid;
+	s.st_uid = uid_to_user(k->uid);
+	s.st_gid = gid_to_user(k->gid);
 	s.st_rdev = k->rdev;
 	s.st_size = (long)k->size;
 	s.st_blksize = (long)k->blksize;
@@ -171,8 +172,8 @@ long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask,
 	s.stx_attributes = k.attributes | (mnt_root ? STATX_ATTR_MOUNT_ROOT : 0);
 	s.stx_attributes_mask = k.attributes_mask | STATX_ATTR_MOUNT_ROOT;
 	s.stx_nlink = k.nlink;
-	s.stx_uid = k.uid;
-	s.stx_gid = k.gid;
+	s.stx_uid = uid_to_user(k.uid);
+	s.stx_gid = gid_to_user(k.gid);
 	s.stx_mode = (u16)k.mode;
 	s.stx_ino = k.ino;
 	s.stx_size = (u64)k.size;
@@ -289,15 +290,20 @@ static int access_as_real(const struct cred **saved)
 	int err;
 
 	*saved = NULL;
-	if (c->fsuid == c->uid && c->fsgid == c->gid &&
-	    (c->uid ? !c->cap_effective : c->cap_effective == c->cap_permitted))
+	/* Whose capabilities do not follow his ids keeps them. */
+	bool fixed = c->securebits & SECBIT_NO_SETUID_FIXUP;
+	u64 caps = fixed				   ? c->cap_effective
+		   : c->uid == user_ns_kuid(c->user_ns, 0) ? c->cap_permitted
+							   : 0;
+
+	if (c->fsuid == c->uid && c->fsgid == c->gid && c->cap_effective == caps)
 		return 0;
 	err = cred_prepare(&n);
 	if (err)
 		return err;
 	n->fsuid = n->uid;
 	n->fsgid = n->gid;
-	n->cap_effective = n->uid ? 0 : n->cap_permitted;
+	n->cap_effective = caps;
 	*saved = cred_get(c);
 	cred_commit(n);
 	return 0;

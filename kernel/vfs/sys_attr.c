@@ -61,11 +61,15 @@ static int chown_path(const struct path *p, unsigned int uid, unsigned int gid)
 		return err;
 	if (uid != ~0u) {
 		a.valid |= ATTR_UID;
-		a.uid = uid;
+		a.uid = uid_from_user(uid);
+		if (a.uid == ID_NONE)
+			return -EINVAL;
 	}
 	if (gid != ~0u) {
 		a.valid |= ATTR_GID;
-		a.gid = gid;
+		a.gid = gid_from_user(gid);
+		if (a.gid == ID_NONE)
+			return -EINVAL;
 	}
 	if (!S_ISDIR(i->mode))
 		a.valid |= ATTR_KILL_SUID | ATTR_KILL_SGID;

@@ -7,6 +7,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
