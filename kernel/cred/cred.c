@@ -204,13 +204,25 @@ void cred_abort(struct cred *new_cred)
 	slab_free(cred_cache, new_cred);
 }
 
+/* Are the capabilities of @c no more than @old has?  Over what one made oneself one has them all. */
+static bool caps_within(const struct cred *c, const struct cred *old)
+{
+	if (c->user_ns == old->user_ns)
+		return !(c->cap_permitted & ~old->cap_permitted);
+	for (const struct user_ns *u = c->user_ns; user_ns_parent(u); u = user_ns_parent(u)) {
+		if (user_ns_parent(u) == old->user_ns && u->owner_uid == old->euid)
+			return true;
+	}
+	return false;
+}
+
 void cred_commit(struct cred *new_cred)
 {
 	const struct cred *old = current->cred;
 
 	if (old->euid != new_cred->euid || old->egid != new_cred->egid ||
 	    old->fsuid != new_cred->fsuid || old->fsgid != new_cred->fsgid ||
-	    (new_cred->cap_permitted & ~old->cap_permitted)) {
+	    !caps_within(new_cred, old)) {
 		if (current->mm)
 			current->mm->dumpable = (u8)READ_ONCE(mm_suid_dumpable);
 		current->pdeath_signal = 0;

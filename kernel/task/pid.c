@@ -30,6 +30,7 @@ struct pid_ns pid_ns_init = {
 	.ns = NS_COMMON_INITIAL(&pid_ns_kind, NS_INO_PID),
 	.table = &table_init,
 	.last = 2,
+	.count = 1, /* that of the idle tasks */
 };
 
 struct pid_and_number {
