@@ -263,11 +263,15 @@ void wait_for_all_children(void)
 	struct wait_request w = {.type = P_ALL, .options = WEXITED | __WALL};
 
 	for (;;) {
-		wait_event(&current->process->child_wait, look(&w) || !w.any);
-		if (!w.reap)
+		bool hit = false;
+
+		wait_event(&current->process->child_wait, (hit = look(&w)) || !w.any);
+		if (!hit)
 			return;
-		task_release(w.reap);
-		task_put(w.reap);
+		if (w.reap) {
+			task_release(w.reap);
+			task_put(w.reap);
+		}
 		w.reap = NULL;
 	}
 }
