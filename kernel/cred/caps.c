@@ -69,7 +69,12 @@ void cred_exec(struct cred *c, u32 file_mode, u32 file_uid, u32 file_gid, bool s
 	const struct cred *old = current->cred;
 	bool effective = false;
 
-	if (suid_ok && !current->no_new_privs) {
+	/* Whom the namespace cannot name nobody inside may become. */
+	bool known = user_ns_uid(c->user_ns, file_uid) != ID_NONE &&
+		     user_ns_gid(c->user_ns, file_gid) != ID_NONE;
+	u32 root = root_of(c);
+
+	if (suid_ok && known && !current->no_new_privs) {
 		if (file_mode & S_ISUID)
 			c->euid = file_uid;
 		if ((file_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
@@ -77,9 +82,9 @@ void cred_exec(struct cred *c, u32 file_mode, u32 file_uid, u32 file_gid, bool s
 	}
 	u64 permitted = 0;
 
-	if (!(c->securebits & SECBIT_NOROOT) && (!c->euid || !c->uid)) {
+	if (!(c->securebits & SECBIT_NOROOT) && (c->euid == root || c->uid == root)) {
 		permitted = c->cap_bset | c->cap_inheritable;
-		effective = !c->euid;
+		effective = c->euid == root;
 	}
 	bool is_setid = c->euid != old->uid || c->egid != old->gid;
 
@@ -90,7 +95,8 @@ void cred_exec(struct cred *c, u32 file_mode, u32 file_uid, u32 file_gid, bool s
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
 	c->securebits &= ~(u32)SECBIT_KEEP_CAPS;
-	*secure = is_setid || (c->uid && (effective || (c->cap_permitted & ~c->cap_ambient)));
+	*secure =
+		is_setid || (c->uid != root && (effective || (c->cap_permitted & ~c->cap_ambient)));
 }
 
 /* How many 32-bit words the caller's version has; it is told ours if it is unknown. */
