@@ -29,7 +29,7 @@ static int slab_add(const struct slab_info *i, void *ctx)
 static int proc_meminfo(struct seq *s, void *v)
 {
 	u64 cache = pagecache_total_pages(), shmem = pagecache_memory_pages();
-	u64 file = cache > shmem ? cache - shmem : 0;
+	struct pagecache_events lru;
 	struct slab_sum slab = {0, 0};
 	struct frame_stats f;
 	struct vmap_stats vm;
@@ -37,6 +37,8 @@ static int proc_meminfo(struct seq *s, void *v)
 	(void)v;
 	frame_stats(&f);
 	vmap_stats(&vm);
+	pagecache_events(&lru);
+	u64 file = lru.nr_active + lru.nr_inactive;
 	(void)slab_for_each(slab_add, &slab);
 	kb(s, "MemTotal:", f.total);
 	kb(s, "MemFree:", f.free);
@@ -47,12 +49,12 @@ static int proc_meminfo(struct seq *s, void *v)
 	kb(s, "Buffers:", 0);
 	kb(s, "Cached:", cache);
 	kb(s, "SwapCached:", 0);
-	kb(s, "Active:", f.by_type[FRAME_ANON] + file);
-	kb(s, "Inactive:", shmem);
+	kb(s, "Active:", f.by_type[FRAME_ANON] + lru.nr_active);
+	kb(s, "Inactive:", shmem + lru.nr_inactive);
 	kb(s, "Active(anon):", f.by_type[FRAME_ANON]);
 	kb(s, "Inactive(anon):", shmem);
-	kb(s, "Active(file):", file);
-	kb(s, "Inactive(file):", 0);
+	kb(s, "Active(file):", lru.nr_active);
+	kb(s, "Inactive(file):", lru.nr_inactive);
 	kb(s, "Unevictable:", 0);
 	kb(s, "Mlocked:", 0);
 	kb(s, "SwapTotal:", 0);
@@ -80,10 +82,38 @@ static int proc_vmstat(struct seq *s, void *v)
 {
 	struct frame_stats f;
 	struct mm_events e;
+	struct pagecache_events c;
+	struct frame_reclaim_stats r;
 
 	(void)v;
 	frame_stats(&f);
 	mm_events(&e);
+	pagecache_events(&c);
+	frame_reclaim_stats(&r);
+	const struct {
+		const char *name;
+		u64 value;
+	} reclaim[] = {
+		{"nr_inactive_file", c.nr_inactive},
+		{"nr_active_file", c.nr_active},
+		{"workingset_refault_file", c.refault},
+		{"workingset_activate_file", c.workingset_activate},
+		{"workingset_restore_file", c.restore},
+		{"pgactivate", c.activate},
+		{"pgdeactivate", c.deactivate},
+		{"pgrefill", c.refill},
+		{"pgsteal_kswapd", c.steal_kswapd},
+		{"pgsteal_direct", c.steal_direct},
+		{"pgscan_kswapd", c.scan_kswapd},
+		{"pgscan_direct", c.scan_direct},
+		{"pgscan_file", c.scan_kswapd + c.scan_direct},
+		{"pgsteal_file", c.steal_kswapd + c.steal_direct},
+		{"slabs_scanned", vfs_slabs_scanned()},
+		{"pageoutrun", r.kswapd_runs},
+		{"allocstall_normal", r.stalls},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(reclaim); i++)
+		seq_printf(s, "%s %llu\n", reclaim[i].name, (unsigned long long)reclaim[i].value);
 	seq_printf(s, "nr_free_pages %llu\nnr_anon_pages %llu\nnr_file_pages %llu\n", f.free,
 		   f.by_type[FRAME_ANON], pagecache_total_pages());
 	seq_printf(s, "nr_shmem %llu\nnr_page_table_pages %llu\nnr_kernel_stack %llu\n",

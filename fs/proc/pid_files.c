@@ -335,23 +335,6 @@ static int pid_personality(struct seq *s, struct task *t)
 	return 0;
 }
 
-static int pid_oom_score(struct seq *s, struct task *t)
-{
-	struct mm *mm = task_mm(t);
-	struct frame_stats st;
-	struct mm_usage u = {0};
-	s64 points;
-
-	frame_stats(&st);
-	if (mm)
-		mm_usage(mm, &u);
-	mm_put(mm);
-	/* proc(5): of 1000 for all memory, doubled as the kernel shows it, plus the adjustment. */
-	points = (s64)(u.resident * 1000 / max_t(u64, st.total, 1)) + t->process->oom_score_adj;
-	seq_printf(s, "%lld\n", (long long)clamp_t(s64, points * 2 / 3 + 667, 0, 2000));
-	return 0;
-}
-
 static int pid_children(struct seq *s, struct task *t)
 {
 	struct process *p;
@@ -364,57 +347,6 @@ static int pid_children(struct seq *s, struct task *t)
 	rcu_read_unlock();
 	return 0;
 }
-
-/* ---- oom_score_adj ---- */
-
-static int oom_adj_show(struct seq *s, void *v)
-{
-	struct task *t = proc_task(s->private_data);
-
-	(void)v;
-	if (!t)
-		return -ESRCH;
-	seq_printf(s, "%d\n", t->process->oom_score_adj);
-	task_put(t);
-	return 0;
-}
-
-static int oom_adj_open(struct inode *i, struct file *f)
-{
-	return seq_open_single(f, oom_adj_show, i);
-}
-
-static ssize_t oom_adj_write(struct file *f, struct uio *u, loff_t *pos)
-{
-	size_t len = u->left;
-	char text[16];
-	ssize_t n = take_text(u, text, sizeof(text));
-	struct task *t;
-	int value;
-
-	(void)pos;
-	if (n < 0)
-		return n;
-	if (!proc_parse_int(text, &value) || value < -1000 || value > 1000)
-		return -EINVAL;
-	t = proc_task(f->inode);
-	if (!t)
-		return -ESRCH;
-	if (value < t->process->oom_score_adj && !capable(CAP_SYS_RESOURCE))
-		n = -EACCES;
-	else
-		t->process->oom_score_adj = value;
-	task_put(t);
-	return n < 0 ? n : (ssize_t)len;
-}
-
-static const struct file_ops oom_adj_fops = {
-	.open = oom_adj_open,
-	.read = seq_read,
-	.write = oom_adj_write,
-	.lseek = seq_lseek,
-	.release = seq_release,
-};
 
 /* ---- magic links: exe, cwd, root ---- */
 
@@ -568,8 +500,6 @@ const struct proc_task_entry proc_task_entries[] = {
 	PID_SECRET("smaps_rollup", 0444, pid_smaps_rollup),
 	PID_SHOW("schedstat", pid_schedstat),
 	PID_SHOW("cgroup", pid_cgroup),
-	PID_SHOW("oom_score", pid_oom_score),
-	{.name = "oom_score_adj", .mode = S_IFREG | 0644, .fops = &oom_adj_fops},
 	PID_SECRET("io", 0400, pid_io),
 	PID_SHOW("children", pid_children),
 };

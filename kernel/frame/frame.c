@@ -14,11 +14,10 @@
 #include <kern/bug.h>
 #include <kern/string.h>
 #include <kernel/kasan/kasan.h>
+#include <kernel/mm/mm.h>
 #include <asm/cpumask.h>
 #include <kernel/printk/printk.h>
 #include <kernel/slab/slab.h>
-
-#define RECLAIM_TRIES 8
 
 DEFINE_PERCPU(struct frame_pcp, frame_pcp);
 u64 frame_total, frame_min_free;
@@ -60,6 +59,8 @@ static u64 reserve_for(u32 gfp)
 {
 	if (gfp & GFP_ATOMIC)
 		return 0;
+	if (gfp & GFP_RESERVE)
+		return frame_min_free / 4;
 	return gfp & GFP_USER ? frame_min_free : frame_min_free / 2;
 }
 
@@ -208,16 +209,22 @@ static struct frame *alloc_single(enum frame_type type, u32 gfp)
 {
 	unsigned long flags = irqs_save();
 	struct frame_pcp *p = this_cpu_ptr(frame_pcp);
+	bool low = false;
 
-	if (unlikely(!p->count) && !pcp_refill(p, gfp)) {
-		irqs_restore(flags);
-		return NULL;
+	if (unlikely(!p->count)) {
+		if (!pcp_refill(p, gfp)) {
+			irqs_restore(flags);
+			return NULL;
+		}
+		low = frame_below_low();
 	}
 	u64 pfn = p->pfn[--p->count];
 
 	p->allocs++;
 	p->by_type[type]++;
 	irqs_restore(flags);
+	if (unlikely(low))
+		frame_kick_kswapd(gfp);
 	return frame_start(pfn, 0, type, gfp);
 }
 
@@ -225,9 +232,14 @@ static noinline struct frame *alloc_slow(unsigned int order, enum frame_type typ
 {
 	struct frame *f = NULL;
 
-	for (unsigned int i = 0; !f && i < RECLAIM_TRIES; i++) {
-		if (!frame_reclaim(order, gfp, i))
+	if (!(gfp & GFP_ATOMIC) && oom_may_use_reserve())
+		gfp |= GFP_RESERVE;
+	for (unsigned int i = 0, more = 0; !f && i < RECLAIM_TRIES && more < PROGRESS_TRIES;) {
+		enum frame_outcome o = frame_reclaim(order, gfp, i);
+
+		if (o == FRAME_GIVE_UP)
 			break;
+		*(o == FRAME_PROGRESS ? &more : &i) += 1;
 		f = order || gfp & GFP_DMA32 ? alloc_block(order, type, gfp)
 					     : alloc_single(type, gfp);
 	}

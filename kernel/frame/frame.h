@@ -51,8 +51,9 @@ _Static_assert(sizeof(struct frame) == 16, "frame descriptors are 16 bytes");
 #define GFP_ZERO 2u
 #define GFP_DMA32 4u /* below 4 GiB */
 #define GFP_NOWARN 8u
-#define GFP_USER 16u /* for a user page: may not dip into the reserve, may kill (OOM) */
-#define GFP_TRY 32u  /* a large block if one is at hand: no reclaim, no report */
+#define GFP_USER 16u	/* for a user page: may not dip into the reserve, may kill (OOM) */
+#define GFP_RESERVE 64u /* for an OOM victim: most of the reserve as well */
+#define GFP_TRY 32u	/* a large block if one is at hand: no reclaim, no report */
 
 #define frame_map ((struct frame *)FRAME_MAP_BASE)
 
@@ -137,10 +138,19 @@ void frame_stats(struct frame_stats *out);
 struct frame_shrinker {
 	const char *name;
 	u64 (*shrink)(u64 want);
+	u64 (*size)(void); /* frames it could give at most; NULL: a small stock, always asked */
 	struct frame_shrinker *next;
 };
 void frame_register_shrinker(struct frame_shrinker *s);
 u64 frame_shrink(u64 want);
+/* vm.min_free_kbytes in frames; the marks of the background reclaimer follow. */
+void frame_set_min_free(u64 frames);
+bool frame_in_kswapd(void); /* current is the background reclaimer */
+struct frame_reclaim_stats {
+	u64 stalls, kswapd_runs; /* allocations that reclaimed themselves; times it woke */
+	u64 min, low, high;	 /* marks, in frames */
+};
+void frame_reclaim_stats(struct frame_reclaim_stats *out);
 /* Last resort of an allocation that may sleep: true if memory may come free, so that it tries
  * again. */
-void frame_set_oom_hook(bool (*hook)(unsigned int order));
+void frame_set_oom_hook(bool (*hook)(unsigned int order, u32 gfp));

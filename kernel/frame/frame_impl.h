@@ -55,6 +55,11 @@ void buddy_merge(struct frame_zone *z, u64 scan);
 void buddy_give_range(u64 pfn, u64 end);
 
 void frame_early_init(void);
-/* Shrinkers, then the out-of-memory hook; true if trying again makes sense. */
-bool frame_reclaim(unsigned int order, u32 gfp, unsigned int attempt);
+#define RECLAIM_TRIES 8u
+#define PROGRESS_TRIES 64u
+enum frame_outcome { FRAME_GIVE_UP, FRAME_AGAIN, FRAME_PROGRESS };
+/* Shrinkers, then the out-of-memory hook; does trying again make sense? */
+enum frame_outcome frame_reclaim(unsigned int order, u32 gfp, unsigned int attempt);
+bool frame_below_low(void);
+void frame_kick_kswapd(u32 gfp);
 void frame_pcp_drain_local(void);

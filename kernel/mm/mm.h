@@ -119,6 +119,7 @@ struct mm {
 	u8 dumpable;	       /* DUMP_*: PR_SET_DUMPABLE, suid_dumpable */
 	u8 coredump_filter;    /* /proc/PID/coredump_filter: DUMP_FILTER_* */
 	bool oom_victim;       /* being killed: its memory will come back */
+	bool oom_skip;	       /* it has, or will not: look elsewhere */
 	bool reaped;	       /* private memory was taken by process_mrelease(2): faults fail */
 	bool thp_disabled;     /* PR_SET_THP_DISABLE; inherited */
 	/* One empty table for each huge entry, so that splitting one needs no memory. */
@@ -249,3 +250,4 @@ u64 mm_locked_pages(void);	       /* Mlocked */
 
 /* prctl(PR_SET_THP_DISABLE). */
 int mm_set_huge_disabled(struct mm *mm, bool disabled) __must_check;
+bool oom_may_use_reserve(void);	       /* current is dying to give memory back */

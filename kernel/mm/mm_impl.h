@@ -177,7 +177,8 @@ void vma_free(struct vma *v);		      /* the memory only */
 void vma_set_flags(struct vma *v, u64 flags); /* and what derives from them */
 bool vma_read_trylock(struct vma *v);
 void vma_read_unlock(struct vma *v);
-/* mm->lock held for writing.  Waits for faults in it. */
+/* mm->lock held for writing.  Waits for faults in it; or does not. */
+bool vma_write_trylock(struct vma *v) __must_check;
 void vma_write_lock(struct vma *v);
 void vma_write_unlock(struct vma *v);
 /* A copy of @v, with references, not in the tree.  vma_release() undoes it. */
@@ -245,7 +246,9 @@ bool vma_is_heap(const struct vma *v);
 bool vma_is_stack(const struct vma *v);
 
 /* --- oom.c --- */
+#define OOM_ADJ_NEVER (-1000)
+#define OOM_ADJ_MAX 1000
 void oom_init(void);
-bool oom_kill(unsigned int order);
+bool oom_kill(unsigned int order, u32 gfp);
 
 DECLARE_PERCPU(struct mm_events, mm_event);

@@ -2,103 +2,345 @@
  * Out of memory: the process with the most to give dies, as on Linux, and the allocation tries
  * again.
  *
- * Badness is resident pages plus page tables, moved by oom_score_adj.  One victim at a time: until
- * it has left its address space, allocations wait for it a little and then go on failing; nobody
- * waits for ever.
+ * Badness is resident pages plus page tables, moved by oom_score_adj.  One victim at a time, with
+ * everybody who shares its memory: until that has come back allocations wait a little and try
+ * again.  The victim's own allocations may use the reserve.  A thread (oom_reaper) takes away the
+ * private memory of the victim, so that it need not get as far as its exit: it may be waiting for a
+ * lock that somebody who waits for memory holds.  What cannot be reaped in a second is left alone
+ * and the next victim chosen; nobody waits for ever.
  */
 #include "mm_impl.h"
 
 #include <asm/current.h>
+#include <kern/string.h>
+#include <kernel/boot/boot.h>
 #include <kernel/cred/cred.h>
 #include <kernel/panic/panic.h>
 #include <kernel/printk/printk.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/sched/sched.h>
+#include <kernel/seq/seq.h>
 #include <kernel/signal/signal.h>
 #include <kernel/task/task.h>
 #include <kernel/time/time.h>
+#include <kernel/wait/wait.h>
 
 #define VICTIM_WAIT_NS (20 * NSEC_PER_MSEC)
+#define REAP_TRIES 10
+#define REAP_WAIT_NS (100 * NSEC_PER_MSEC)
 
 static u32 killing; /* atomic: one choice at a time */
+static int panic_on_oom, kill_allocating, dump_tasks = 1;
 
-static s64 badness(struct process *p, struct mm *mm, u64 total)
+SYSCTL_INT("vm/panic_on_oom", 0644, &panic_on_oom, 0, 2);
+SYSCTL_INT("vm/oom_kill_allocating_task", 0644, &kill_allocating, -0x7fffffff, 0x7fffffff);
+SYSCTL_INT("vm/oom_dump_tasks", 0644, &dump_tasks, -0x7fffffff, 0x7fffffff);
+
+static u64 total_pages(void)
 {
-	struct mm_usage u;
+	struct frame_stats s;
 
-	if (p->oom_score_adj == -1000 || p->group_flags & PROC_UNKILLABLE)
-		return -1;
-	mm_usage(mm, &u);
-	return (s64)(u.resident + (mm->pgtable_bytes >> PAGE_SHIFT)) +
-	       p->oom_score_adj * (s64)(total / 1000);
+	frame_stats(&s);
+	return s.total;
 }
+
+static s64 rss(const struct mm *mm)
+{
+	return READ_ONCE(mm->rss_anon) + READ_ONCE(mm->rss_file) + READ_ONCE(mm->rss_shmem);
+}
+
+/*
+ * The memory of any thread, as the first one may have left: +1 on the struct only, so that nobody
+ * who wants memory has to take an address space down.
+ */
+static struct mm *process_mm(struct process *p)
+{
+	struct task *t;
+	struct mm *mm = NULL;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(t, &p->threads, thread_link)
+	{
+		spin_lock(&t->alloc_lock);
+		mm = t->mm;
+		if (mm)
+			mm_ref(mm);
+		spin_unlock(&t->alloc_lock);
+		if (mm)
+			break;
+	}
+	rcu_read_unlock();
+	return mm;
+}
+
+static void forget_mm(struct mm *mm)
+{
+	if (mm)
+		mm_unref(mm);
+}
+
+/* False: it is not to be killed. */
+static bool badness(const struct process *p, const struct mm *mm, u64 total, s64 *out)
+{
+	if (p->oom_score_adj == OOM_ADJ_NEVER || p->group_flags & PROC_UNKILLABLE ||
+	    READ_ONCE(mm->oom_skip))
+		return false;
+	*out = rss(mm) + (s64)(READ_ONCE(mm->pgtable_bytes) >> PAGE_SHIFT) +
+	       p->oom_score_adj * (s64)(total / 1000);
+	return true;
+}
+
+static s64 oom_score(struct process *p)
+{
+	u64 total = max_t(u64, total_pages(), 1);
+	struct mm *mm = process_mm(p);
+	s64 bad, points = 0;
+
+	if (mm && badness(p, mm, total, &bad))
+		points = (1000 + bad * 1000 / (s64)total) * 2 / 3;
+	forget_mm(mm);
+	return max_t(s64, points, 0);
+}
+
+/* --- the choice --- */
 
 /* +1 on the worst process, NULL if there is none; *dying: one is on its way out. */
 static struct process *choose(u64 total, bool *dying)
 {
 	struct process *worst = NULL, *p;
-	s64 most = 0;
+	s64 most = 0, bad;
 
 	*dying = false;
 	for (int nr = 1; (p = process_next(nr)); nr++) {
-		struct task *t = p->leader;
-		struct mm *mm = t ? task_mm(t) : NULL;
+		struct mm *mm = process_mm(p);
 
 		nr = p->pid->nr;
-		if (mm) {
-			s64 bad = badness(p, mm, total);
-
-			if (mm->oom_victim)
-				*dying = true;
-			else if (bad > most || (bad >= 0 && !worst)) {
-				process_put(worst);
-				worst = process_get(p);
-				most = bad;
-			}
-			mm_put(mm);
+		if (mm && READ_ONCE(mm->oom_victim) && !READ_ONCE(mm->oom_skip)) {
+			*dying = true;
+		} else if (mm && badness(p, mm, total, &bad) && (!worst || bad > most)) {
+			process_put(worst);
+			worst = process_get(p);
+			most = bad;
 		}
+		forget_mm(mm);
 		process_put(p);
 	}
 	return worst;
 }
 
-static void kill(struct process *p)
+static void show_tasks(void)
+{
+	struct process *p;
+
+	pr_info("Tasks state (memory values in pages):\n");
+	pr_info("[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj "
+		"name\n");
+	for (int nr = 1; (p = process_next(nr)); nr++) {
+		struct mm *mm = process_mm(p);
+
+		nr = p->pid->nr;
+		if (mm && p->leader)
+			pr_info("[%7d] %5d %5d %8llu %8lld %8llu %8u         %5d %s\n", nr,
+				p->leader->cred->uid, nr, mm->total_vm, rss(mm), mm->pgtable_bytes,
+				0, p->oom_score_adj, p->leader->comm);
+		forget_mm(mm);
+		process_put(p);
+	}
+}
+
+static void show_memory(void)
+{
+	struct frame_stats s;
+	struct frame_reclaim_stats r;
+
+	frame_stats(&s);
+	frame_reclaim_stats(&r);
+	pr_warn("Mem-Info:\n");
+	pr_warn("active_anon:%llu pagetables:%llu kernel_stack:%llu slab:%llu page_cache:%llu "
+		"free:%llu\n",
+		s.by_type[FRAME_ANON], s.by_type[FRAME_PGTABLE], s.by_type[FRAME_STACK],
+		s.by_type[FRAME_SLAB], s.by_type[FRAME_FOLIO], s.free);
+	pr_warn("free:%llukB min:%llukB low:%llukB high:%llukB managed:%llukB\n", s.free << 2,
+		r.min << 2, r.low << 2, r.high << 2, s.total << 2);
+}
+
+/* --- the reaper --- */
+
+static struct mm *reap_mm; /* +1 on the struct; atomic: one at a time */
+static int reap_pid;
+static char reap_comm[16];
+static struct wait_queue reap_wait;
+
+/* mm->lock held for writing.  Nothing can be touched there afterwards: a call that is still under
+ * way must not find zeroes where its data was. */
+static bool reap_vma(struct gather *g, struct vma *v)
+{
+	if (v->flags & VM_PFNMAP || (!vma_is_anon(v) && v->flags & VM_SHARED))
+		return true;
+	if (!vma_write_trylock(v))
+		return false;
+	vma_set_flags(v, v->flags & ~(VM_ACCESS | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC));
+	pt_zap(g, v, v->start, v->end, false);
+	vma_write_unlock(v);
+	return true;
+}
+
+static bool reap(struct mm *mm)
+{
+	struct gather g;
+	struct vma *v;
+	bool all = true;
+
+	if (!rwsem_write_trylock(&mm->lock))
+		return false;
+	gather_begin(&g, mm, false);
+	for (v = vma_find(mm, 0); v; v = vma_next(mm, v))
+		all &= reap_vma(&g, v);
+	gather_end(&g);
+	mm_changed(mm);
+	rwsem_write_unlock(&mm->lock);
+	return all;
+}
+
+static int reaper_main(void *ctx)
+{
+	(void)ctx;
+	for (;;) {
+		struct mm *mm;
+		bool done = false, left = true;
+
+		(void)wait_event_interruptible(&reap_wait,
+					       __atomic_load_n(&reap_mm, __ATOMIC_ACQUIRE));
+		mm = reap_mm;
+		if (!mm)
+			continue;
+		for (int i = 0; !done && i < REAP_TRIES; i++) {
+			/* It may leave by itself, as most do. */
+			(void)!sched_sleep_until(time_mono_ns() + REAP_WAIT_NS, TASK_INTERRUPTIBLE);
+			if (!mm_tryget(mm))
+				break;
+			left = false;
+			done = reap(mm);
+			mm_put(mm);
+		}
+		if (left || !READ_ONCE(mm->users))
+			; /* nothing to say */
+		else if (done)
+			pr_info("oom_reaper: reaped process %d (%s), now anon-rss:%lldkB, "
+				"file-rss:%lldkB, shmem-rss:%lldkB\n",
+				reap_pid, reap_comm, mm->rss_anon << 2, mm->rss_file << 2,
+				mm->rss_shmem << 2);
+		else
+			pr_info("oom_reaper: unable to reap pid:%d (%s)\n", reap_pid, reap_comm);
+		WRITE_ONCE(mm->oom_skip, true);
+		__atomic_store_n(&reap_mm, NULL, __ATOMIC_RELEASE);
+		mm_unref(mm);
+	}
+	return 0;
+}
+
+/* Memory that tasks outside the reach of signals use cannot be taken away. */
+static void reap_later(struct mm *mm, const struct process *p, bool can)
+{
+	if (!can || __atomic_load_n(&reap_mm, __ATOMIC_ACQUIRE)) {
+		WRITE_ONCE(mm->oom_skip, !can);
+		return;
+	}
+	mm_ref(mm);
+	reap_pid = p->pid->nr;
+	memcpy(reap_comm, p->leader->comm, sizeof(reap_comm));
+	__atomic_store_n(&reap_mm, mm, __ATOMIC_RELEASE);
+	wake_up_all(&reap_wait);
+}
+
+/* --- the kill --- */
+
+/* Everybody who has @mm; false if one of them cannot be killed. */
+static bool kill_sharers(const struct mm *mm)
+{
+	struct process *p;
+	bool all = true;
+
+	for (int nr = 1; (p = process_next(nr)); nr++) {
+		struct mm *other = process_mm(p);
+
+		nr = p->pid->nr;
+		if (other == mm) {
+			if (p->group_flags & PROC_UNKILLABLE)
+				all = false;
+			else
+				(void)signal_send_process(p, SIGKILL, NULL);
+		}
+		forget_mm(other);
+		process_put(p);
+	}
+	return all;
+}
+
+static void kill(struct process *p, const char *why)
 {
 	struct task *t = p->leader;
-	struct mm *mm = t ? task_mm(t) : NULL;
+	struct mm *mm = t ? process_mm(p) : NULL;
 
 	if (!mm)
 		return;
-	mm->oom_victim = true;
+	WRITE_ONCE(mm->oom_victim, true);
 	this_cpu_inc(mm_event.oom_kill);
-	pr_err("Out of memory: Killed process %d (%s) total-vm:%llukB, anon-rss:%lldkB, "
-	       "file-rss:%lldkB, "
+	pr_info("oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,"
+		"global_oom,task_memcg=/,task=%s,pid=%d,uid=%u\n",
+		t->comm, p->pid->nr, t->cred->uid);
+	pr_err("%s: Killed process %d (%s) total-vm:%llukB, anon-rss:%lldkB, file-rss:%lldkB, "
 	       "shmem-rss:%lldkB, UID:%u pgtables:%llukB oom_score_adj:%d\n",
-	       p->pid->nr, t->comm, mm->total_vm << 2, mm->rss_anon << 2, mm->rss_file << 2,
+	       why, p->pid->nr, t->comm, mm->total_vm << 2, mm->rss_anon << 2, mm->rss_file << 2,
 	       mm->rss_shmem << 2, t->cred->uid, mm->pgtable_bytes >> 10, p->oom_score_adj);
-	(void)signal_send_process(p, SIGKILL, NULL);
-	mm_put(mm);
+	reap_later(mm, p, kill_sharers(mm));
+	forget_mm(mm);
 }
 
-bool oom_kill(unsigned int order)
+static void report(unsigned int order, u32 gfp)
 {
-	struct frame_stats s;
-	bool dying;
+	pr_warn("%s invoked oom-killer: gfp_mask=0x%x(%s), order=%u, oom_score_adj=%d\n",
+		current->comm, gfp, gfp & GFP_USER ? "GFP_USER" : "GFP_KERNEL", order,
+		current->process ? current->process->oom_score_adj : 0);
+	show_memory();
+	if (dump_tasks)
+		show_tasks();
+}
 
+static void choose_and_kill(unsigned int order, u32 gfp)
+{
+	u64 total = total_pages();
+	struct process *me = current->process;
+	bool dying;
+	s64 bad;
+
+	if (panic_on_oom) {
+		report(order, gfp);
+		panic("Out of memory: %s panic_on_oom is enabled",
+		      panic_on_oom == 2 ? "compulsory" : "system-wide");
+	}
+	struct process *p = choose(total, &dying);
+
+	if (dying) {
+		process_put(p);
+		return;
+	}
+	report(order, gfp);
+	if (kill_allocating && current->mm && badness(me, current->mm, total, &bad))
+		kill(me, "Out of memory (oom_kill_allocating_task)");
+	else if (p)
+		kill(p, "Out of memory");
+	else
+		panic("System is deadlocked on memory");
+	process_put(p);
+}
+
+bool oom_kill(unsigned int order, u32 gfp)
+{
 	if (signal_fatal_pending(current))
 		return false; /* is leaving already: what it wants must fail */
 	if (!__atomic_exchange_n(&killing, 1, __ATOMIC_ACQUIRE)) {
-		frame_stats(&s);
-		struct process *p = choose(s.total, &dying);
-
-		if (!dying && p) {
-			pr_warn("%s invoked oom-killer: order=%u, oom_score_adj=%d\n",
-				current->comm, order,
-				current->process ? current->process->oom_score_adj : 0);
-			kill(p);
-		} else if (!dying && !p) {
-			panic("Out of memory and no killable processes...");
-		}
-		process_put(p);
+		choose_and_kill(order, gfp);
 		__atomic_store_n(&killing, 0, __ATOMIC_RELEASE);
 	}
 	if (signal_fatal_pending(current))
@@ -107,7 +349,81 @@ bool oom_kill(unsigned int order)
 	return true;
 }
 
+bool oom_may_use_reserve(void)
+{
+	return current->mm && READ_ONCE(current->mm->oom_victim);
+}
+
 void oom_init(void)
 {
+	wait_queue_init(&reap_wait);
 	frame_set_oom_hook(oom_kill);
 }
+
+static void reaper_start(void)
+{
+	struct task *t;
+
+	if (kthread_start(reaper_main, NULL, "oom_reaper", &t))
+		pr_warn("no oom_reaper\n");
+}
+INITCALL(reaper_start);
+
+/* --- /proc/PID --- */
+
+static int show_score(struct seq *s, struct task *t)
+{
+	seq_printf(s, "%lld\n", (long long)oom_score(t->process));
+	return 0;
+}
+
+static int show_score_adj(struct seq *s, struct task *t)
+{
+	seq_printf(s, "%d\n", t->process->oom_score_adj);
+	return 0;
+}
+
+/* The old scale, -17 to 15. */
+static int show_adj(struct seq *s, struct task *t)
+{
+	int v = t->process->oom_score_adj;
+
+	seq_printf(s, "%d\n", v == OOM_ADJ_MAX ? 15 : v * 17 / OOM_ADJ_MAX);
+	return 0;
+}
+
+static int set_adj(struct task *t, int value, int least)
+{
+	struct process *p = t->process;
+	bool may = capable(CAP_SYS_RESOURCE);
+
+	if (value < least && !may)
+		return -EACCES;
+	WRITE_ONCE(p->oom_score_adj, value);
+	if (may)
+		WRITE_ONCE(p->oom_score_adj_min, value);
+	return 0;
+}
+
+static int store_score_adj(struct task *t, const char *text)
+{
+	int value;
+
+	if (!proc_parse_int(text, &value) || value < OOM_ADJ_NEVER || value > OOM_ADJ_MAX)
+		return -EINVAL;
+	return set_adj(t, value, t->process->oom_score_adj_min);
+}
+
+static int store_adj(struct task *t, const char *text)
+{
+	int value;
+
+	if (!proc_parse_int(text, &value) || value < -17 || value > 15)
+		return -EINVAL;
+	value = value == 15 ? OOM_ADJ_MAX : value * OOM_ADJ_MAX / 17;
+	return set_adj(t, value, t->process->oom_score_adj);
+}
+
+PROC_TASK_FILE("oom_score", 0444, show_score, NULL);
+PROC_TASK_FILE("oom_score_adj", 0644, show_score_adj, store_score_adj);
+PROC_TASK_FILE("oom_adj", 0644, show_adj, store_adj);

@@ -143,12 +143,17 @@ void vma_read_unlock(struct vma *v)
 		wake_up_all(&writers);
 }
 
-void vma_write_lock(struct vma *v)
+bool vma_write_trylock(struct vma *v)
 {
 	s32 free = 0;
 
-	if (likely(__atomic_compare_exchange_n(&v->readers, &free, WRITER, false, __ATOMIC_ACQUIRE,
-					       __ATOMIC_RELAXED)))
+	return __atomic_compare_exchange_n(&v->readers, &free, WRITER, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+void vma_write_lock(struct vma *v)
+{
+	if (likely(vma_write_trylock(v)))
 		return;
 	__atomic_fetch_add(&v->readers, WRITER, __ATOMIC_ACQ_REL);
 	wait_event(&writers, __atomic_load_n(&v->readers, __ATOMIC_ACQUIRE) == WRITER);

@@ -71,6 +71,8 @@ ssize_t pagecache_read(struct pagecache *pc, loff_t size, struct uio *u, loff_t 
 		if (unlikely(err))
 			break;
 		if (likely(f)) {
+			if (unlikely(!(pc->flags & PAGECACHE_MEMORY)))
+				folio_accessed(f);
 			want = in_folio(f, at, want);
 			got = uio_copy_frame_to(u, folio_frame(f, index), offset, want);
 			folio_put(f);

@@ -192,7 +192,7 @@ static struct folio *cut_by(struct pagecache *pc, u64 index)
 	rcu_read_lock();
 	f = radix_find(&pc->tree, index);
 	/* Only who holds the inode's lock takes large folios out: it stays. */
-	if (f && (!READ_ONCE(f->order) || f->index == index))
+	if (f && (radix_is_value(f) || !READ_ONCE(f->order) || f->index == index))
 		f = NULL;
 	rcu_read_unlock();
 	return f;

@@ -29,6 +29,7 @@
 
 static struct slab_cache *folio_cache, *node_cache;
 static u64 total_pages, memory_pages; /* atomic */
+static s64 nr_shadows;		      /* atomic */
 static struct wait_queue folio_waits[WAIT_TABLE];
 static void (*unmap_hook)(struct pagecache *pc, u64 first, u64 last, bool even_cow);
 
@@ -213,7 +214,7 @@ static __always_inline struct folio *find(struct pagecache *pc, u64 index)
 	for (;;) {
 		struct folio *f = radix_find(&pc->tree, index);
 
-		if (!f)
+		if (!f || unlikely(radix_is_value(f)))
 			return NULL;
 		struct frame *frame = READ_ONCE(f->frame);
 
@@ -274,8 +275,26 @@ void pagecache_uncharge(struct pagecache *pc, u64 pages)
 		pc->ops->uncharge(pc, pages);
 }
 
+/* LK_PAGECACHE.  Shadows in the folio's place go; *shadow is one of them.  False: a folio is there.
+ */
+static bool clear_shadows(struct pagecache *pc, u64 index, unsigned int order, void **shadow)
+{
+	u64 at = index, last = index + (1ul << order) - 1;
+	void *e;
+
+	while (at <= last && (e = radix_find_next(&pc->tree, &at, last))) {
+		if (!radix_is_value(e))
+			return false;
+		*shadow = e;
+		radix_erase(&pc->tree, at);
+		__atomic_fetch_sub(&nr_shadows, 1, __ATOMIC_RELAXED);
+	}
+	return true;
+}
+
 int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f)
 {
+	void *shadow = NULL;
 	struct radix_reserve r = {0};
 	int err;
 
@@ -289,6 +308,8 @@ int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f)
 		WRITE_ONCE(f->cache, pc);
 		err = unlikely(pc->moves & 1) ? -EAGAIN
 					      : radix_insert(&pc->tree, index, f->order, f, &r);
+		if (unlikely(err == -EEXIST) && clear_shadows(pc, index, f->order, &shadow))
+			err = radix_insert(&pc->tree, index, f->order, f, &r);
 		if (err)
 			WRITE_ONCE(f->cache, NULL);
 		else
@@ -306,6 +327,8 @@ int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f)
 		return err;
 	}
 	pagecache_count(pc, 1l << f->order);
+	if (unlikely(shadow))
+		shadow_refault(f, shadow);
 	folio_lru_add(f);
 	return 0;
 }
@@ -315,8 +338,15 @@ static struct folio *take_out(struct pagecache *pc, u64 *index, u64 first, u64 l
 	unsigned long irq = spin_lock_irqsave(&pc->lock);
 	struct folio *f = radix_find_next(&pc->tree, index, last);
 
-	while (f && (f->index < first || f->index + (1ul << f->order) - 1 > last)) {
-		*index = f->index + (1ul << f->order);
+	while (f &&
+	       (radix_is_value(f) || f->index < first || f->index + (1ul << f->order) - 1 > last)) {
+		if (radix_is_value(f)) {
+			radix_erase(&pc->tree, *index);
+			__atomic_fetch_sub(&nr_shadows, 1, __ATOMIC_RELAXED);
+			++*index;
+		} else {
+			*index = f->index + (1ul << f->order);
+		}
 		f = *index && *index <= last ? radix_find_next(&pc->tree, index, last) : NULL;
 	}
 	if (f) {
@@ -350,7 +380,21 @@ void pagecache_remove_range(struct pagecache *pc, u64 first, u64 last)
 	}
 }
 
-/* Reclaim: takes @f out if only the cache refers to it and its contents exist elsewhere. */
+/*
+ * LK_PAGECACHE.  An evicted folio goes and leaves a shadow, if there are not more of these than of
+ * pages already: nodes of the tree are memory too.
+ */
+static void leave(struct pagecache *pc, struct folio *f)
+{
+	if (f->order || __atomic_load_n(&nr_shadows, __ATOMIC_RELAXED) > (s64)total_pages + 1024) {
+		radix_erase(&pc->tree, f->index);
+		return;
+	}
+	__atomic_fetch_add(&nr_shadows, 1, __ATOMIC_RELAXED);
+	radix_replace(&pc->tree, f->index, shadow_make(f));
+}
+
+/* RCU.  Reclaim: takes @f out if only the cache refers to it and its contents exist elsewhere. */
 bool pagecache_try_evict(struct folio *f)
 {
 	struct pagecache *pc = READ_ONCE(f->cache);
@@ -364,7 +408,7 @@ bool pagecache_try_evict(struct folio *f)
 							      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 
 	if (ours) {
-		radix_erase(&pc->tree, f->index);
+		leave(pc, f);
 		f->cache = NULL;
 		pc->nr_pages -= 1ul << f->order;
 	}

@@ -26,6 +26,7 @@ struct mm;
 #define FOLIO_REFERENCED 16u
 #define FOLIO_ACTIVE 32u
 #define FOLIO_UNEVICTABLE 64u /* memory is its only home: tmpfs */
+#define FOLIO_WORKINGSET 128u /* has been active */
 
 /* Typed descriptor of page-cache frames; the head frame's owner points here. */
 struct folio {
@@ -121,5 +122,15 @@ void pagecache_unmap_range(struct pagecache *pc, u64 first, u64 last, bool even_
 /* kernel/mm says how. */
 void pagecache_set_unmap_hook(void (*hook)(struct pagecache *pc, u64 first, u64 last,
 					   bool even_cow));
+/* Reclaim, /proc/vmstat; all in pages. */
+struct pagecache_events {
+	u64 scan_kswapd, scan_direct, steal_kswapd, steal_direct;
+	u64 activate, deactivate, refill;
+	u64 refault, workingset_activate, restore;
+	u64 nr_inactive, nr_active; /* now */
+};
+void pagecache_events(struct pagecache_events *out);
+u64 pagecache_shrink(u64 want);	  /* evicts what was not used for longest: pages */
+void pagecache_drop_clean(void);  /* all that can be read again */
 u64 pagecache_total_pages(void);  /* in all caches: Cached */
 u64 pagecache_memory_pages(void); /* of memory file systems: Shmem */

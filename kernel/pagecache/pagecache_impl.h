@@ -34,3 +34,7 @@ void pagecache_reclaim_init(void);
 bool pagecache_try_evict(struct folio *f);
 void folio_lru_add(struct folio *f);
 void folio_lru_del(struct folio *f);
+void folio_accessed(struct folio *f);	  /* a read of a file that can be evicted */
+void *shadow_make(const struct folio *f); /* what an evicted folio leaves in its slot */
+/* @f, new, takes the place of one that left @shadow. */
+void shadow_refault(struct folio *f, const void *shadow);

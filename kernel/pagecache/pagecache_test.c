@@ -2,6 +2,7 @@
 
 #include <kern/errno.h>
 #include <kern/ktest.h>
+#include <kernel/slab/slab.h>
 #include <kernel/uio/uio.h>
 
 #define KIB(n) ((n)*1024)
@@ -85,4 +86,116 @@ KTEST(pagecache, find_takes_a_reference)
 	EXPECT_EQ(frame_refs(f->frame), 2);
 	folio_put(f);
 	folio_put(g);
+}
+
+/* --- a file that can be read again --- */
+
+static int reads;
+
+static int fill_folio(struct pagecache *pc, struct folio *f)
+{
+	(void)pc;
+	memset(frame_to_virt(f->frame), (int)f->index, PAGE_SIZE << f->order);
+	reads++;
+	return 0;
+}
+
+static const struct pagecache_ops disk_ops = {.read_folio = fill_folio};
+
+static bool read_pages(struct pagecache *pc, u64 first, u64 n)
+{
+	u8 c;
+
+	for (u64 i = first; i < first + n; i++) {
+		if (read_at(pc, (loff_t)(i * PAGE_SIZE + 7), KIB(1 << 20), &c, 1) != 1 ||
+		    c != (u8)i)
+			return false;
+	}
+	return true;
+}
+
+KTEST(pagecache, working_set_survives_a_stream)
+{
+	struct pagecache pc;
+	struct pagecache_events a, b;
+
+	pagecache_init(&pc, NULL, &disk_ops, 0);
+	reads = 0;
+	/* Read twice: active. */
+	EXPECT_TRUE(read_pages(&pc, 0, 64));
+	EXPECT_TRUE(read_pages(&pc, 0, 64));
+	EXPECT_TRUE(read_pages(&pc, 0, 64));
+	EXPECT_EQ(reads, 64);
+	pagecache_events(&a);
+	for (u64 at = 1000; at < 3000; at += 100) {
+		EXPECT_TRUE(read_pages(&pc, at, 100));
+		EXPECT_TRUE(pagecache_shrink(90) >= 80);
+	}
+	pagecache_events(&b);
+	EXPECT_TRUE(b.steal_direct - a.steal_direct >= 20 * 80);
+	EXPECT_TRUE(b.scan_direct - a.scan_direct >= b.steal_direct - a.steal_direct);
+	reads = 0;
+	EXPECT_TRUE(read_pages(&pc, 0, 64));
+	EXPECT_EQ(reads, 0);
+	pagecache_destroy(&pc);
+	EXPECT_EQ(pc.nr_pages, 0);
+}
+
+KTEST(pagecache, new_working_set_comes_back_active)
+{
+	struct pagecache pc;
+	struct pagecache_events a, b;
+
+	pagecache_init(&pc, NULL, &disk_ops, 0);
+	for (int i = 0; i < 3; i++)
+		EXPECT_TRUE(read_pages(&pc, 0, 200));
+	EXPECT_TRUE(read_pages(&pc, 500, 50));
+	pagecache_events(&a);
+	EXPECT_TRUE(pagecache_shrink(40) >= 40);
+	reads = 0;
+	EXPECT_TRUE(read_pages(&pc, 500, 50));
+	EXPECT_TRUE(reads >= 40);
+	pagecache_events(&b);
+	/* The distance is short of the active pages: these were working set. */
+	EXPECT_TRUE(b.refault - a.refault >= 40);
+	EXPECT_TRUE(b.workingset_activate - a.workingset_activate >= 40);
+	pagecache_drop_clean();
+	EXPECT_TRUE(pc.nr_pages < 10);
+	EXPECT_TRUE(read_pages(&pc, 0, 200));
+	pagecache_truncate(&pc, 0);
+	EXPECT_EQ(pc.nr_pages, 0);
+	EXPECT_TRUE(radix_empty(&pc.tree));
+	pagecache_destroy(&pc);
+}
+
+KTEST(pagecache, large_folios_are_split_and_moved)
+{
+	struct pagecache pc;
+	char *buf = kvmalloc(KIB(256), GFP_KERNEL), c;
+
+	KTEST_REQUIRE(buf);
+	pagecache_init(&pc, NULL, NULL, PAGECACHE_MEMORY);
+	for (int i = 0; i < KIB(256); i++)
+		buf[i] = (char)(i >> 12);
+	EXPECT_EQ(write_at(&pc, 0, buf, KIB(256)), KIB(256));
+	EXPECT_EQ(pc.nr_pages, 64);
+	struct folio *f = pagecache_find(&pc, 20);
+
+	KTEST_REQUIRE(f);
+	EXPECT_TRUE(f->order > 0);
+	/* Somebody keeps it: the parts are copies. */
+	pagecache_punch(&pc, 5 * 4096, 7 * 4096);
+	EXPECT_EQ(pc.nr_pages, 62);
+	EXPECT_NULL(f->cache);
+	folio_put(f);
+	EXPECT_EQ(pagecache_collapse(&pc, 10, 20), 0);
+	EXPECT_EQ(pc.nr_pages, 42);
+	EXPECT_EQ(read_at(&pc, 10 * 4096, KIB(256), &c, 1), 1);
+	EXPECT_EQ(c, 30);
+	EXPECT_EQ(pagecache_make_hole(&pc, 3, 1 << 20), 0);
+	EXPECT_EQ(pc.nr_pages, 42);
+	EXPECT_EQ(read_at(&pc, (3 + (1l << 20)) * 4096, 1l << 40, &c, 1), 1);
+	EXPECT_EQ(c, 3);
+	pagecache_destroy(&pc);
+	kvfree(buf);
 }

@@ -66,6 +66,7 @@ static void process_init(struct process *p, struct process *from)
 	memcpy(p->rlim, from ? from->rlim : rlimits_initial, sizeof(p->rlim));
 	if (from) {
 		p->oom_score_adj = from->oom_score_adj;
+		p->oom_score_adj_min = from->oom_score_adj_min;
 		p->has_child_reaper = from->has_child_reaper || from->is_reaper;
 	}
 }

@@ -249,8 +249,8 @@ struct process {
 	struct tty *tty; /* LK_TASKLIST + tty */
 	struct pid
 		*tty_old_pgrp; /* +1; LK_TASKLIST: foreground when the leader's terminal hung up */
-	struct rlimit64 rlim[RLIM_NLIMITS]; /* alloc_lock of the leader */
-	s32 oom_score_adj;
+	struct rlimit64 rlim[RLIM_NLIMITS];   /* alloc_lock of the leader */
+	s32 oom_score_adj, oom_score_adj_min; /* min: as low as it may go without privilege */
 	/* usage of threads that are gone, and of waited-for children */
 	u64 utime_ns, stime_ns, min_flt, maj_flt, nvcsw, nivcsw, max_rss_kb, sum_exec_ns;
 	u64 cutime_ns, cstime_ns, cmin_flt, cmaj_flt, cnvcsw, cnivcsw, cmax_rss_kb;

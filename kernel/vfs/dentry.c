@@ -21,6 +21,7 @@
 #include <kernel/frame/frame.h>
 #include <kernel/notify/notify.h>
 #include <kernel/panic/panic.h>
+#include <kernel/sched/sched.h>
 
 #define REFS_DEAD 0x80000000u
 #define STRIPES 256u
@@ -348,8 +349,10 @@ static void lru_remove(struct dentry *d)
 
 static void lru_add(struct dentry *d)
 {
-	if (d->flags & DENTRY_LRU)
+	if (d->flags & DENTRY_LRU) {
+		d->flags |= DENTRY_REFERENCED; /* used since it came */
 		return;
+	}
 	d->flags |= DENTRY_LRU;
 	spin_lock(&lru_lock);
 	list_add_tail(&d->lru, &lru);
@@ -505,37 +508,91 @@ void dentry_prune_super(struct super *sb)
 	dentry_put(root);
 }
 
-static u64 lru_shrink(u64 want)
+/* ---- shrinking ---- */
+
+#define DENTRIES_A_FRAME 8 /* with their inodes, about */
+
+int vfs_cache_pressure = 100;
+static u64 dentries_scanned; /* atomic */
+
+u64 vfs_slabs_scanned(void)
 {
-	u64 freed = 0, target = want * 8; /* dentries with their inodes fill about 1/8 of a frame */
-
-	while (freed < target) {
-		struct dentry *d, *next;
-		u32 zero = 0;
-
-		spin_lock(&lru_lock);
-		d = list_empty(&lru) ? NULL : list_first_entry(&lru, struct dentry, lru);
-		/* d->lock comes before lru_lock, so it can only be tried here. */
-		if (!d || !spin_trylock(&d->lock)) {
-			spin_unlock(&lru_lock);
-			break;
-		}
-		list_del_init(&d->lru);
-		lru_count--;
-		d->flags &= ~DENTRY_LRU;
-		spin_unlock(&lru_lock);
-		if (!try_cmpxchg(&d->refs, &zero, REFS_DEAD)) {
-			spin_unlock(&d->lock);
-			continue;
-		}
-		next = dismantle(d);
-		dentry_put(next);
-		freed++;
-	}
-	return freed / 8;
+	return __atomic_load_n(&dentries_scanned, __ATOMIC_RELAXED);
 }
 
-static struct frame_shrinker lru_shrinker = {.name = "dentry", .shrink = lru_shrink};
+/* The oldest unused dentry, locked and dead, off the list.  NULL: this one is kept. */
+static struct dentry *lru_take(bool aged)
+{
+	struct dentry *d;
+	u32 zero = 0;
+
+	spin_lock(&lru_lock);
+	d = list_empty(&lru) ? NULL : list_first_entry(&lru, struct dentry, lru);
+	/* d->lock comes before lru_lock, so it can only be tried here. */
+	if (!d || !spin_trylock(&d->lock)) {
+		if (d)
+			list_move_tail(&d->lru, &lru);
+		spin_unlock(&lru_lock);
+		return NULL;
+	}
+	if (aged && d->flags & DENTRY_REFERENCED) {
+		d->flags &= ~DENTRY_REFERENCED;
+		list_move_tail(&d->lru, &lru);
+		spin_unlock(&lru_lock);
+		spin_unlock(&d->lock);
+		return NULL;
+	}
+	list_del_init(&d->lru);
+	lru_count--;
+	d->flags &= ~(DENTRY_LRU | DENTRY_REFERENCED);
+	spin_unlock(&lru_lock);
+	if (try_cmpxchg(&d->refs, &zero, REFS_DEAD))
+		return d;
+	spin_unlock(&d->lock);
+	return NULL;
+}
+
+/* Up to @want dentries of @scan that are looked at. */
+static u64 lru_shrink_some(u64 want, u64 scan, bool aged)
+{
+	u64 freed = 0, seen = 0;
+
+	while (freed < want && seen < scan) {
+		struct dentry *d = lru_take(aged);
+
+		seen++;
+		if (!d)
+			continue;
+		dentry_put(dismantle(d));
+		freed++;
+		sched_cond_resched();
+	}
+	__atomic_fetch_add(&dentries_scanned, seen, __ATOMIC_RELAXED);
+	return freed;
+}
+
+static u64 lru_shrink(u64 want)
+{
+	return lru_shrink_some(want * DENTRIES_A_FRAME, READ_ONCE(lru_count), true) /
+	       DENTRIES_A_FRAME;
+}
+
+static u64 lru_size(void)
+{
+	return READ_ONCE(lru_count) * (u64)READ_ONCE(vfs_cache_pressure) / (100 * DENTRIES_A_FRAME);
+}
+
+static struct frame_shrinker lru_shrinker = {
+	.name = "dentry", .shrink = lru_shrink, .size = lru_size};
+
+/* Parents become unused when their last child goes: until nothing does. */
+void vfs_drop_slabs(void)
+{
+	for (int depth = 0; depth < 64; depth++) {
+		if (!lru_shrink_some(~0ull, READ_ONCE(lru_count), false))
+			return;
+	}
+}
 
 /* ---- moves ---- */
 

@@ -2,7 +2,7 @@ room := kernel/vfs
 # What an open file needs of names, without the rest.
 headers := path.h mount.h
 deps := kernel/cred kernel/device kernel/file kernel/frame kernel/lock kernel/mm kernel/notify \
-	kernel/ns kernel/pagecache kernel/panic kernel/poll kernel/procfs kernel/rcu kernel/seq \
+	kernel/ns kernel/pagecache kernel/panic kernel/poll kernel/procfs kernel/rcu kernel/sched kernel/seq \
 	kernel/slab kernel/syscall kernel/task kernel/time kernel/uaccess kernel/uio kernel/wait \
 	lib/parse
 objs := dentry.o inode.o attr.o super.o mount.o peers.o tree.o mount_ns.o remount.o newmount.o \

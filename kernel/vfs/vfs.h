@@ -25,7 +25,6 @@
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
-struct acl;
 struct cred;
 struct file_lock;
 struct fs_context;
@@ -70,11 +69,12 @@ struct dentry {
 #define DENTRY_CACHED 2u     /* in the hash */
 #define DENTRY_PERSISTENT 4u /* a memory file system pins it: the dentry is the directory entry */
 #define DENTRY_REVALIDATE 8u /* ops->revalidate must be asked */
-#define DENTRY_COMPLETE                                                                          \
-	16u		    /* directory whose children are all cached (lookup is simple_lookup) \
-			     */
-#define DENTRY_LRU 32u	    /* on the list of unused dentries */
-#define DENTRY_KIND_SHIFT 8 /* DT_* of the inode, for the walk */
+#define DENTRY_COMPLETE                                                                            \
+	16u		      /* directory whose children are all cached (lookup is simple_lookup) \
+			       */
+#define DENTRY_LRU 32u	      /* on the list of unused dentries */
+#define DENTRY_REFERENCED 64u /* used again since */
+#define DENTRY_KIND_SHIFT 8   /* DT_* of the inode, for the walk */
 
 struct dentry_ops {
 	/* 1 still good, 0 drop it, -ECHILD cannot tell without sleeping (in RCU walk). */
@@ -117,7 +117,7 @@ struct inode {
 	struct notify_mark *watches;		   /* kernel/notify; NULL: nobody looks */
 	void *socket;				   /* AF_UNIX bound here: net/unix */
 	struct xattr_list *xattrs;
-	struct acl *acl, *default_acl; /* RCU; changed under lock */
+	struct acl *acl, *default_acl; /* RCU; lock */
 	struct rcu_head rcu;
 };
 
@@ -214,7 +214,7 @@ struct super_ops {
 	void (*show_options)(struct super *sb, struct seq *s);
 	int (*sync)(struct super *sb, bool wait);
 	bool acls; /* inodes have POSIX ACLs */
-	/* F_ADD_SEALS, F_GET_SEALS; NULL: -EINVAL. */
+	/* F_ADD_SEALS, F_GET_SEALS; NULL: -EINVAL */
 	long (*seals)(struct file *f, unsigned int cmd, u32 seals);
 };
 
@@ -355,9 +355,8 @@ void inode_init_owner(struct inode *i, const struct inode *dir,
 void inode_init_special(struct inode *i, umode_t mode,
 			u32 dev); /* device, FIFO, socket: sets fops */
 void inode_touch(struct inode *i, bool mtime, bool ctime);
-void inode_access(const struct path *p); /* relatime rules */
-/* The contents changed other than by write(2): times, set-id bits.  The inode is locked. */
-int inode_modified(struct dentry *d) __must_check;
+void inode_access(const struct path *p);	   /* relatime rules */
+int inode_modified(struct dentry *d) __must_check; /* times, set-id bits; inode locked */
 int dentry_alloc(struct dentry *parent, const struct qstr *name, struct dentry **out) __must_check;
 int dentry_alloc_root(struct super *sb, struct inode *root, struct dentry **out)
 	__must_check; /* consumes */
@@ -390,16 +389,14 @@ ssize_t simple_xattr_get(struct inode *i, const char *name, void *buf, size_t si
 int simple_xattr_set(struct inode *i, const char *name, const void *v, size_t size, int flags);
 ssize_t simple_xattr_list(struct inode *i, char *buf, size_t size);
 void simple_xattr_free(struct inode *i);
-/* ---- POSIX ACLs, acl(5): acl.c ---- */
-/* What a new object in @dir starts with: the umask counts unless the directory has a default ACL.
- */
+/* ---- POSIX ACLs, acl(5) ---- */
+/* Mode of a new object: the umask counts unless the directory has a default ACL. */
 umode_t vfs_create_mode(const struct inode *dir, umode_t mode);
-/* A new inode, mode set, gets its ACLs from @dir (may be NULL); may change i->mode.  -ENOMEM. */
+/* ACLs of a new inode with a mode, from @dir or NULL; may change i->mode.  -ENOMEM. */
 int acl_inherit(struct inode *i, const struct inode *dir) __must_check;
-/* After a change of i->mode under the inode's lock. -ENOMEM: nothing has changed. */
+/* Before i->mode changes, under the inode's lock. */
 int acl_chmod(struct inode *i, umode_t mode) __must_check;
-/* Is @name one of system.posix_acl_*? */
-bool acl_is_xattr(const char *name);
+bool acl_is_xattr(const char *name); /* system.posix_acl_* */
 ssize_t acl_xattr_get(struct inode *i, const char *name, void *buf, size_t size);
 int acl_xattr_set(struct inode *i, const char *name, const void *v, size_t size);
 /* Copies what @attr says into the inode; the default for inode_ops without setattr. */
@@ -462,6 +459,9 @@ u32 current_umask(void);
 
 /* ---- mounts, boot ---- */
 void vfs_init(void);
+extern int vfs_cache_pressure;
+void vfs_drop_slabs(void);   /* all unused dentries and their inodes; may sleep */
+u64 vfs_slabs_scanned(void); /* dentries the shrinker has looked at */
 /* Mounts tmpfs as the root of the first namespace and makes it current's root and cwd. */
 void vfs_mount_root(void);
 /* Unpacks the boot archives into the root; errors are logged, not fatal. */
