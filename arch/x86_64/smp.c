@@ -22,6 +22,7 @@
 #include <kern/string.h>
 #include <kernel/arch_up.h>
 #include <kernel/frame/frame.h>
+#include <kernel/panic/panic.h>
 #include <kernel/printk/printk.h>
 #include <kernel/vmap/vmap.h>
 
@@ -177,13 +178,35 @@ void smp_ipi(enum ipi what)
 /* --- stopping --- */
 
 static bool stopping;
+static struct cpumask tracing; /* atomic: CPUs that owe a back trace */
 
 void smp_nmi(struct regs *regs)
 {
-	(void)regs;
 	apic_count(COUNT_NMI);
 	if (__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
 		cpu_stop();
+	if (cpumask_test(&tracing, cpu_id())) {
+		pr_warn("NMI backtrace for cpu %u\n", cpu_id());
+		backtrace_print(regs);
+		cpumask_clear(&tracing, cpu_id());
+	}
+}
+
+void smp_backtrace(struct cpumask mask)
+{
+	unsigned int cpu;
+
+	mask = cpumask_without(cpumask_and(mask, cpumask_read(&cpu_online_mask)), cpu_id());
+	if (cpumask_empty(mask))
+		return;
+	pr_warn("Sending NMI from CPU %u to CPUs %llx:\n", cpu_id(), mask.bits);
+	for_each_cpu (cpu, mask) {
+		cpumask_set(&tracing, cpu);
+		apic_icr(hw_ids[cpu], APIC_DM_NMI | APIC_LEVEL_ASSERT);
+		/* One after the other, so that the texts do not mix. */
+		for (int i = 0; i < 10000 && cpumask_test(&tracing, cpu); i++)
+			arch_delay_us(100);
+	}
 }
 
 void smp_stop_others(void)

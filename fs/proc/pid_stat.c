@@ -56,7 +56,7 @@ static u32 pid_flags(const struct task *t)
 static s64 pid_priority(const struct task *t)
 {
 	if (t->se.policy == SCHED_FIFO || t->se.policy == SCHED_RR)
-		return -1 - (s64)t->se.rt_priority;
+		return -1 - (s64)t->se.prio;
 	return 20 + (s64)t->se.nice;
 }
 

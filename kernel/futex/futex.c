@@ -25,30 +25,20 @@
 
 #define BUCKET_BITS 9
 
-struct futex_bucket {
-	u32 waiters;	      /* atomic: counted before they look at the word */
-	struct spinlock lock; /* LK_FUTEX; two of them by address */
-	struct list_head list;
-} __aligned(64);
-
-struct futex_waiter {
-	struct list_head link;
-	struct task *task;
-	struct mm_key key;
-	u32 bitset;
-	struct futex_bucket
-		*bucket; /* where it hangs; NULL: woken.  Changed under that bucket's lock */
-};
-
 static struct futex_bucket buckets[1 << BUCKET_BITS];
+
+static void futex_clock_stepped(struct clock_notifier *n);
 
 void futex_init(void)
 {
+	static struct clock_notifier notifier = {.fn = futex_clock_stepped};
+
 	for (unsigned int i = 0; i < ARRAY_SIZE(buckets); i++) {
 		spin_init(&buckets[i].lock, LK_FUTEX);
 		list_init(&buckets[i].list);
 	}
 	futex_pi_init();
+	time_register_step(&notifier);
 }
 
 int futex_get_key(u32 __user *uaddr, bool shared, bool write, struct mm_key *key)
@@ -75,7 +65,7 @@ bool futex_key_equal(const struct mm_key *a, const struct mm_key *b)
 	       a->shared == b->shared;
 }
 
-static struct futex_bucket *bucket_of(const struct mm_key *key)
+struct futex_bucket *futex_bucket_of(const struct mm_key *key)
 {
 	return &buckets[hash_64(key->object ^ (key->index << 12 | key->offset), BUCKET_BITS)];
 }
@@ -91,18 +81,22 @@ int futex_read_word(u32 __user *uaddr, u32 *out)
 	return err;
 }
 
-static void waiter_woken(struct futex_waiter *w)
+void futex_waiter_off(struct futex_waiter *w)
 {
-	struct task *t = w->task;
-
 	list_del(&w->link);
 	__atomic_fetch_sub(&w->bucket->waiters, 1, __ATOMIC_RELAXED);
 	smp_store_release(&w->bucket, NULL);
+}
+
+void futex_waiter_woken(struct futex_waiter *w)
+{
+	struct task *t = w->task;
+
+	futex_waiter_off(w);
 	sched_wake(t, TASK_NORMAL);
 }
 
-/* True: it was still queued. */
-static bool waiter_remove(struct futex_waiter *w)
+bool futex_waiter_remove(struct futex_waiter *w)
 {
 	for (;;) {
 		struct futex_bucket *b = __atomic_load_n(&w->bucket, __ATOMIC_ACQUIRE);
@@ -121,8 +115,24 @@ static bool waiter_remove(struct futex_waiter *w)
 	}
 }
 
-/* Queued and state set, or the reason why not. */
-static int wait_setup(struct futex_waiter *w, u32 __user *uaddr, bool shared, u32 val)
+/* Real-time tasks first, by priority; the others in the order of their arrival. */
+static void waiter_queue(struct futex_bucket *b, struct futex_waiter *w)
+{
+	struct futex_waiter *at;
+	u8 prio = w->task->se.prio;
+
+	if (likely(!prio)) {
+		list_add_tail(&w->link, &b->list);
+		return;
+	}
+	list_for_each_entry (at, &b->list, link) {
+		if (at->task->se.prio < prio)
+			break;
+	}
+	list_add_tail(&w->link, &at->link);
+}
+
+int futex_wait_setup(struct futex_waiter *w, u32 __user *uaddr, bool shared, u32 val)
 {
 	for (;;) {
 		int err = futex_get_key(uaddr, shared, false, &w->key);
@@ -130,14 +140,14 @@ static int wait_setup(struct futex_waiter *w, u32 __user *uaddr, bool shared, u3
 
 		if (err)
 			return err;
-		struct futex_bucket *b = bucket_of(&w->key);
+		struct futex_bucket *b = futex_bucket_of(&w->key);
 
 		__atomic_fetch_add(&b->waiters, 1, __ATOMIC_SEQ_CST);
 		spin_lock(&b->lock);
 		err = futex_read_word(uaddr, &now);
 		if (!err && now == val) {
 			w->bucket = b;
-			list_add_tail(&w->link, &b->list);
+			waiter_queue(b, w);
 			sched_set_state(TASK_INTERRUPTIBLE);
 			spin_unlock(&b->lock);
 			return 0;
@@ -146,35 +156,63 @@ static int wait_setup(struct futex_waiter *w, u32 __user *uaddr, bool shared, u3
 		__atomic_fetch_sub(&b->waiters, 1, __ATOMIC_RELAXED);
 		if (!err)
 			return -EAGAIN;
+		sched_set_state(TASK_RUNNING);
 		if (get_user(now, uaddr))
 			return -EFAULT;
 	}
 }
 
-static int wait_until(u32 __user *uaddr, bool shared, u32 val, u64 deadline, u32 bitset)
+u64 futex_deadline(const struct futex_time *t)
 {
-	struct futex_waiter w = {.task = current, .bitset = bitset};
+	s64 offset;
 
+	if (likely(!t->real || t->ns == WAIT_FOREVER))
+		return t->ns;
+	offset = time_real_offset_ns();
+	return (s64)t->ns > offset ? t->ns - (u64)offset : 0;
+}
+
+/*
+ * The state is set before the deadline is reckoned: a step of the clock in between wakes the task,
+ * which looks again. It keeps its place in the queue.
+ */
+int futex_sleep(struct futex_waiter *w, const struct futex_time *time)
+{
 	for (;;) {
-		int err = wait_setup(&w, uaddr, shared, val);
+		int err = sched_block(TASK_INTERRUPTIBLE, futex_deadline(time));
 
-		if (err)
+		if (!READ_ONCE(w->bucket) || err)
 			return err;
-		err = sched_block(TASK_INTERRUPTIBLE, deadline);
-		if (!waiter_remove(&w))
+		if (unlikely(w->pi) && READ_ONCE(w->pi->granted))
 			return 0;
-		if (err == -ETIME)
-			return -ETIMEDOUT;
-		if (err)
-			return err;
+		sched_set_state(TASK_INTERRUPTIBLE);
+		if (!READ_ONCE(w->bucket) || (unlikely(w->pi) && READ_ONCE(w->pi->granted))) {
+			sched_set_state(TASK_RUNNING);
+			return 0;
+		}
 	}
 }
 
-/* restart.arg: uaddr, val, deadline, bitset, shared */
+static int wait_until(u32 __user *uaddr, bool shared, u32 val, const struct futex_time *time,
+		      u32 bitset)
+{
+	struct futex_waiter w = {.task = current, .bitset = bitset, .real = time->real};
+	int err = futex_wait_setup(&w, uaddr, shared, val);
+
+	if (err)
+		return err;
+	err = futex_sleep(&w, time);
+	if (!futex_waiter_remove(&w))
+		return 0;
+	return err == -ETIME ? -ETIMEDOUT : err;
+}
+
+/* restart.arg: uaddr, val, deadline, bitset, shared, real */
 static long wait_restart(struct task *t)
 {
 	u64 *a = t->restart.arg;
-	int err = wait_until((u32 __user *)(unsigned long)a[0], a[4], (u32)a[1], a[2], (u32)a[3]);
+	const struct futex_time time = {.ns = a[2], .real = a[5]};
+	int err = wait_until((u32 __user *)(unsigned long)a[0], a[4], (u32)a[1], &time, (u32)a[3]);
 
 	if (err != -ERESTARTSYS)
 		return err;
@@ -182,23 +220,44 @@ static long wait_restart(struct task *t)
 	return -ERESTART_RESTARTBLOCK;
 }
 
-static int futex_wait(u32 __user *uaddr, bool shared, u32 val, u64 deadline, u32 bitset)
+static int futex_wait(u32 __user *uaddr, bool shared, u32 val, const struct futex_time *time,
+		      u32 bitset)
 {
 	struct task *t = current;
 
 	if (!bitset)
 		return -EINVAL;
-	int err = wait_until(uaddr, shared, val, deadline, bitset);
+	int err = wait_until(uaddr, shared, val, time, bitset);
 
-	if (err != -ERESTARTSYS || deadline == WAIT_FOREVER)
+	if (err != -ERESTARTSYS || time->ns == WAIT_FOREVER)
 		return err;
 	t->restart.arg[0] = (u64)(unsigned long)uaddr;
 	t->restart.arg[1] = val;
-	t->restart.arg[2] = deadline;
+	t->restart.arg[2] = time->ns;
 	t->restart.arg[3] = bitset;
 	t->restart.arg[4] = shared;
+	t->restart.arg[5] = time->real;
 	t->restart.fn = wait_restart;
 	return -ERESTART_RESTARTBLOCK;
+}
+
+/* The wall clock was stepped: who waits by it looks again. Rare, so all buckets are walked. */
+static void futex_clock_stepped(struct clock_notifier *n)
+{
+	(void)n;
+	for (unsigned int i = 0; i < ARRAY_SIZE(buckets); i++) {
+		struct futex_waiter *w;
+
+		if (!READ_ONCE(buckets[i].waiters))
+			continue;
+		spin_lock(&buckets[i].lock);
+		list_for_each_entry (w, &buckets[i].list, link) {
+			if (w->real)
+				sched_wake(w->task, TASK_INTERRUPTIBLE);
+		}
+		spin_unlock(&buckets[i].lock);
+	}
+	futex_pi_stepped();
 }
 
 /* ---- wake ---- */
@@ -218,7 +277,9 @@ static int wake_in(struct futex_bucket *b, const struct mm_key *key, int count, 
 	list_for_each_entry_safe (w, n, &b->list, link) {
 		if (!(w->bitset & bitset) || !futex_key_equal(&w->key, key))
 			continue;
-		waiter_woken(w);
+		if (unlikely(w->pi))
+			return -EINVAL; /* only FUTEX_CMP_REQUEUE_PI gets it out */
+		futex_waiter_woken(w);
 		if (++woken >= count)
 			break;
 	}
@@ -236,14 +297,15 @@ int futex_wake_key(u32 __user *uaddr, bool shared, int count, u32 bitset)
 
 	if (err)
 		return err;
-	struct futex_bucket *b = bucket_of(&key);
+	struct futex_bucket *b = futex_bucket_of(&key);
 
 	if (nobody_waits(b))
 		return 0;
 	spin_lock(&b->lock);
 	n = wake_in(b, &key, count, bitset);
 	spin_unlock(&b->lock);
-	return n;
+	/* A lock with an owner is not woken but given up. */
+	return unlikely(!n) && futex_pi_busy(&key) ? -EINVAL : n;
 }
 
 int futex_wake_user(u32 __user *uaddr, int count)
@@ -256,7 +318,7 @@ int futex_wake_user(u32 __user *uaddr, int count)
 	return n;
 }
 
-static void lock_two(struct futex_bucket *a, struct futex_bucket *b)
+void futex_lock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	if (a > b)
 		swap(a, b);
@@ -265,7 +327,7 @@ static void lock_two(struct futex_bucket *a, struct futex_bucket *b)
 		spin_lock_nested(&b->lock, 1);
 }
 
-static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
+void futex_unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 {
 	spin_unlock(&a->lock);
 	if (a != b)
@@ -289,11 +351,11 @@ again:;
 		err = futex_get_key(uaddr2, shared, false, &k2);
 	if (err)
 		return err;
-	struct futex_bucket *b1 = bucket_of(&k1), *b2 = bucket_of(&k2);
+	struct futex_bucket *b1 = futex_bucket_of(&k1), *b2 = futex_bucket_of(&k2);
 
 	/* Counted in the target first, as a waiter would. */
 	__atomic_fetch_add(&b2->waiters, 1, __ATOMIC_SEQ_CST);
-	lock_two(b1, b2);
+	futex_lock_two(b1, b2);
 	if (expected) {
 		err = futex_read_word(uaddr1, &now);
 		if (!err && now != *expected)
@@ -304,10 +366,14 @@ again:;
 	list_for_each_entry_safe (w, n, &b1->list, link) {
 		if (!futex_key_equal(&w->key, &k1))
 			continue;
-		if (done >= wake + requeue)
+		if (done - wake >= requeue)
 			break;
+		if (unlikely(w->pi)) {
+			err = -EINVAL;
+			break;
+		}
 		if (done++ < wake) {
-			waiter_woken(w);
+			futex_waiter_woken(w);
 			continue;
 		}
 		w->key = k2;
@@ -319,7 +385,7 @@ again:;
 		}
 	}
 out:
-	unlock_two(b1, b2);
+	futex_unlock_two(b1, b2);
 	__atomic_fetch_sub(&b2->waiters, 1, __ATOMIC_RELAXED);
 	if (err == -EFAULT && !get_user(now, uaddr1)) {
 		err = 0;
@@ -379,22 +445,24 @@ static int futex_wake_op(u32 __user *uaddr1, u32 __user *uaddr2, bool shared, in
 			err = futex_get_key(uaddr2, shared, true, &k2);
 		if (err)
 			return err;
-		struct futex_bucket *b1 = bucket_of(&k1), *b2 = bucket_of(&k2);
+		struct futex_bucket *b1 = futex_bucket_of(&k1), *b2 = futex_bucket_of(&k2);
 
-		lock_two(b1, b2);
+		futex_lock_two(b1, b2);
 		uaccess_nofault_begin();
 		err = arch_futex_op(uaddr2, op, arg, &old);
 		uaccess_nofault_end();
 		if (!err) {
 			int n = wake_in(b1, &k1, wake1, FUTEX_BITSET_MATCH_ANY);
-			int more = op_compare(encoded, old);
+			int more = n < 0 ? n : op_compare(encoded, old);
 
-			if (more > 0)
-				n += wake_in(b2, &k2, wake2, FUTEX_BITSET_MATCH_ANY);
-			unlock_two(b1, b2);
+			if (more > 0) {
+				more = wake_in(b2, &k2, wake2, FUTEX_BITSET_MATCH_ANY);
+				n += more;
+			}
+			futex_unlock_two(b1, b2);
 			return more < 0 ? more : n;
 		}
-		unlock_two(b1, b2);
+		futex_unlock_two(b1, b2);
 		if (err != -EFAULT)
 			return err;
 		/* Brings the page in, writable: an operation that changes nothing. */
@@ -406,30 +474,35 @@ static int futex_wake_op(u32 __user *uaddr1, u32 __user *uaddr2, bool shared, in
 
 /* ---- the call ---- */
 
-/* Absolute CLOCK_MONOTONIC nanoseconds. */
-static int get_deadline(int cmd, bool realtime, const struct __kernel_timespec __user *timeout,
-			u64 *out)
+static bool has_timeout(int cmd)
 {
-	u64 ns;
+	switch (cmd) {
+	case FUTEX_WAIT:
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+	case FUTEX_WAIT_BITSET:
+	case FUTEX_WAIT_REQUEUE_PI:
+		return true;
+	}
+	return false;
+}
 
-	*out = WAIT_FOREVER;
-	if (!timeout || (cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI &&
-			 cmd != FUTEX_LOCK_PI2))
+static int get_time(int cmd, bool realtime, const struct __kernel_timespec __user *timeout,
+		    struct futex_time *out)
+{
+	int err;
+
+	out->ns = WAIT_FOREVER;
+	out->real = false;
+	if (!timeout || !has_timeout(cmd))
 		return 0;
-	realtime |= cmd == FUTEX_LOCK_PI;
-	int err = timespec_from_user(timeout, &ns);
-
+	err = timespec_from_user(timeout, &out->ns);
 	if (err)
 		return err;
-	if (cmd == FUTEX_WAIT) {
-		*out = deadline_after(time_mono_ns(), ns);
-	} else if (realtime) {
-		s64 offset = time_real_offset_ns();
-
-		*out = (s64)ns > offset ? ns - (u64)offset : 0;
-	} else {
-		*out = ns;
-	}
+	if (cmd == FUTEX_WAIT)
+		out->ns = deadline_after(time_mono_ns(), out->ns);
+	else
+		out->real = realtime || cmd == FUTEX_LOCK_PI;
 	return 0;
 }
 
@@ -441,19 +514,21 @@ long sys_futex(u32 __user *uaddr, int op, unsigned int val,
 	bool shared = !(op & FUTEX_PRIVATE_FLAG), realtime = op & FUTEX_CLOCK_REALTIME;
 	/* These commands take a number in place of the time. */
 	int val2 = (int)(unsigned long)timeout;
-	u64 deadline;
+	struct futex_time time;
 	int err;
 
 	if (realtime && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_WAIT_REQUEUE_PI &&
 	    cmd != FUTEX_LOCK_PI2)
 		return -ENOSYS;
+	err = get_time(cmd, realtime, timeout, &time);
+	if (err)
+		return err;
 	switch (cmd) {
 	case FUTEX_WAIT:
 		val3 = FUTEX_BITSET_MATCH_ANY;
 		fallthrough;
 	case FUTEX_WAIT_BITSET:
-		err = get_deadline(cmd, realtime, timeout, &deadline);
-		return err ? err : futex_wait(uaddr, shared, val, deadline, val3);
+		return futex_wait(uaddr, shared, val, &time, val3);
 	case FUTEX_WAKE:
 		val3 = FUTEX_BITSET_MATCH_ANY;
 		fallthrough;
@@ -467,12 +542,16 @@ long sys_futex(u32 __user *uaddr, int op, unsigned int val,
 		return futex_wake_op(uaddr, uaddr2, shared, (int)val, val2, val3);
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2:
-		err = get_deadline(cmd, realtime, timeout, &deadline);
-		return err ? err : futex_lock_pi(uaddr, shared, deadline, false);
+		return futex_lock_pi(uaddr, shared, &time, false);
 	case FUTEX_TRYLOCK_PI:
-		return futex_lock_pi(uaddr, shared, WAIT_FOREVER, true);
+		return futex_lock_pi(uaddr, shared, &time, true);
 	case FUTEX_UNLOCK_PI:
 		return futex_unlock_pi(uaddr, shared);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(uaddr, shared, val, &time, FUTEX_BITSET_MATCH_ANY,
+					     uaddr2);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_cmp_requeue_pi(uaddr, uaddr2, shared, (int)val, val2, val3);
 	}
 	return -ENOSYS;
 }

@@ -2,51 +2,92 @@
  * Locks whose word says who owns them (FUTEX_LOCK_PI): the owner's thread id, FUTEX_WAITERS if the
  * kernel has to be asked to unlock, FUTEX_OWNER_DIED.
  *
- * Waiters hang in a bucket in the order of their priority, and on the list of the owner they wait
- * for, so that an owner that ends can wake them: the first to look then takes the word over in its
- * own context.  An unlock writes the next owner into the word before it wakes it.
+ * A lock that somebody waits for has a struct pi_lock: its owner, and its waiters by priority. The
+ * owner runs at least at the priority of the first of them, and if it waits for a lock itself, so
+ * does that one's owner, and so on. The graph (tasks wait for at most one lock, a lock has at most
+ * one owner) is under one spinlock: it is only entered when a lock is contended, and a chain may
+ * lead anywhere.
+ *
+ * An unlock writes the next owner into the word before it wakes it. When an owner ends, the first
+ * waiter becomes the owner at once and writes the word itself, as it may be of another address
+ * space; until then what the kernel knows counts and not the word.
  */
 #include <kernel/futex/futex_impl.h>
 
 #include <kern/errno.h>
 #include <kern/hash.h>
-#include <kernel/rcu/rcu.h>
 #include <kernel/sched/sched.h>
 #include <kernel/signal/signal.h>
+#include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
+#include <kernel/time/time.h>
 #include <kernel/uaccess/uaccess.h>
+#include <kernel/wait/wait.h>
 #include <asm/uaccess.h>
 
-#define PI_BUCKET_BITS 6
+#define PI_HASH_BITS 6
+#define PI_CHAIN_MAX 1024 /* as on Linux */
+/* EWOULDBLOCK for the caller, apart from "the word changed": EAGAIN has the same number. */
+#define PI_WOULD_BLOCK (-EINPROGRESS)
 
-struct pi_bucket {
-	struct spinlock lock; /* LK_FUTEX */
-	struct list_head list;
-} __aligned(64);
-
-struct pi_waiter {
-	struct list_head link;	     /* bucket's lock */
-	struct list_head owner_link; /* owner->pi_owned; owner_lock */
-	struct task *task;
+struct pi_lock {
+	struct list_head link; /* hash */
 	struct mm_key key;
-	u32 dead_owner; /* its thread id, once it has ended; owner_lock */
-	bool granted;	/* bucket's lock */
+	struct task *owner; /* +0: it leaves when the task ends */
+	struct rb_root waiters;
+	struct rb_node owner_node; /* owner->pi_locks, by the first waiter */
+	u8 prio;		   /* of the first waiter, as in that tree */
+	u32 refs;		   /* waiters, and a new owner that has not written itself */
+	u32 dead_tid;		   /* while one has not: who ended before it */
+	bool fixing;
 };
 
-static struct pi_bucket buckets[1 << PI_BUCKET_BITS];
-static struct spinlock owner_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
+static struct spinlock pi_mutex = SPINLOCK_INIT(LK_SPIN_LEAF);
+/* All under pi_mutex. */
+static struct list_head pi_hash[1 << PI_HASH_BITS];
+static u64 arrivals;
 
 void futex_pi_init(void)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(buckets); i++) {
-		spin_init(&buckets[i].lock, LK_FUTEX);
-		list_init(&buckets[i].list);
-	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(pi_hash); i++)
+		list_init(&pi_hash[i]);
 }
 
-static struct pi_bucket *bucket_of(const struct mm_key *key)
+static struct list_head *hash_of(const struct mm_key *key)
 {
-	return &buckets[hash_64(key->object ^ (key->index << 12 | key->offset), PI_BUCKET_BITS)];
+	return &pi_hash[hash_64(key->object ^ (key->index << 12 | key->offset), PI_HASH_BITS)];
+}
+
+static struct pi_lock *lock_find(const struct mm_key *key)
+{
+	struct pi_lock *l;
+
+	list_for_each_entry (l, hash_of(key), link) {
+		if (futex_key_equal(&l->key, key))
+			return l;
+	}
+	return NULL;
+}
+
+bool futex_pi_busy(const struct mm_key *key)
+{
+	bool busy;
+
+	spin_lock(&pi_mutex);
+	busy = lock_find(key);
+	spin_unlock(&pi_mutex);
+	return busy;
+}
+
+int pi_spare(struct pi_lock **out)
+{
+	*out = kzalloc(sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+void pi_spare_free(struct pi_lock *l)
+{
+	kfree(l);
 }
 
 static int cmpxchg_word(u32 __user *uaddr, u32 old, u32 new)
@@ -62,210 +103,471 @@ static int cmpxchg_word(u32 __user *uaddr, u32 old, u32 new)
 	return found == old ? 0 : -EAGAIN;
 }
 
-static int fault_in(u32 __user *uaddr)
+static int pi_fault_in(u32 __user *uaddr)
 {
 	u32 old;
 
 	return arch_futex_op(uaddr, FUTEX_OP_OR, 0, &old);
 }
 
-/* Lock held. */
-static struct pi_waiter *first_waiter(struct pi_bucket *b, const struct mm_key *key)
-{
-	struct pi_waiter *w;
+/* ---- the graph; all with pi_mutex ---- */
 
-	list_for_each_entry (w, &b->list, link) {
-		if (futex_key_equal(&w->key, key))
-			return w;
-	}
-	return NULL;
+static bool waiter_before(const struct rb_node *a, const struct rb_node *b)
+{
+	const struct pi_waiter *x = rb_entry(a, struct pi_waiter, node);
+	const struct pi_waiter *y = rb_entry(b, struct pi_waiter, node);
+
+	return x->prio != y->prio ? x->prio > y->prio : x->arrival < y->arrival;
 }
 
-static void enqueue(struct pi_bucket *b, struct pi_waiter *w)
+static bool lock_before(const struct rb_node *a, const struct rb_node *b)
 {
-	struct pi_waiter *at;
-
-	list_for_each_entry (at, &b->list, link) {
-		if (futex_key_equal(&at->key, &w->key) &&
-		    at->task->se.rt_priority < w->task->se.rt_priority)
-			break;
-	}
-	list_add_tail(&w->link, &at->link);
+	return rb_entry(a, struct pi_lock, owner_node)->prio >
+	       rb_entry(b, struct pi_lock, owner_node)->prio;
 }
 
-/* -EAGAIN: it is ending, look again; -ESRCH, -EPERM. */
-static int hang_on_owner(struct pi_waiter *w, u32 tid)
+static struct pi_waiter *first_waiter(const struct pi_lock *l)
+{
+	return rb_entry_safe(rb_first(&l->waiters), struct pi_waiter, node);
+}
+
+static u8 lent_to(const struct task *t)
+{
+	struct rb_node *n = rb_first(&t->pi_locks);
+
+	return n ? rb_entry(n, struct pi_lock, owner_node)->prio : 0;
+}
+
+static void owner_link(struct pi_lock *l, struct task *owner)
+{
+	struct pi_waiter *w = first_waiter(l);
+
+	l->owner = owner;
+	l->prio = w ? w->prio : 0;
+	rb_add(&l->owner_node, &owner->pi_locks, lock_before);
+}
+
+static void owner_unlink(struct pi_lock *l)
+{
+	if (l->owner)
+		rb_erase(&l->owner_node, &l->owner->pi_locks);
+	l->owner = NULL;
+}
+
+/*
+ * What is lent to @t may have changed, or its own priority: passes that on to its owner, and so on.
+ */
+static void chain_adjust(struct task *t)
+{
+	for (int depth = 0; t && depth < PI_CHAIN_MAX; depth++) {
+		struct pi_waiter *w;
+		struct pi_lock *l;
+
+		sched_lend(t, lent_to(t));
+		w = t->pi_waits;
+		if (!w || w->prio == t->se.prio)
+			return;
+		l = w->lock;
+		rb_erase(&w->node, &l->waiters);
+		w->prio = READ_ONCE(t->se.prio);
+		rb_add(&w->node, &l->waiters, waiter_before);
+		t = l->owner;
+		if (!t || first_waiter(l)->prio == l->prio)
+			return;
+		owner_unlink(l);
+		owner_link(l, t);
+	}
+}
+
+/* Would @t wait for itself? */
+static bool would_deadlock(const struct task *t, const struct task *owner)
+{
+	for (int depth = 0; owner; depth++) {
+		const struct pi_waiter *w = owner->pi_waits;
+
+		if (owner == t || depth >= PI_CHAIN_MAX)
+			return true;
+		owner = w ? w->lock->owner : NULL;
+	}
+	return false;
+}
+
+static void lock_put(struct pi_lock *l)
+{
+	struct task *owner = l->owner;
+
+	if (--l->refs)
+		return;
+	owner_unlink(l);
+	list_del(&l->link);
+	__atomic_fetch_sub(&futex_bucket_of(&l->key)->waiters, 1, __ATOMIC_RELAXED);
+	kfree(l);
+	if (owner)
+		chain_adjust(owner);
+}
+
+static void waiter_queue(struct pi_lock *l, struct pi_waiter *w)
+{
+	struct task *owner = l->owner;
+
+	w->lock = l;
+	w->arrival = arrivals++;
+	/* Who changes the priority now does so before it looks whether the task waits. */
+	WRITE_ONCE(w->task->pi_waits, w);
+	smp_mb();
+	w->prio = READ_ONCE(w->task->se.prio);
+	l->refs++;
+	rb_add(&w->node, &l->waiters, waiter_before);
+	owner_unlink(l);
+	owner_link(l, owner);
+	chain_adjust(owner);
+}
+
+static void waiter_unqueue(struct pi_waiter *w)
+{
+	struct pi_lock *l = w->lock;
+	struct task *owner = l->owner;
+
+	rb_erase(&w->node, &l->waiters);
+	w->lock = NULL;
+	w->task->pi_waits = NULL;
+	if (owner) {
+		owner_unlink(l);
+		owner_link(l, owner);
+		chain_adjust(owner);
+	}
+	lock_put(l);
+}
+
+/* @w, the first, becomes owner. @fix: has to write the word itself. Its reference stays if so. */
+static void grant(struct pi_lock *l, struct pi_waiter *w, bool fix)
+{
+	struct task *old = l->owner, *t = w->task;
+
+	owner_unlink(l);
+	rb_erase(&w->node, &l->waiters);
+	w->granted = true;
+	w->fix = fix;
+	t->pi_waits = NULL;
+	if (!fix)
+		w->lock = NULL;
+	owner_link(l, t);
+	chain_adjust(t);
+	if (old)
+		chain_adjust(old);
+	if (!fix)
+		lock_put(l);
+	sched_wake(t, TASK_NORMAL);
+}
+
+/* ---- taking ---- */
+
+/* A lock's state made from @w->spare, owned by the thread @tid. */
+static int lock_create(struct pi_waiter *w, u32 tid, struct pi_lock **out)
 {
 	struct task *owner = task_find((int)tid);
+	struct pi_lock *l = w->spare;
 	int err = 0;
 
 	if (!owner)
 		return -ESRCH;
-	spin_lock(&owner_lock);
+	/* Under pi_mutex: an owner that is not marked yet will find the lock when it ends. */
 	if (owner->flags & TF_KTHREAD)
 		err = -EPERM;
-	else if (owner->flags & TF_EXITING)
-		err = owner->exit_state ? -ESRCH : -EAGAIN;
-	else
-		list_add_tail(&w->owner_link, &owner->pi_owned);
-	spin_unlock(&owner_lock);
+	else if (READ_ONCE(owner->flags) & TF_EXITING)
+		err = READ_ONCE(owner->exit_state) ? -ESRCH : -EBUSY;
+	else if (would_deadlock(w->task, owner))
+		err = -EDEADLK;
+	if (!err) {
+		w->spare = NULL;
+		l->key = w->target;
+		l->waiters = RB_ROOT;
+		l->refs = 0;
+		list_add(&l->link, hash_of(&l->key));
+		__atomic_fetch_add(&futex_bucket_of(&l->key)->waiters, 1, __ATOMIC_SEQ_CST);
+		owner_link(l, owner);
+		*out = l;
+	}
 	task_put(owner);
 	return err;
 }
 
-static void leave_owner(struct pi_waiter *w)
+/* The word against what the kernel knows: -EINVAL if user space broke it. */
+static int lock_check(const struct pi_lock *l, u32 word)
 {
-	spin_lock(&owner_lock);
-	if (!list_empty(&w->owner_link))
-		list_del_init(&w->owner_link);
-	spin_unlock(&owner_lock);
+	u32 tid = word & FUTEX_TID_MASK;
+
+	if (l->owner && tid == (u32)l->owner->pid->own_nr)
+		return 0;
+	/* The owner is ending, or has ended and the next one has not written itself. */
+	if (!tid && (word & FUTEX_OWNER_DIED))
+		return 0;
+	return l->fixing && (!tid || tid == l->dead_tid) ? 0 : -EINVAL;
 }
 
-/*
- * Lock held. 0: taken. -EINPROGRESS: queued, state set.  -EAGAIN: the word changed, look again.
- */
-static int try_lock(struct pi_bucket *b, struct pi_waiter *w, u32 __user *uaddr, bool try_only)
+static int set_waiters_bit(u32 __user *uaddr, u32 *word)
 {
-	u32 me = (u32)current->pid->own_nr, word, tid;
+	int err;
+
+	if (*word & FUTEX_WAITERS)
+		return 0;
+	err = cmpxchg_word(uaddr, *word, *word | FUTEX_WAITERS);
+	if (!err)
+		*word |= FUTEX_WAITERS;
+	return err;
+}
+
+/* The lock's state to queue on, its counts not changed. */
+static int lock_get(struct pi_waiter *w, u32 __user *uaddr, u32 word, struct pi_lock **out)
+{
+	struct pi_lock *l = lock_find(&w->target);
+	u32 now;
+	int err = l ? lock_check(l, word) : 0;
+
+	if (err)
+		return err;
+	err = set_waiters_bit(uaddr, &word);
+	if (err)
+		return err;
+	if (l) {
+		*out = l;
+		return would_deadlock(w->task, l->owner) ? -EDEADLK : 0;
+	}
+	err = lock_create(w, word & FUTEX_TID_MASK, out);
+	/* No such thread: unless the lock was given up meanwhile. */
+	if (err == -ESRCH) {
+		err = futex_read_word(uaddr, &now);
+		if (!err)
+			err = now == word ? -ESRCH : -EAGAIN;
+	}
+	return err;
+}
+
+static int acquire_locked(struct pi_waiter *w, u32 __user *uaddr, bool more, bool try_only)
+{
+	u32 me = (u32)w->task->pid->own_nr, word, new;
+	struct pi_lock *l;
 	int err = futex_read_word(uaddr, &word);
 
 	if (err)
 		return err;
-	tid = word & FUTEX_TID_MASK;
-	if (tid == me)
+	if ((word & FUTEX_TID_MASK) == me)
 		return -EDEADLK;
-	if (!tid || (w->dead_owner && tid == w->dead_owner)) {
-		u32 new = me | (word & FUTEX_OWNER_DIED);
-
-		if (tid)
-			new |= FUTEX_OWNER_DIED;
-		if (first_waiter(b, &w->key))
-			new |= FUTEX_WAITERS;
-		return cmpxchg_word(uaddr, word, new);
+	if (!(word & FUTEX_TID_MASK) && !lock_find(&w->target)) {
+		new = me | (word & FUTEX_OWNER_DIED) | (more ? FUTEX_WAITERS : 0);
+		err = cmpxchg_word(uaddr, word, new);
+		return err ? err : 1;
 	}
-	if (try_only)
-		return -EBUSY;
-	if (!(word & FUTEX_WAITERS)) {
-		err = cmpxchg_word(uaddr, word, word | FUTEX_WAITERS);
-		if (err)
-			return err;
-	}
-	err = hang_on_owner(w, tid);
+	err = lock_get(w, uaddr, word, &l);
 	if (err)
 		return err;
-	enqueue(b, w);
-	sched_set_state(TASK_INTERRUPTIBLE);
-	return -EINPROGRESS;
+	if (try_only) {
+		l->refs++;
+		lock_put(l);
+		return PI_WOULD_BLOCK;
+	}
+	waiter_queue(l, w);
+	return 0;
 }
 
-/* After a sleep: 0 when it was handed the lock. */
-static int after_sleep(struct pi_bucket *b, struct pi_waiter *w, int err)
+int pi_acquire_for(struct pi_waiter *w, u32 __user *uaddr, bool more)
 {
-	spin_lock(&b->lock);
-	if (!w->granted)
-		list_del(&w->link);
-	spin_unlock(&b->lock);
-	leave_owner(w);
-	if (w->granted)
-		return 0;
-	if (err == -ETIME)
-		return -ETIMEDOUT;
-	return err ? -ERESTARTNOINTR : -EAGAIN;
+	int ret;
+
+	spin_lock(&pi_mutex);
+	ret = acquire_locked(w, uaddr, more, false);
+	if (ret > 0)
+		w->granted = true;
+	spin_unlock(&pi_mutex);
+	return ret;
 }
 
-int futex_lock_pi(u32 __user *uaddr, bool shared, u64 deadline, bool try_only)
-{
-	struct pi_waiter w = {.task = current};
+/* ---- sleeping and after ---- */
 
-	list_init(&w.owner_link);
+/* 0 when it was granted. */
+static int pi_sleep(struct pi_waiter *w, const struct futex_time *time)
+{
 	for (;;) {
-		int err = futex_get_key(uaddr, shared, true, &w.key);
+		int err;
 
+		sched_set_state(TASK_INTERRUPTIBLE);
+		if (READ_ONCE(w->granted))
+			break;
+		err = sched_block(TASK_INTERRUPTIBLE, futex_deadline(time));
+		if (READ_ONCE(w->granted))
+			break;
 		if (err)
 			return err;
-		struct pi_bucket *b = bucket_of(&w.key);
-
-		spin_lock(&b->lock);
-		err = try_lock(b, &w, uaddr, try_only);
-		spin_unlock(&b->lock);
-		if (err == -EINPROGRESS)
-			err = after_sleep(b, &w, sched_block(TASK_INTERRUPTIBLE, deadline));
-		if (err == -EBUSY)
-			return -EWOULDBLOCK;
-		if (err == -EFAULT)
-			err = fault_in(uaddr) ? -EFAULT : -EAGAIN;
-		if (err != -EAGAIN)
-			return err;
-		if (signal_fatal_pending(current))
-			return -ERESTARTNOINTR;
-		sched_yield();
 	}
+	sched_set_state(TASK_RUNNING);
+	return 0;
 }
 
-/* Lock held. -EAGAIN: the word changed. */
-static int hand_over(struct pi_bucket *b, u32 __user *uaddr, u32 word, const struct mm_key *key)
+/* The owner before died: current writes itself into the word. */
+static int fix_word(struct pi_waiter *w, u32 __user *uaddr)
 {
-	struct pi_waiter *w = first_waiter(b, key);
+	u32 word, found, me = (u32)current->pid->own_nr | FUTEX_OWNER_DIED | FUTEX_WAITERS;
+	int err;
+
+	do {
+		err = get_user(word, uaddr);
+		if (!err)
+			err = arch_user_cmpxchg32(uaddr, word, me, &found);
+	} while (!err && found != word);
+	spin_lock(&pi_mutex);
+	w->lock->fixing = false;
+	lock_put(w->lock);
+	w->lock = NULL;
+	spin_unlock(&pi_mutex);
+	return err ? -EFAULT : 0;
+}
+
+int pi_finish(struct pi_waiter *w, u32 __user *uaddr, const struct futex_time *time, int err)
+{
+	bool granted;
+
+	if (!err)
+		err = pi_sleep(w, time);
+	spin_lock(&pi_mutex);
+	granted = w->granted;
+	if (!granted)
+		waiter_unqueue(w);
+	spin_unlock(&pi_mutex);
+	if (granted)
+		return w->fix ? fix_word(w, uaddr) : 0;
+	return err == -ETIME ? -ETIMEDOUT : -ERESTARTNOINTR;
+}
+
+int pi_retry(u32 __user *uaddr, int err)
+{
+	switch (err) {
+	case -EFAULT:
+		return pi_fault_in(uaddr) ? -EFAULT : 0;
+	case -EBUSY:
+		/* The owner is on its way out: let it run, whatever the priorities. */
+		if (sched_sleep_until(time_mono_ns() + 50000, TASK_KILLABLE))
+			return -ERESTARTNOINTR;
+		return 0;
+	case -EAGAIN:
+		sched_cond_resched();
+		return signal_fatal_pending(current) ? -ERESTARTNOINTR : 0;
+	}
+	return err;
+}
+
+int futex_lock_pi(u32 __user *uaddr, bool shared, const struct futex_time *time, bool try_only)
+{
+	struct pi_waiter w = {.task = current, .real = time->real};
+	int err = pi_spare(&w.spare), ret;
+
+	while (!err) {
+		err = futex_get_key(uaddr, shared, true, &w.target);
+		if (err)
+			break;
+		spin_lock(&pi_mutex);
+		ret = acquire_locked(&w, uaddr, false, try_only);
+		spin_unlock(&pi_mutex);
+		if (ret > 0)
+			break;
+		if (!ret) {
+			err = pi_finish(&w, uaddr, time, 0);
+			break;
+		}
+		/* A busy lock and a changed word have one number. */
+		err = ret == PI_WOULD_BLOCK ? -EWOULDBLOCK : pi_retry(uaddr, ret);
+	}
+	pi_spare_free(w.spare);
+	return err;
+}
+
+/* ---- giving up ---- */
+
+static int unlock_locked(u32 __user *uaddr, u32 word, const struct mm_key *key)
+{
+	struct pi_lock *l = lock_find(key);
+	struct pi_waiter *w = l ? first_waiter(l) : NULL;
+	int err;
 
 	if (!w)
 		return cmpxchg_word(uaddr, word, 0);
-	int err = cmpxchg_word(uaddr, word, (u32)w->task->pid->own_nr | FUTEX_WAITERS);
-
-	if (err)
-		return err;
-	struct task *t = w->task, *me = current;
-	struct pi_waiter *o, *n;
-
-	list_del(&w->link);
-	/* The others of this lock wait for its new owner now. */
-	spin_lock(&owner_lock);
-	list_del_init(&w->owner_link);
-	list_for_each_entry_safe (o, n, &me->pi_owned, owner_link) {
-		if (futex_key_equal(&o->key, key))
-			list_move_tail(&o->owner_link, &t->pi_owned);
-	}
-	spin_unlock(&owner_lock);
-	w->granted = true;
-	sched_wake(t, TASK_NORMAL);
-	return 0;
+	if (l->owner != current)
+		return -EINVAL;
+	err = cmpxchg_word(uaddr, word, (u32)w->task->pid->own_nr | FUTEX_WAITERS);
+	if (!err)
+		grant(l, w, false);
+	return err;
 }
 
 int futex_unlock_pi(u32 __user *uaddr, bool shared)
 {
 	u32 me = (u32)current->pid->own_nr, word;
 	struct mm_key key;
+	int err;
 
-	for (;;) {
+	do {
 		if (get_user(word, uaddr))
 			return -EFAULT;
 		if ((word & FUTEX_TID_MASK) != me)
 			return -EPERM;
-		int err = futex_get_key(uaddr, shared, true, &key);
-
+		err = futex_get_key(uaddr, shared, true, &key);
 		if (err)
 			return err;
-		struct pi_bucket *b = bucket_of(&key);
+		spin_lock(&pi_mutex);
+		err = unlock_locked(uaddr, word, &key);
+		spin_unlock(&pi_mutex);
+		if (!err)
+			return 0;
+		err = pi_retry(uaddr, err);
+	} while (!err);
+	return err;
+}
 
-		spin_lock(&b->lock);
-		err = hand_over(b, uaddr, word, &key);
-		spin_unlock(&b->lock);
-		if (err == -EFAULT && !fault_in(uaddr))
-			err = -EAGAIN;
-		if (err != -EAGAIN)
-			return err;
+/* @t ends, or leaves its memory, with locks that others wait for: the first of each gets it. */
+void futex_exit_pi(struct task *t)
+{
+	bool more = true;
+
+	while (more) {
+		spin_lock(&pi_mutex);
+		struct rb_node *n = rb_first(&t->pi_locks);
+
+		if (n) {
+			struct pi_lock *l = rb_entry(n, struct pi_lock, owner_node);
+			struct pi_waiter *w = first_waiter(l);
+
+			l->dead_tid = (u32)t->pid->own_nr;
+			l->fixing = true;
+			if (w)
+				grant(l, w, true);
+			else
+				owner_unlink(l);
+		}
+		more = n;
+		spin_unlock(&pi_mutex);
 	}
 }
 
-/* @t ends with locks that others wait for: they look for themselves. */
-void futex_exit_pi(struct task *t)
+void futex_priority_changed(struct task *t)
 {
-	spin_lock(&owner_lock);
-	while (!list_empty(&t->pi_owned)) {
-		struct pi_waiter *w = list_first_entry(&t->pi_owned, struct pi_waiter, owner_link);
+	spin_lock(&pi_mutex);
+	chain_adjust(t);
+	spin_unlock(&pi_mutex);
+}
 
-		list_del_init(&w->owner_link);
-		w->dead_owner = (u32)t->pid->own_nr;
-		sched_wake(w->task, TASK_NORMAL);
+void futex_pi_stepped(void)
+{
+	spin_lock(&pi_mutex);
+	for (unsigned int i = 0; i < ARRAY_SIZE(pi_hash); i++) {
+		struct pi_lock *l;
+
+		list_for_each_entry (l, &pi_hash[i], link) {
+			for (struct rb_node *n = rb_first(&l->waiters); n; n = rb_next(n)) {
+				struct pi_waiter *w = rb_entry(n, struct pi_waiter, node);
+
+				if (w->real)
+					sched_wake(w->task, TASK_INTERRUPTIBLE);
+			}
+		}
 	}
-	spin_unlock(&owner_lock);
+	spin_unlock(&pi_mutex);
 }

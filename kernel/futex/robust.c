@@ -118,6 +118,6 @@ static void exit_list(struct task *t)
 void futex_exit_robust(struct task *t)
 {
 	exit_list(t);
-	if (unlikely(!list_empty(&t->pi_owned)))
+	if (unlikely(t->pi_locks.node))
 		futex_exit_pi(t);
 }

@@ -23,6 +23,7 @@ extern unsigned long panic_taint;		 /* /proc/sys/kernel/tainted */
 enum panic_taint_bit { /* as Linux numbers them */
 		       TAINT_DIE = 7,
 		       TAINT_WARN = 9,
+		       TAINT_SOFTLOCKUP = 14,
 };
 void panic_add_taint(enum panic_taint_bit bit);
 

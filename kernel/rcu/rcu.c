@@ -18,6 +18,7 @@
 #include <kernel/lock/lock.h>
 #include <kernel/panic/panic.h>
 #include <kernel/printk/printk.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/sched/sched.h>
 #include <kernel/slab/slab.h>
@@ -29,7 +30,7 @@
 
 #define RCU_GATHER_NS (5 * NSEC_PER_MSEC)
 #define RCU_PATIENCE_NS (2 * NSEC_PER_MSEC)
-#define RCU_STALL_NS (10 * NSEC_PER_SEC)
+#define RCU_STALL_NS (21 * NSEC_PER_SEC) /* as on Linux */
 #define RCU_MANY 2000u
 /* A function below this is the offset of the head in an object to kfree(). */
 #define RCU_KFREE_OFFSET_MAX 4096ul
@@ -144,11 +145,55 @@ static struct cpumask rcu_snapshot(void)
 	return cpus;
 }
 
+u64 rcu_stall_ns = RCU_STALL_NS;
+u32 rcu_stall_count; /* atomic */
+static int panic_on_rcu_stall;
+static struct cpumask stall_pending; /* atomic: CPUs that the grace period waits for */
+static u64 stall_next_ns;	     /* when the next report is due; U64_MAX: no grace period */
+
+/* One report a period: true for who may make it. */
+static bool rcu_claim_report(u64 now)
+{
+	u64 due = READ_ONCE(stall_next_ns);
+
+	return now >= due && try_cmpxchg(&stall_next_ns, &due, now + READ_ONCE(rcu_stall_ns) * 3);
+}
+
+static void rcu_reported(void)
+{
+	__atomic_fetch_add(&rcu_stall_count, 1, __ATOMIC_RELAXED);
+	if (panic_on_rcu_stall)
+		panic("RCU Stall\n");
+}
+
 static void rcu_report_stall(struct cpumask pending, u64 since_ns)
 {
-	pr_err("rcu: grace period waits for CPUs %llx since %llu s\n", pending.bits,
-	       since_ns / NSEC_PER_SEC);
+	unsigned int cpu;
+
+	pr_err("rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:\n");
+	for_each_cpu (cpu, pending)
+		pr_err("rcu: \t%u-...: switches=%u idle=%u\n", cpu,
+		       READ_ONCE(*per_cpu_ptr(rcu_switches, cpu)),
+		       READ_ONCE(*per_cpu_ptr(rcu_idle_count, cpu)));
+	pr_err("rcu: \t(detected by %u, t=%llu ms, g=%llu)\n", cpu_id(), since_ns / NSEC_PER_MSEC,
+	       rcu_gp_count);
+	smp_backtrace(pending);
+	rcu_reported();
 }
+
+void rcu_stall_check(u64 now_ns)
+{
+	if (likely(now_ns < READ_ONCE(stall_next_ns)) || !cpumask_test(&stall_pending, cpu_id()) ||
+	    rcu_irq_was_user() || !rcu_claim_report(now_ns))
+		return;
+	pr_err("rcu: INFO: rcu_preempt self-detected stall on CPU\n");
+	pr_err("rcu: \t%u-...: (t=%llu ms g=%llu)\n", cpu_id(),
+	       READ_ONCE(rcu_stall_ns) / NSEC_PER_MSEC, rcu_gp_count);
+	backtrace_print(NULL);
+	rcu_reported();
+}
+
+SYSCTL_INT("kernel/panic_on_rcu_stall", 0644, &panic_on_rcu_stall, 0, 1);
 
 /*
  * This thread has just run on its own CPU outside any section, so that CPU is done.  IPI_RESCHED
@@ -157,16 +202,19 @@ static void rcu_report_stall(struct cpumask pending, u64 since_ns)
 static void rcu_wait_grace_period(void)
 {
 	struct cpumask pending = rcu_snapshot();
-	u64 begin = time_mono_ns(), next_report = begin + RCU_STALL_NS;
+	u64 begin = time_mono_ns();
 	u64 delay = RCU_PATIENCE_NS / 8;
 	bool poked = false;
 
 	preempt_disable();
 	pending = cpumask_without(pending, cpu_id());
 	preempt_enable();
+	WRITE_ONCE(stall_next_ns, begin + READ_ONCE(rcu_stall_ns));
 	for (pending = rcu_still_pending(pending); !cpumask_empty(pending);
 	     pending = rcu_still_pending(pending)) {
 		u64 now = time_mono_ns();
+
+		WRITE_ONCE(stall_pending.bits, pending.bits);
 
 		if (!poked && (READ_ONCE(rcu_hurry) || now - begin >= RCU_PATIENCE_NS)) {
 			ipi_send_mask(pending, IPI_RESCHED);
@@ -175,14 +223,15 @@ static void rcu_wait_grace_period(void)
 		} else if (poked && delay < RCU_PATIENCE_NS) {
 			delay *= 2;
 		}
-		if (now >= next_report) {
+		if (unlikely(rcu_claim_report(now))) {
 			rcu_report_stall(pending, now - begin);
-			next_report = now + RCU_STALL_NS;
 			poked = false;
 		}
 		if (sched_sleep_until(now + delay, TASK_INTERRUPTIBLE))
 			break; /* not without a signal */
 	}
+	WRITE_ONCE(stall_next_ns, U64_MAX);
+	WRITE_ONCE(stall_pending.bits, 0);
 	smp_mb();
 	rcu_gp_count++;
 }

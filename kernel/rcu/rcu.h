@@ -36,6 +36,12 @@ void rcu_synchronize(void);
 /* Waits until all rcu_call()s made so far have run; may sleep. */
 void rcu_barrier(void);
 
+/* A grace period that takes longer than this is reported; how many were. */
+extern u64 rcu_stall_ns;
+extern u32 rcu_stall_count;
+/* From the tick: reports if this CPU is what a grace period has been waiting for. */
+void rcu_stall_check(u64 now_ns);
+
 /* Hooks. */
 
 /* Odd while the CPU may be in a read section, even while it is known not to be (idle); atomic. */

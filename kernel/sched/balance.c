@@ -57,7 +57,7 @@ static unsigned int balance_select_rt(const struct task *t, struct cpumask set, 
 			return cpu;
 	}
 	for_each_cpu (cpu, set) {
-		if (READ_ONCE(rq_of(cpu)->curr->se.rt_priority) < t->se.rt_priority)
+		if (READ_ONCE(rq_of(cpu)->curr->se.prio) < t->se.prio)
 			return cpu;
 	}
 	return cpumask_test(&set, prev) ? prev : cpumask_first(set);

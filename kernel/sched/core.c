@@ -95,7 +95,7 @@ void rq_check_preempt(struct runqueue *rq, struct task *woken, bool sync)
 	if (curr == rq->idle) {
 		rq_kick(rq);
 	} else if (unlikely(se_is_rt(&woken->se))) {
-		if (!se_is_rt(&curr->se) || curr->se.rt_priority < woken->se.rt_priority)
+		if (curr->se.prio < woken->se.prio)
 			rq_kick(rq);
 	} else if (!sync && likely(!se_is_rt(&curr->se))) {
 		rq_update_curr(rq, woken->se.wait_start_ns);
@@ -115,10 +115,13 @@ static void rq_block_curr(struct runqueue *rq, struct task *t, unsigned int stat
 	se->burst_ns = (se->burst_ns * 3 + burst) / 4;
 	se->on_rq = 0;
 	rq->nr_running--;
-	if (likely(!se_is_rt(se)))
+	if (likely(!se_is_rt(se))) {
 		fair_block(rq, se, now);
-	else
+	} else {
 		rt_dequeue(rq, se);
+		se->rt_run_ns = 0;
+		se->sleep_start_ns = now;
+	}
 	if (state & TASK_UNINTERRUPTIBLE)
 		rq->nr_uninterruptible++;
 	if (sched_smp)
@@ -395,7 +398,7 @@ void sched_fork(struct task *child)
 	bool idle = current->flags & TF_IDLE;
 
 	if (parent->reset_on_fork) {
-		if (se_is_rt(parent))
+		if (policy_is_rt(policy))
 			policy = SCHED_NORMAL;
 		rt_priority = 0;
 		nice = nice < 0 || policy != parent->policy ? 0 : nice;
@@ -408,7 +411,8 @@ void sched_fork(struct task *child)
 	se->nice = idle ? 0 : nice;
 	se->allowed = idle ? CPUMASK_ALL : allowed;
 	se->cpu = (u16)cpu_id();
-	se->rt_slice_left_ns = RT_SLICE_NS;
+	se->rt_slice_left_ns = rt_slice_ns();
+	se->prio = se_effective_prio(se);
 	se->ioprio = ioprio;
 	fair_set_weight(se);
 	spin_init(&child->pi_lock, LK_TASK_PI);
@@ -577,6 +581,20 @@ void sched_set_tick_hook(void (*hook)(struct task *t))
 	smp_store_release(&sched_tick_hook, hook);
 }
 
+static void (*sched_watch_hook)(u64 now_ns, bool from_user);
+
+void sched_set_watch_hook(void (*hook)(u64 now_ns, bool from_user))
+{
+	smp_store_release(&sched_watch_hook, hook);
+}
+
+bool sched_cpu_is_idle(unsigned int cpu)
+{
+	const struct runqueue *rq = rq_of(cpu);
+
+	return READ_ONCE(rq->curr) == rq->idle;
+}
+
 u64 sched_tick(u64 now_ns, bool from_user)
 {
 	struct runqueue *rq = this_cpu_ptr(runqueue);
@@ -600,6 +618,8 @@ u64 sched_tick(u64 now_ns, bool from_user)
 		balance_tick(rq);
 	if (sched_tick_hook)
 		sched_tick_hook(curr);
+	if (sched_watch_hook)
+		sched_watch_hook(now_ns, from_user);
 	return now_ns + SCHED_TICK_NS;
 }
 

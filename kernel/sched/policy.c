@@ -4,7 +4,18 @@
  * A queued task is taken off its queue, changed and put back.  A running one is changed in place;
  * if it may not stay on its CPU, the next switch there moves it (rq->migrate_curr).
  */
+#include <kernel/futex/futex.h>
 #include <kernel/sched/sched_impl.h>
+
+static void policy_assign(struct sched_entity *se, const struct sched_entity *to)
+{
+	se->policy = to->policy;
+	se->nice = to->nice;
+	se->rt_priority = to->rt_priority;
+	se->lent_prio = to->lent_prio;
+	WRITE_ONCE(se->prio, se_effective_prio(se));
+	fair_set_weight(se);
+}
 
 /* The running task: in no tree, in its real-time list if it has one. */
 static void policy_change_running(struct runqueue *rq, struct task *t,
@@ -19,10 +30,7 @@ static void policy_change_running(struct runqueue *rq, struct task *t,
 		rt_dequeue(rq, se);
 	else
 		rq->load -= se->weight;
-	se->policy = to->policy;
-	se->nice = to->nice;
-	se->rt_priority = to->rt_priority;
-	fair_set_weight(se);
+	policy_assign(se, to);
 	if (se_is_rt(se)) {
 		rt_enqueue(rq, se, true);
 	} else {
@@ -46,14 +54,11 @@ static void policy_change(struct runqueue *rq, struct task *t, const struct sche
 	}
 	if (queued)
 		rq_dequeue(rq, t, now);
-	if (se_is_rt(se) != (to->policy == SCHED_FIFO || to->policy == SCHED_RR)) {
+	if (se_is_rt(se) != (se_effective_prio(to) != 0)) {
 		se->vruntime = 0;
 		se->sleep_start_ns = now;
 	}
-	se->policy = to->policy;
-	se->nice = to->nice;
-	se->rt_priority = to->rt_priority;
-	fair_set_weight(se);
+	policy_assign(se, to);
 	if (queued) {
 		rq_enqueue(rq, t, now);
 		rq_check_preempt(rq, t, false);
@@ -86,10 +91,37 @@ int sched_set_policy(struct task *t, int policy, int nice, int rt_priority)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&t->pi_lock);
 	rq = rq_lock_task(t);
+	to.lent_prio = t->se.lent_prio;
 	policy_change(rq, t, &to);
 	rq_unlock(rq);
 	spin_unlock_irqrestore(&t->pi_lock, flags);
+	/* A waiter that reads its priority after it has said that it waits misses nothing. */
+	smp_mb();
+	if (unlikely(READ_ONCE(t->pi_waits)))
+		futex_priority_changed(t);
 	return 0;
+}
+
+void sched_lend(struct task *t, u8 prio)
+{
+	struct runqueue *rq;
+	unsigned long flags;
+
+	if (t->se.lent_prio == prio)
+		return;
+	flags = spin_lock_irqsave(&t->pi_lock);
+	rq = rq_lock_task(t);
+	struct sched_entity to = {.policy = t->se.policy,
+				  .nice = t->se.nice,
+				  .rt_priority = t->se.rt_priority,
+				  .lent_prio = prio};
+
+	if (se_effective_prio(&to) == t->se.prio)
+		t->se.lent_prio = prio;
+	else
+		policy_change(rq, t, &to);
+	rq_unlock(rq);
+	spin_unlock_irqrestore(&t->pi_lock, flags);
 }
 
 /* Queue locked: moves a queued task to a CPU that it may use. The lock is released. */

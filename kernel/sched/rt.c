@@ -9,11 +9,17 @@
  * too.  So these classes get 95 per cent of each second at most while other tasks wait, as on
  * Linux.
  */
+#include <kernel/procfs/procfs.h>
 #include <kernel/sched/sched_impl.h>
+#include <kern/string.h>
+
+#define RT_SLICE_DEFAULT_MS 100
+
+int rt_period_us = 1000000, rt_runtime_us = 950000, rt_slice_ms = RT_SLICE_DEFAULT_MS;
 
 static inline unsigned int rt_index(const struct sched_entity *se)
 {
-	return 99u - se->rt_priority;
+	return 99u - se->prio;
 }
 
 void rt_enqueue(struct runqueue *rq, struct sched_entity *se, bool at_head)
@@ -54,26 +60,79 @@ void rt_yield(struct runqueue *rq, struct sched_entity *se)
 void rt_account(struct runqueue *rq, struct sched_entity *se, u64 delta)
 {
 	rq->rt_used_ns += delta;
+	se->rt_run_ns += delta;
 	if (se->policy != SCHED_RR)
 		return;
 	if (delta < se->rt_slice_left_ns) {
 		se->rt_slice_left_ns -= (u32)delta;
 		return;
 	}
-	se->rt_slice_left_ns = RT_SLICE_NS;
+	se->rt_slice_left_ns = rt_slice_ns();
 	rt_yield(rq, se);
 }
 
 bool rt_tick(struct runqueue *rq, u64 now)
 {
 	bool was = rq->rt_throttled;
+	int runtime = READ_ONCE(rt_runtime_us);
 
-	if (now - rq->rt_period_ns >= RT_PERIOD_NS) {
+	if (now - rq->rt_period_ns >= (u64)READ_ONCE(rt_period_us) * 1000) {
 		rq->rt_period_ns = now;
 		rq->rt_used_ns = 0;
 		rq->rt_throttled = false;
-	} else if (rq->rt_used_ns >= RT_RUNTIME_NS) {
-		rq->rt_throttled = true;
+	} else {
+		rq->rt_throttled = runtime >= 0 && rq->rt_used_ns >= (u64)runtime * 1000;
 	}
 	return was != rq->rt_throttled;
 }
+
+/* --- /proc/sys/kernel --- */
+
+static int show_slice(char *buf, size_t size)
+{
+	return snprintf(buf, size, "%d", READ_ONCE(rt_slice_ms));
+}
+
+static int store_slice(const char *text)
+{
+	int ms;
+
+	if (!proc_parse_int(text, &ms) || ms > 4000)
+		return -EINVAL;
+	WRITE_ONCE(rt_slice_ms, ms > 0 ? ms : RT_SLICE_DEFAULT_MS);
+	return 0;
+}
+
+static int show_period(char *buf, size_t size)
+{
+	return snprintf(buf, size, "%d", READ_ONCE(rt_period_us));
+}
+
+static int store_period(const char *text)
+{
+	int us;
+
+	if (!proc_parse_int(text, &us) || us <= 0 || us < READ_ONCE(rt_runtime_us))
+		return -EINVAL;
+	WRITE_ONCE(rt_period_us, us);
+	return 0;
+}
+
+static int show_runtime(char *buf, size_t size)
+{
+	return snprintf(buf, size, "%d", READ_ONCE(rt_runtime_us));
+}
+
+static int store_runtime(const char *text)
+{
+	int us;
+
+	if (!proc_parse_int(text, &us) || us < -1 || us > READ_ONCE(rt_period_us))
+		return -EINVAL;
+	WRITE_ONCE(rt_runtime_us, us);
+	return 0;
+}
+
+SYSCTL_TEXT("kernel/sched_rr_timeslice_ms", 0644, show_slice, store_slice);
+SYSCTL_TEXT("kernel/sched_rt_period_us", 0644, show_period, store_period);
+SYSCTL_TEXT("kernel/sched_rt_runtime_us", 0644, show_runtime, store_runtime);

@@ -91,6 +91,8 @@ void sched_start(struct task *child); /* first wake-up */
 void sched_exit(void)
 	__attribute__((noreturn)); /* last switch of current; stack freed by the next */
 int sched_set_policy(struct task *t, int policy, int nice, int rt_priority) __must_check;
+/* Priority inheritance: @t runs at real-time priority @prio at least; 0: at its own. */
+void sched_lend(struct task *t, u8 prio);
 int sched_set_affinity(struct task *t, const struct cpumask *mask) __must_check;
 u64 sched_task_runtime_ns(struct task *t); /* including the running slice */
 /* CPU time split into user and system: the exact total, in the proportion that ticks found. */
@@ -104,6 +106,11 @@ void sched_task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
 u64 sched_tick(u64 now_ns, bool from_user);
 /* Called in each tick of a running task, in interrupt context without locks (kernel/timers). */
 void sched_set_tick_hook(void (*hook)(struct task *t));
+
+/* Called in each tick of a CPU that runs a task, in interrupt context (kernel/watchdog). */
+void sched_set_watch_hook(void (*hook)(u64 now_ns, bool from_user));
+/* Does @cpu run its idle task? Already out of date. */
+bool sched_cpu_is_idle(unsigned int cpu);
 
 /* /proc: load averages as fixed point with 11 fraction bits, counts. */
 void sched_loadavg(u64 out[3]);

@@ -15,10 +15,12 @@
 #include <linux/sched.h>
 
 #define RT_PRIO_COUNT 100
-#define RT_SLICE_NS 100000000u
-/* Of each second, what real-time tasks may take while others wait. */
-#define RT_PERIOD_NS 1000000000ull
-#define RT_RUNTIME_NS 950000000ull
+/* Of each period, what real-time tasks may take while others wait (runtime -1: all); sysctls. */
+extern int rt_period_us, rt_runtime_us, rt_slice_ms;
+static inline u32 rt_slice_ns(void)
+{
+	return (u32)READ_ONCE(rt_slice_ms) * 1000000u;
+}
 #define FAIR_SLICE_NS 3000000ull
 /* A woken task preempts if it is further behind the running one than this (virtual time). */
 #define FAIR_WAKE_GRAN_NS 500000
@@ -71,9 +73,22 @@ static inline struct runqueue *rq_of(unsigned int cpu)
 	return per_cpu_ptr(runqueue, cpu);
 }
 
+static inline bool policy_is_rt(int policy)
+{
+	return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+
+/* By its own policy, or because somebody that waits for it lends it a priority. */
 static inline bool se_is_rt(const struct sched_entity *se)
 {
-	return se->policy == SCHED_FIFO || se->policy == SCHED_RR;
+	return se->prio;
+}
+
+static inline u8 se_effective_prio(const struct sched_entity *se)
+{
+	u8 own = policy_is_rt(se->policy) ? se->rt_priority : 0;
+
+	return max(own, se->lent_prio);
 }
 
 static inline struct task *se_task(struct sched_entity *se)

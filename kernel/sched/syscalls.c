@@ -253,7 +253,7 @@ long sys_sched_getattr(int pid, struct sched_attr __user *uattr, unsigned int us
 	attr.sched_policy = t->se.policy;
 	attr.sched_flags = t->se.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
 	attr.sched_priority = t->se.rt_priority;
-	if (!se_is_rt(&t->se))
+	if (!policy_is_rt(t->se.policy))
 		attr.sched_nice = t->se.nice;
 	attr.sched_util_max = 1024;
 	task_put(t);
@@ -268,7 +268,7 @@ long sys_sched_rr_get_interval(int pid, struct __kernel_timespec __user *interva
 
 	if (err)
 		return err;
-	ns = t->se.policy == SCHED_RR	  ? RT_SLICE_NS
+	ns = t->se.policy == SCHED_RR	  ? rt_slice_ns()
 	     : t->se.policy == SCHED_FIFO ? 0
 					  : FAIR_SLICE_NS;
 	task_put(t);

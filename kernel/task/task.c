@@ -165,9 +165,10 @@ int task_alloc(struct task **out)
 	t->ptrace_info = NULL;
 	t->seccomp = NULL;
 	t->seccomp_mode = 0;
-	list_init(&t->pi_owned);
 	t->sem_undo = NULL;
 	t->shm_created.first = NULL;
+	t->pi_locks = RB_ROOT;
+	t->pi_waits = NULL;
 	t->symlink_depth = 0;
 	t->kthread_fn = NULL;
 #ifdef CONFIG_DEBUG_LOCKS
@@ -417,7 +418,8 @@ static void boot_task_init(void)
 	list_init(&t->traced_link);
 	list_init(&t->tracees);
 	list_init(&t->forked);
-	list_init(&t->pi_owned);
+	t->pi_locks = RB_ROOT;
+	t->pi_waits = NULL;
 	list_init(&t->all_link);
 	list_init(&t->pid_link);
 	(void)strscpy(t->comm, "swapper/0", sizeof(t->comm));
@@ -493,7 +495,8 @@ int task_create_idle(unsigned int cpu, struct task **out)
 	list_init(&t->traced_link);
 	list_init(&t->tracees);
 	list_init(&t->forked);
-	list_init(&t->pi_owned);
+	t->pi_locks = RB_ROOT;
+	t->pi_waits = NULL;
 	list_init(&t->all_link);
 	list_init(&t->pid_link);
 	list_init(&t->thread_link);

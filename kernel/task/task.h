@@ -26,6 +26,7 @@ struct cred;
 struct files;
 struct fs_ctx;
 struct nsproxy;
+struct pi_waiter;
 struct pid;
 struct pid_ns;
 struct process;
@@ -172,9 +173,8 @@ struct task {
 #endif
 	u32 personality;
 	u16 mempolicy; /* set_mempolicy(2): POLICY_* of kernel/mm; inherited */
-	struct list_head pi_owned; /* PI futexes held; kernel/futex */
-	struct rb_root pi_locks;   /* the same by the priority of who waits; kernel/futex */
-	void *pi_waits;		   /* what it waits for there; kernel/futex */
+	struct rb_root pi_locks;    /* contended PI futexes that it owns; kernel/futex */
+	struct pi_waiter *pi_waits; /* the one that it waits for; kernel/futex */
 	int symlink_depth;
 	u32 stack_low_water; /* bytes never used, as last measured */
 	int (*kthread_fn)(void *ctx);

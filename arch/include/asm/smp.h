@@ -34,5 +34,11 @@ void ipi_send_mask(struct cpumask mask, enum ipi what);
  */
 void smp_call(struct cpumask mask, void (*fn)(void *arg), void *arg, bool wait);
 
+/*
+ * Has each online CPU of @mask print a back trace, whether it takes interrupts or not, and waits a
+ * moment for it. Any context; this CPU is left out.
+ */
+void smp_backtrace(struct cpumask mask);
+
 /* Halts all others without waiting long for them; for panic. */
 void smp_stop_others(void);
