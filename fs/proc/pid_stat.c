@@ -55,7 +55,7 @@ static u32 pid_flags(const struct task *t)
 
 static s64 pid_priority(const struct task *t)
 {
-	if (t->se.policy == SCHED_FIFO || t->se.policy == SCHED_RR)
+	if (t->se.prio) /* its own or lent */
 		return -1 - (s64)t->se.prio;
 	return 20 + (s64)t->se.nice;
 }
