@@ -588,6 +588,11 @@ void sched_set_watch_hook(void (*hook)(u64 now_ns, bool from_user))
 	smp_store_release(&sched_watch_hook, hook);
 }
 
+struct task *sched_cpu_task(unsigned int cpu)
+{
+	return READ_ONCE(rq_of(cpu)->curr);
+}
+
 bool sched_cpu_is_idle(unsigned int cpu)
 {
 	const struct runqueue *rq = rq_of(cpu);

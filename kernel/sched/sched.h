@@ -109,6 +109,8 @@ void sched_set_tick_hook(void (*hook)(struct task *t));
 
 /* Called in each tick of a CPU that runs a task, in interrupt context (kernel/watchdog). */
 void sched_set_watch_hook(void (*hook)(u64 now_ns, bool from_user));
+/* What @cpu runs, +0 under RCU; already out of date. */
+struct task *sched_cpu_task(unsigned int cpu);
 /* Does @cpu run its idle task? Already out of date. */
 bool sched_cpu_is_idle(unsigned int cpu);
 

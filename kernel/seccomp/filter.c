@@ -9,6 +9,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/poll/poll.h>
 #include <kernel/signal/signal.h>
 #include <kernel/slab/slab.h>
@@ -115,7 +116,7 @@ int seccomp_filter_create(const void __user *ufprog, struct seccomp **out)
 	if (!fprog.len || fprog.len > BPF_MAXINSNS)
 		return -EINVAL;
 	/* Else a set-id program could be made to misunderstand its own failing calls. */
-	if (!current->no_new_privs && !capable(CAP_SYS_ADMIN))
+	if (!current->no_new_privs && !ns_capable(current->cred->user_ns, CAP_SYS_ADMIN))
 		return -EACCES;
 	f = kzalloc(sizeof(*f) + fprog.len * sizeof(f->prog[0]));
 	if (!f)

@@ -191,6 +191,13 @@ void signal_set_timer_hook(int (*hook)(struct process *p, int timer_id))
 	signal_timer_hook = hook;
 }
 
+static void (*signal_alarm_hook)(struct process *p);
+
+void signal_set_alarm_hook(void (*hook)(struct process *p))
+{
+	signal_alarm_hook = hook;
+}
+
 static void collect(struct sigpending *p, int sig, struct siginfo *info)
 {
 	struct sigqueue *q, *first = NULL;
@@ -241,6 +248,8 @@ int signal_take(struct task *t, sigmask mask, struct siginfo *info)
 
 	if (!sig)
 		sig = signal_take_from(&t->process->pending, mask, info);
+	if (sig == SIGALRM && signal_alarm_hook)
+		signal_alarm_hook(t->process);
 	signal_recalc();
 	if (sig && sig_in(sig, SIGMASK_STOP))
 		t->stop_state |= STOP_DEQUEUED;

@@ -127,5 +127,7 @@ int signal_dequeue(sigmask mask, struct siginfo *info);
  * returns the overrun count.
  */
 void signal_set_timer_hook(int (*hook)(struct process *p, int timer_id));
+/* The same for SIGALRM of the process. */
+void signal_set_alarm_hook(void (*hook)(struct process *p));
 /* Poll support for signalfd: woken whenever a signal arrives for the process. */
 struct wait_queue *signal_wait_queue(struct task *t);

@@ -1,4 +1,4 @@
-/* Small calls about the process and the machine: personality, sysinfo, membarrier, kcmp. */
+/* Small calls about the process and the machine: personality, sysinfo, kcmp. */
 #include <kernel/task/task_impl.h>
 
 #include <kern/errno.h>
@@ -12,9 +12,7 @@
 #include <kernel/syscall/syscall.h>
 #include <kernel/time/time.h>
 #include <kernel/uaccess/uaccess.h>
-#include <asm/smp.h>
 #include <linux/kcmp.h>
-#include <linux/membarrier.h>
 #include <linux/sysinfo.h>
 
 long sys_personality(unsigned int persona)
@@ -44,59 +42,6 @@ long sys_sysinfo(struct sysinfo __user *info)
 	si.procs = (u16)task_count_all();
 	si.mem_unit = 1;
 	return copy_to_user(info, &si, sizeof(si)) ? -EFAULT : 0;
-}
-
-static void barrier_here(void *arg)
-{
-	(void)arg;
-	smp_mb();
-}
-
-#define MEMBARRIER_KNOWN                                                                          \
-	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |                                \
-	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED |            \
-	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE | \
-	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
-
-/*
- * Interrupts every CPU: an interrupt and its return order memory and serialise the core, so all
- * kinds are one.  Registration is remembered because the private commands ask for it.
- */
-long sys_membarrier(int cmd, unsigned int flags, int cpu_id_arg)
-{
-	struct process *p = current->process;
-	u32 need = 0;
-
-	(void)cpu_id_arg;
-	if (flags)
-		return -EINVAL;
-	switch (cmd) {
-	case MEMBARRIER_CMD_QUERY:
-		return MEMBARRIER_KNOWN;
-	case MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED:
-		return 0;
-	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
-	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
-		__atomic_fetch_or(&p->membarrier, (u32)cmd, __ATOMIC_SEQ_CST);
-		return 0;
-	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
-		need = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
-		break;
-	case MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE:
-		need = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
-		break;
-	case MEMBARRIER_CMD_GLOBAL:
-	case MEMBARRIER_CMD_GLOBAL_EXPEDITED:
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (need && !(READ_ONCE(p->membarrier) & need))
-		return -EPERM;
-	smp_mb();
-	smp_call(cpumask_without(cpumask_read(&cpu_online_mask), cpu_id()), barrier_here, NULL,
-		 true);
-	return 0;
 }
 
 /* +1 or NULL. */

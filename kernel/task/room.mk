@@ -5,5 +5,5 @@ deps := kernel/coredump kernel/cred kernel/file kernel/frame kernel/futex kernel
 	kernel/sched kernel/seccomp kernel/seq kernel/signal kernel/slab kernel/syscall kernel/time \
 	kernel/uaccess kernel/vfs kernel/vmap kernel/wait
 objs := task.o pid.o fork.o clone.o kthread.o exit.o wait.o ids.o prctl.o pid_ns.o limits.o usage.o pidfd.o \
-	rseq.o leave.o misc.o
+	rseq.o leave.o misc.o membarrier.o
 tests := task_test.o

@@ -89,6 +89,7 @@ static int read_cs(struct task *t, struct rseq_cs *cs)
 static int fix_ip(struct task *t, struct regs *regs)
 {
 	struct rseq_cs cs;
+	u32 flags;
 	int err = read_cs(t, &cs);
 
 	if (err || !cs.start_ip)
@@ -97,6 +98,11 @@ static int fix_ip(struct task *t, struct regs *regs)
 		/* Left the sequence without clearing it. */
 		return put_user(0ull, (u64 __user *)&t->rseq->rseq_cs);
 	}
+	/* The flags that once kept a sequence going are refused, as are unknown ones. */
+	if (get_user(flags, &t->rseq->flags))
+		return -EFAULT;
+	if (cs.flags || flags)
+		return -EINVAL;
 	err = put_user(0ull, (u64 __user *)&t->rseq->rseq_cs);
 	if (!err)
 		regs_set_ip(regs, (unsigned long)cs.abort_ip);

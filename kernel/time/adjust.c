@@ -1,13 +1,16 @@
 /*
  * adjtimex(2), clock_adjtime(2): how a daemon disciplines the clock.
  *
- * The frequency correction is applied as asked.  A phase offset (ADJ_OFFSET, PLL) is applied at
- * once when it is set, as far as the limits allow, instead of being slewed over minutes: there is
- * no tick to slew from, and a virtual machine's offsets are small.  ADJ_OFFSET_SINGLESHOT likewise.
+ * The frequency correction is applied as asked.  A phase offset is slewed: once a second a part of
+ * what is left becomes a change of the clock's rate for that second, a sixteenth or less (by the
+ * time constant) for ADJ_OFFSET, half a millisecond for adjtime(3).  The work that does this runs
+ * only while something is left.
  */
 #include <kernel/time/time_impl.h>
+#include <kernel/boot/boot.h>
 #include <kernel/cred/cred.h>
 #include <kernel/uaccess/uaccess.h>
+#include <kernel/work/work.h>
 #include <kern/errno.h>
 #include <generated/syscalls.h>
 #include <linux/timex.h>
@@ -18,12 +21,20 @@
 #define ADJ_ADJTIME_READ 0x2000u
 
 #define ADJUST_FREQ_MAX (500ll << 16) /* 500 ppm */
-#define ADJUST_TICK_US 10000l	      /* microseconds per USER_HZ tick */
+#define ADJUST_PHASE_MAX_NS 500000000ll
+#define ADJTIME_STEP_NS 500000ll /* a second */
+#define SHIFT_PLL 2		 /* ADJ_OFFSET: a quarter, made smaller by the time constant */
+#define ADJTIME_MAX_US 1000000000000ll
+#define ADJUST_TICK_US 10000l /* microseconds per USER_HZ tick */
 
 static struct {
 	s64 freq_shift16; /* ppm, 16 fraction bits */
 	long tick_us, max_error_us, est_error_us, constant;
 	int status;
+	s64 offset_ns;	  /* ADJ_OFFSET: not yet slewed */
+	s64 adjtime_ns;	  /* adjtime(3): the same */
+	s64 slew_shift16; /* ppm: what this second does of them */
+	bool slewing;	  /* the work is queued */
 } adjust = {
 	.tick_us = ADJUST_TICK_US,
 	.max_error_us = 16000000,
@@ -56,21 +67,78 @@ static int adjust_check(const struct __kernel_timex *tx)
 
 static void adjust_apply_rate(void)
 {
-	clock_set_rate(adjust.freq_shift16 +
+	clock_set_rate(adjust.freq_shift16 + adjust.slew_shift16 +
 		       (((s64)(adjust.tick_us - ADJUST_TICK_US) * 1000000 << 16) / ADJUST_TICK_US));
 }
 
-/* Nanoseconds that the clock is to be moved by. */
-static s64 adjust_phase(const struct __kernel_timex *tx)
-{
-	s64 ns = 0, unit = tx->modes & ADJ_NANO ? 1 : 1000;
+static struct work_delayed second_work;
 
-	if (tx->modes & ADJ_SETOFFSET)
-		ns = tx->time.tv_sec * (s64)NSEC_PER_SEC + tx->time.tv_usec * unit;
-	else if ((tx->modes & ADJ_OFFSET) && (adjust.status & STA_PLL))
-		ns = clamp(tx->offset * (adjust.status & STA_NANO ? 1 : 1000), -500000000ll,
-			   500000000ll);
-	return ns;
+/* Lock held: the coming second's share; whether there is one. */
+static bool adjust_second(void)
+{
+	s64 part = 0, chunk;
+
+	if (adjust.offset_ns) {
+		chunk = adjust.offset_ns / (1ll << (SHIFT_PLL + adjust.constant));
+		if (!chunk)
+			chunk = adjust.offset_ns;
+		adjust.offset_ns -= chunk;
+		part += chunk;
+	}
+	chunk = clamp(adjust.adjtime_ns, -ADJTIME_STEP_NS, ADJTIME_STEP_NS);
+	adjust.adjtime_ns -= chunk;
+	part += chunk;
+	/* A nanosecond a second is a thousandth of a ppm. */
+	adjust.slew_shift16 = part * 65536 / 1000;
+	adjust_apply_rate();
+	return part;
+}
+
+static void adjust_second_work(struct work *w)
+{
+	bool more;
+
+	(void)w;
+	spin_lock(&adjust_lock);
+	more = adjust_second();
+	adjust.slewing = more;
+	spin_unlock(&adjust_lock);
+	if (more)
+		(void)work_queue_delayed(&second_work, NSEC_PER_SEC);
+}
+
+/* Lock held: something is left to slew. True: the work is to be queued. */
+static bool adjust_start_slew(void)
+{
+	if (adjust.slewing || (!adjust.offset_ns && !adjust.adjtime_ns))
+		return false;
+	adjust.slewing = true;
+	return adjust_second();
+}
+
+static void adjust_init(void)
+{
+	work_delayed_init(&second_work, adjust_second_work);
+}
+INITCALL(adjust_init);
+
+/* Nanoseconds that the clock is to be stepped by. */
+static s64 adjust_step(const struct __kernel_timex *tx)
+{
+	s64 unit = tx->modes & ADJ_NANO ? 1 : 1000;
+
+	if (!(tx->modes & ADJ_SETOFFSET))
+		return 0;
+	return tx->time.tv_sec * (s64)NSEC_PER_SEC + tx->time.tv_usec * unit;
+}
+
+static void adjust_set_offset(s64 offset)
+{
+	s64 limit = adjust.status & STA_NANO ? ADJUST_PHASE_MAX_NS : ADJUST_PHASE_MAX_NS / 1000;
+
+	if (adjust.status & STA_PLL)
+		adjust.offset_ns =
+			clamp(offset, -limit, limit) * (adjust.status & STA_NANO ? 1 : 1000);
 }
 
 static void adjust_set(const struct __kernel_timex *tx)
@@ -93,6 +161,8 @@ static void adjust_set(const struct __kernel_timex *tx)
 		adjust.freq_shift16 = clamp(tx->freq, -ADJUST_FREQ_MAX, ADJUST_FREQ_MAX);
 	if ((tx->modes & ADJ_TAI) && tx->constant >= 0)
 		clock_set_tai((s32)tx->constant);
+	if (tx->modes & ADJ_OFFSET)
+		adjust_set_offset(tx->offset);
 	if (tx->modes & (ADJ_TICK | ADJ_FREQUENCY))
 		adjust_apply_rate();
 }
@@ -101,7 +171,7 @@ static void adjust_report(struct __kernel_timex *tx)
 {
 	u64 now = time_real_ns();
 
-	tx->offset = 0;
+	tx->offset = adjust.status & STA_NANO ? adjust.offset_ns : adjust.offset_ns / 1000;
 	tx->freq = adjust.freq_shift16;
 	tx->maxerror = adjust.max_error_us;
 	tx->esterror = adjust.est_error_us;
@@ -130,6 +200,7 @@ static long adjust_clock(struct __kernel_timex __user *utx)
 	struct __kernel_timex tx;
 	s64 step = 0;
 	int err, state;
+	bool slew;
 
 	if (copy_from_user(&tx, utx, sizeof(tx)))
 		return -EFAULT;
@@ -138,15 +209,25 @@ static long adjust_clock(struct __kernel_timex __user *utx)
 		return err;
 	spin_lock(&adjust_lock);
 	if (tx.modes & ADJ_ADJTIME) {
+		s64 left_us = adjust.adjtime_ns / 1000;
+
 		if (!(tx.modes & ADJ_ADJTIME_READ))
-			step = tx.offset * 1000;
+			adjust.adjtime_ns =
+				clamp(tx.offset, -ADJTIME_MAX_US, ADJTIME_MAX_US) * 1000;
+		adjust_report(&tx);
+		tx.offset = left_us;
 	} else {
 		adjust_set(&tx);
-		step = adjust_phase(&tx);
+		step = adjust_step(&tx);
+		adjust_report(&tx);
 	}
-	adjust_report(&tx);
+	slew = adjust_start_slew();
+	if (!slew && !adjust.slew_shift16)
+		adjust.slewing = false;
 	state = adjust.status & STA_UNSYNC ? TIME_ERROR : TIME_OK;
 	spin_unlock(&adjust_lock);
+	if (slew)
+		(void)work_queue_delayed(&second_work, NSEC_PER_SEC);
 	if (step) {
 		err = clock_step_real(step);
 		if (err)

@@ -23,20 +23,31 @@ static struct timers_process *timers_of(struct process *p)
 
 /* --- ITIMER_REAL --- */
 
+/* A periodic one rests until somebody takes the signal: see posix.c. */
 static void itimer_real_expired(struct timer *t)
 {
 	struct timers_process *tp = container_of(t, struct timers_process, real);
-	u64 now = time_mono_ns();
 
-	spin_lock(&tp->lock);
-	if (tp->real_interval_ns && !timer_pending(t)) {
-		u64 late = now > t->expires_ns ? now - t->expires_ns : 0;
-		u64 skip = late / tp->real_interval_ns + 1;
-
-		timer_start(t, t->expires_ns + skip * tp->real_interval_ns);
-	}
-	spin_unlock(&tp->lock);
 	(void)signal_send_process(tp->process, SIGALRM, NULL);
+}
+
+/* Under LK_SIGHAND: a SIGALRM of @p was taken. */
+static void itimer_alarm_taken(struct process *p)
+{
+	struct timers_process *tp = timers_of(p);
+	u64 now, next;
+	unsigned long flags;
+
+	if (!tp || !READ_ONCE(tp->real_interval_ns))
+		return;
+	flags = spin_lock_irqsave(&tp->lock);
+	now = time_mono_ns();
+	next = tp->real.expires_ns;
+	if (tp->real_interval_ns && !timer_pending(&tp->real) && next <= now) {
+		next += ((now - next) / tp->real_interval_ns + 1) * tp->real_interval_ns;
+		timer_start(&tp->real, next);
+	}
+	spin_unlock_irqrestore(&tp->lock, flags);
 }
 
 int timers_get(struct timers_process **out)
@@ -183,6 +194,24 @@ static void cpu_limit_tick(struct process *p, u64 used_ns)
 	}
 }
 
+/* RLIMIT_RTTIME: real-time run time without blocking; SIGXCPU at the soft limit and each second
+ * after it, SIGKILL at the hard one. */
+static void rt_limit_tick(struct task *t)
+{
+	struct rlimit64 *r = &t->process->rlim[RLIMIT_RTTIME];
+	u64 soft = READ_ONCE(r->rlim_cur), hard = READ_ONCE(r->rlim_max);
+	u64 used_us = READ_ONCE(t->se.rt_run_ns) / NSEC_PER_USEC;
+
+	if (soft == RLIM64_INFINITY)
+		return;
+	if (hard != RLIM64_INFINITY && used_us > hard) {
+		(void)signal_send_process(t->process, SIGKILL, NULL);
+	} else if (used_us > soft) {
+		(void)signal_send_process(t->process, SIGXCPU, NULL);
+		WRITE_ONCE(r->rlim_cur, soft + USEC_PER_SEC);
+	}
+}
+
 /* Interrupt context, at most once a tick for each running thread. */
 static void timers_tick(struct task *t)
 {
@@ -193,6 +222,8 @@ static void timers_tick(struct task *t)
 
 	if (!p || (t->flags & (TF_EXITING | TF_KTHREAD)))
 		return;
+	if (unlikely(t->se.prio))
+		rt_limit_tick(t);
 	tp = timers_of(p);
 	limited = READ_ONCE(p->rlim[RLIMIT_CPU].rlim_cur) != RLIM64_INFINITY;
 	if (!limited && (!tp || !READ_ONCE(tp->cpu_timers)))
@@ -222,6 +253,7 @@ TASK_HOOK(timers_hook);
 static void timers_start(void)
 {
 	signal_set_timer_hook(timers_signal_taken);
+	signal_set_alarm_hook(itimer_alarm_taken);
 	sched_set_tick_hook(timers_tick);
 	posix_timers_init();
 }

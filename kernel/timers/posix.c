@@ -1,14 +1,17 @@
 /*
  * POSIX timers: timer_create(2) and its kin.
  *
- * Each has a signal of its own that is pending at most once: an expiry that finds it still pending
- * counts as an overrun, which the receiver asks for.  Timers on clocks that can be set, with an
- * absolute time, are on a global list and are armed anew when the wall clock steps.  Timers on CPU
- * clocks are looked at by the tick.
+ * Each has a signal of its own that is pending at most once. A periodic timer rests while it is;
+ * whoever takes the signal counts the periods that have gone by as overruns and arms the timer
+ * again. So the rate of interrupts is that at which the program takes signals, however short the
+ * period; while the signal is ignored, it is that of the tick.  Timers on clocks that can be set,
+ * with an absolute time, are on a global list and are armed anew when the wall clock steps.  Timers
+ * on CPU clocks are looked at by the tick.
  */
 #include <kernel/timers/timers.h>
 #include <kernel/timers/timers_impl.h>
 #include <kernel/cred/cred.h>
+#include <kernel/sched/sched.h>
 #include <kernel/signal/signal.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
@@ -19,6 +22,8 @@
 #include <generated/syscalls.h>
 
 #define OVERRUN_MAX INT_MAX
+#define SIGMASK_DEFAULT_IGNORED \
+	(SIGMASK(SIGCONT) | SIGMASK(SIGCHLD) | SIGMASK(SIGWINCH) | SIGMASK(SIGURG))
 
 struct posix_timer {
 	struct hlist_node link;	    /* tp->lock */
@@ -109,9 +114,40 @@ static bool posix_expire(struct posix_timer *pt, u64 now)
 	return send;
 }
 
+/* Would the signal vanish? Then the timer must not wait for somebody to take it. */
+static bool posix_ignored(struct posix_timer *pt)
+{
+	struct task *t;
+	unsigned long flags;
+	bool ignored = false;
+
+	rcu_read_lock();
+	t = pt->target ? pt->target : rcu_dereference(pt->tp->process->leader);
+	if (sighand_lock(t, &flags)) {
+		u64 handler = t->sighand->action[pt->signo - 1].handler;
+
+		ignored = handler == (u64)(unsigned long)SIG_IGN ||
+			  (handler == (u64)(unsigned long)SIG_DFL &&
+			   (SIGMASK(pt->signo) & SIGMASK_DEFAULT_IGNORED));
+		ignored = ignored && !(t->blocked & SIGMASK(pt->signo));
+		sighand_unlock(t, flags);
+	}
+	rcu_read_unlock();
+	return ignored;
+}
+
+/* Under the lock: a timer that is not on a CPU clock, for its next expiry. */
+static void posix_start(struct posix_timer *pt, u64 not_before_ns)
+{
+	if (pt->expires_ns && pt->notify != SIGEV_NONE && !clock_is_cpu(pt->clock))
+		timer_start(&pt->timer,
+			    max(clock_to_mono(pt->clock, pt->expires_ns), not_before_ns));
+}
+
 static void posix_send(struct posix_timer *pt)
 {
 	struct siginfo info;
+	unsigned long flags;
 	int err;
 
 	memset(&info, 0, sizeof(info));
@@ -119,10 +155,15 @@ static void posix_send(struct posix_timer *pt)
 	info.si_code = SI_TIMER;
 	info.si_tid = pt->id;
 	info.si_value = pt->value;
-	err = pt->target ? signal_send_task(pt->target, pt->signo, &info)
-			 : signal_send_process(pt->tp->process, pt->signo, &info);
-	if (err)
-		pt->queued = false;
+	err = posix_ignored(pt) ? -ESRCH
+	      : pt->target	? signal_send_task(pt->target, pt->signo, &info)
+				: signal_send_process(pt->tp->process, pt->signo, &info);
+	if (!err)
+		return;
+	flags = spin_lock_irqsave(&pt->tp->lock);
+	pt->queued = false;
+	posix_start(pt, time_mono_ns() + SCHED_TICK_NS);
+	spin_unlock_irqrestore(&pt->tp->lock, flags);
 }
 
 static void posix_timer_expired(struct timer *t)
@@ -132,8 +173,9 @@ static void posix_timer_expired(struct timer *t)
 
 	spin_lock(&pt->tp->lock);
 	send = posix_expire(pt, posix_now(pt));
-	if (pt->expires_ns && !timer_pending(t))
-		timer_start(t, clock_to_mono(pt->clock, pt->expires_ns));
+	/* Early, because the clock was stepped. */
+	if (!send && !pt->queued && !timer_pending(t))
+		posix_start(pt, 0);
 	spin_unlock(&pt->tp->lock);
 	if (send)
 		posix_send(pt);
@@ -211,6 +253,10 @@ int timers_signal_taken(struct process *p, int timer_id)
 	pt = posix_find(tp, timer_id);
 	if (pt) {
 		pt->queued = false;
+		if (!clock_is_cpu(pt->clock))
+			pt->overrun += (s64)posix_forward(pt, posix_now(pt));
+		if (!timer_pending(&pt->timer))
+			posix_start(pt, 0);
 		pt->overrun_last = pt->overrun;
 		overrun = pt->overrun;
 	}

@@ -15,6 +15,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <time.h>
 
 #define NR_LOAD BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
@@ -645,6 +646,37 @@ TEST(notify_hangup)
 	waitpid(pid, &st, 0);
 	CHECK_EQ(st, 0);
 	CHECK(wait_events(fd) & POLLHUP);
+}
+
+/* RET_TRACE stops for a tracer that wants it, which may change or skip the call. */
+TEST(trace_event)
+{
+	FILTER_ONE(f, SYS_getppid, SECCOMP_RET_TRACE | 321);
+	unsigned long message = 0;
+	int st;
+	pid_t pid = fork();
+
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		no_new_privs();
+		if (seccomp(SECCOMP_SET_MODE_FILTER, 0, &f))
+			_exit(1);
+		_exit(syscall(SYS_getppid) == getpid() ? 0 : 2);
+	}
+	REQUIRE(waitpid(pid, &st, 0) == pid && WIFSTOPPED(st));
+	CHECK_EQ(ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP), 0);
+	CHECK_EQ(ptrace(PTRACE_CONT, pid, 0, 0), 0);
+	REQUIRE(waitpid(pid, &st, 0) == pid);
+	CHECK_EQ(st >> 8, SIGTRAP | PTRACE_EVENT_SECCOMP << 8);
+	CHECK_EQ(ptrace(PTRACE_GETEVENTMSG, pid, 0, &message), 0);
+	CHECK_EQ(message, 321);
+	CHECK_EQ(ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, orig_rax),
+			SYS_getpid),
+		 0);
+	CHECK_EQ(ptrace(PTRACE_CONT, pid, 0, 0), 0);
+	REQUIRE(waitpid(pid, &st, 0) == pid);
+	CHECK_EQ(st, 0);
 }
 
 static int read_text(const char *path, char *buf, size_t size)

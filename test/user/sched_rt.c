@@ -1,0 +1,215 @@
+/* Real-time scheduling: preemption, slices, throttling, inheritance. */
+#include "test.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+static void pin(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	REQUIRE(sched_setaffinity(0, sizeof(one), &one) == 0);
+}
+
+static void fifo(int prio)
+{
+	struct sched_param sp = {.sched_priority = prio};
+
+	REQUIRE(sched_setscheduler(0, SCHED_FIFO, &sp) == 0);
+}
+
+static long ms_since(const struct timespec *from)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - from->tv_sec) * 1000 + (now.tv_nsec - from->tv_nsec) / 1000000;
+}
+
+static int ctl(const char *name, const char *text, char *old, size_t size)
+{
+	char path[80];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/kernel/%s", name);
+	fd = open(path, O_RDWR);
+	if (fd < 0)
+		return -1;
+	if (old) {
+		ssize_t n = read(fd, old, size - 1);
+
+		old[n > 0 ? n : 0] = 0;
+	}
+	int r = !text ? 0 : pwrite(fd, text, strlen(text), 0) == (ssize_t)strlen(text) ? 0 : -1;
+
+	close(fd);
+	return r;
+}
+
+TEST(variables)
+{
+	char old[32];
+
+	CHECK_EQ(ctl("sched_rt_period_us", NULL, old, sizeof(old)), 0);
+	CHECK_EQ(atoi(old), 1000000);
+	CHECK_EQ(ctl("sched_rt_runtime_us", NULL, old, sizeof(old)), 0);
+	CHECK_EQ(atoi(old), 950000);
+	CHECK_EQ(ctl("sched_rr_timeslice_ms", NULL, old, sizeof(old)), 0);
+	CHECK_EQ(atoi(old), 100);
+	CHECK_ERR(ctl("sched_rt_runtime_us", "2000000", NULL, 0), EINVAL);
+	CHECK_ERR(ctl("sched_rt_period_us", "0", NULL, 0), EINVAL);
+}
+
+TEST(slices)
+{
+	struct sched_param sp = {.sched_priority = 3};
+	struct timespec t;
+
+	REQUIRE(sched_setscheduler(0, SCHED_RR, &sp) == 0);
+	CHECK_EQ(sched_rr_get_interval(0, &t), 0);
+	CHECK_EQ(t.tv_nsec, 100000000);
+	CHECK_EQ(ctl("sched_rr_timeslice_ms", "20", NULL, 0), 0);
+	CHECK_EQ(sched_rr_get_interval(0, &t), 0);
+	CHECK_EQ(t.tv_nsec, 20000000);
+	CHECK_EQ(ctl("sched_rr_timeslice_ms", "-1", NULL, 0), 0);
+	CHECK_EQ(sched_rr_get_interval(0, &t), 0);
+	CHECK_EQ(t.tv_nsec, 100000000);
+	sp.sched_priority = 3;
+	REQUIRE(sched_setscheduler(0, SCHED_FIFO, &sp) == 0);
+	CHECK_EQ(sched_rr_get_interval(0, &t), 0);
+	CHECK_EQ(t.tv_nsec, 0);
+}
+
+TEST(fork_resets_if_asked)
+{
+	struct sched_param sp = {.sched_priority = 7};
+	int st;
+
+	REQUIRE(sched_setscheduler(0, SCHED_FIFO, &sp) == 0);
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(sched_getscheduler(0) == SCHED_FIFO ? 0 : 1);
+	waitpid(pid, &st, 0);
+	CHECK_EQ(st, 0);
+	REQUIRE(sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &sp) == 0);
+	pid = fork();
+	if (!pid)
+		_exit(sched_getscheduler(0) == SCHED_OTHER ? 0 : 1);
+	waitpid(pid, &st, 0);
+	CHECK_EQ(st, 0);
+	CHECK_EQ(sched_getscheduler(0), SCHED_FIFO | SCHED_RESET_ON_FORK);
+}
+
+/* A real-time task that never sleeps leaves a twentieth to the others. */
+TEST(ordinary_tasks_do_not_starve)
+{
+	struct timespec from;
+	int st;
+
+	pin();
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	pid_t pid = fork();
+
+	if (!pid) {
+		fifo(50);
+		for (;;)
+			;
+	}
+	/* This process, on the same CPU, gets to run. */
+	while (ms_since(&from) < 2500)
+		;
+	CHECK(ms_since(&from) < 8000);
+	kill(pid, SIGKILL);
+	waitpid(pid, &st, 0);
+}
+
+/* A better task runs at once, and the worse one goes on when it blocks. */
+TEST(preempts_at_once)
+{
+	atomic_int *shared =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int p[2], st;
+	char c;
+
+	pin();
+	REQUIRE(pipe(p) == 0);
+	fifo(10);
+	pid_t pid = fork();
+
+	if (!pid) {
+		fifo(20);
+		while (read(p[0], &c, 1) == 1 && c != 'q')
+			atomic_fetch_add(shared, 1);
+		_exit(0);
+	}
+	struct timespec t = {0, 50000000};
+
+	nanosleep(&t, NULL);
+	for (int i = 0; i < 100; i++) {
+		REQUIRE(write(p[1], "x", 1) == 1);
+		CHECK_EQ(atomic_load(shared), i + 1);
+	}
+	REQUIRE(write(p[1], "q", 1) == 1);
+	waitpid(pid, &st, 0);
+	CHECK_EQ(st, 0);
+}
+
+/* Equal FIFO tasks on one CPU: none runs before the other blocks or yields. */
+static atomic_int order[4], next;
+
+static void *note(void *arg)
+{
+	struct timespec from;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	while (ms_since(&from) < 30)
+		;
+	atomic_store(&order[atomic_fetch_add(&next, 1)], (int)(long)arg);
+	return NULL;
+}
+
+TEST(fifo_is_in_order)
+{
+	pthread_t t[4];
+
+	pin();
+	fifo(10);
+	for (long i = 0; i < 4; i++)
+		REQUIRE(pthread_create(&t[i], NULL, note, (void *)i) == 0);
+	CHECK_EQ(atomic_load(&next), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(atomic_load(&order[i]), i);
+}
+
+TEST(limits_without_privilege)
+{
+	struct sched_param sp = {.sched_priority = 5};
+	struct rlimit r = {5, 5};
+
+	if (getuid())
+		return;
+	REQUIRE(setrlimit(RLIMIT_RTPRIO, &r) == 0);
+	REQUIRE(setuid(1000) == 0);
+	CHECK_EQ(sched_setscheduler(0, SCHED_FIFO, &sp), 0);
+	sp.sched_priority = 6;
+	CHECK_ERR(sched_setscheduler(0, SCHED_FIFO, &sp), EPERM);
+	sp.sched_priority = 4;
+	CHECK_EQ(sched_setscheduler(0, SCHED_RR, &sp), 0);
+	CHECK_ERR(setpriority(PRIO_PROCESS, 0, -1), EACCES);
+}
+
+int main(void)
+{
+	return test_run();
+}
