@@ -9,8 +9,8 @@ KTEST(task, pid_numbers)
 {
 	struct pid *a, *b;
 
-	KTEST_REQUIRE(pid_alloc(0, &a) == 0);
-	KTEST_REQUIRE(pid_alloc(0, &b) == 0);
+	KTEST_REQUIRE(pid_alloc(&pid_ns_init, NULL, &a) == 0);
+	KTEST_REQUIRE(pid_alloc(&pid_ns_init, NULL, &b) == 0);
 	EXPECT_NE(a->nr, b->nr);
 	struct pid *found = pid_find(a->nr);
 
@@ -25,10 +25,11 @@ KTEST(task, pid_numbers)
 
 KTEST(task, pid_wanted)
 {
+	const struct pid_wanted wanted = {.count = 1, .nr = {30000}};
 	struct pid *a, *b;
 
-	KTEST_REQUIRE(pid_alloc(30000, &a) == 0);
-	EXPECT_EQ(pid_alloc(30000, &b), -EEXIST);
+	KTEST_REQUIRE(pid_alloc(&pid_ns_init, &wanted, &a) == 0);
+	EXPECT_EQ(pid_alloc(&pid_ns_init, &wanted, &b), -EEXIST);
 	pid_abandon(a);
 }
 
