@@ -247,4 +247,3 @@ SYSCTL_TEXT("kernel/version", 0444, show_version, NULL);
 
 SYSCTL_TEXT("fs/file-nr", 0444, show_file_nr, NULL);
 SYSCTL_TEXT("fs/pipe-max-size", 0444, show_pipe_max, NULL);
-
