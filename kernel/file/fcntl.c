@@ -113,6 +113,61 @@ static long owner_ex(struct file *f, struct f_owner_ex __user *u, bool set)
 	return copy_to_user(u, &ex, sizeof(ex)) ? -EFAULT : 0;
 }
 
+void file_owner_get(struct file *f, struct file_owner *out)
+{
+	spin_lock(&f->lock);
+	out->pid = f->owner.pid ? pid_get(f->owner.pid) : NULL;
+	out->uid = f->owner.uid;
+	out->euid = f->owner.euid;
+	out->type = f->owner.type;
+	spin_unlock(&f->lock);
+}
+
+static bool owner_may_signal(const struct file_owner *o, const struct task *t)
+{
+	const struct cred *c;
+
+	guard(rcu)();
+	c = rcu_dereference(t->cred);
+	return !o->euid || o->euid == c->suid || o->euid == c->uid || o->uid == c->suid ||
+	       o->uid == c->uid;
+}
+
+static void signal_owner_group(const struct file_owner *o, int sig)
+{
+	struct process *p;
+
+	guard(rcu)();
+	list_for_each_entry_rcu(p, &o->pid->members[PID_PGRP], pgrp_link)
+	{
+		if (owner_may_signal(o, p->leader))
+			(void)signal_send_process(p, sig, NULL);
+	}
+}
+
+void file_owner_signal(struct file_owner *o, int sig)
+{
+	struct task *t;
+
+	if (!o->pid)
+		return;
+	if (o->type == F_OWNER_PGRP) {
+		signal_owner_group(o, sig);
+	} else {
+		t = task_of_pid(o->pid);
+		if (t && owner_may_signal(o, t)) {
+			if (o->type == F_OWNER_TID)
+				(void)signal_send_task(t, sig, NULL);
+			else
+				(void)signal_send_process(t->process, sig, NULL);
+		}
+		if (t)
+			task_put(t);
+	}
+	pid_put(o->pid);
+	o->pid = NULL;
+}
+
 static long path_fcntl(struct file *f, unsigned int fd, unsigned int cmd, unsigned long arg)
 {
 	switch (cmd) {

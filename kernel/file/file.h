@@ -104,6 +104,16 @@ static inline struct file *file_get(struct file *f)
 	return f;
 }
 bool file_tryget(struct file *f) __must_check;
+/* Who F_SETOWN named, for a signal that is sent after the locks of the event are dropped. */
+struct file_owner {
+	struct pid *pid; /* +1, or NULL: nobody */
+	u32 uid, euid;
+	int type;
+};
+/* Any context, any lock but f->lock may be held. */
+void file_owner_get(struct file *f, struct file_owner *out);
+/* Sends @sig as from the kernel to those whom the owner's setter may signal; consumes @o. */
+void file_owner_signal(struct file_owner *o, int sig);
 /* The last put closes; runs as task callback when current has one, so any lock may be held. */
 void file_put(struct file *f);
 /* The last put closes at once: may sleep.  For what must be closed when the call returns. */

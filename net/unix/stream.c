@@ -12,7 +12,7 @@
 #define UNIX_CHUNK (32768u - (u32)sizeof(struct unix_msg))
 #define UNIX_RECV_FLAGS                                                                        \
 	(MSG_PEEK | MSG_DONTWAIT | MSG_WAITALL | MSG_CMSG_CLOEXEC | MSG_TRUNC | MSG_NOSIGNAL | \
-	 MSG_WAITFORONE | MSG_ERRQUEUE | MSG_OOB)
+	 MSG_WAITFORONE | MSG_ERRQUEUE)
 
 /* ---- send ---- */
 
@@ -32,12 +32,13 @@ static int stream_deliver(struct unix_sock *peer, struct unix_msg *msg)
 	return err;
 }
 
+/* All but the last @keep bytes of @m, at most a chunk. */
 static int stream_send_chunk(struct socket *s, struct unix_sock *peer, struct socket_msg *m,
-			     struct unix_scm *scm)
+			     size_t keep, struct unix_scm *scm)
 {
 	struct unix_sock *sk = s->sk;
-	size_t len =
-		min_t(size_t, min_t(size_t, m->uio->left, UNIX_CHUNK), max(s->sndbuf / 2, 1024u));
+	size_t len = min_t(size_t, min_t(size_t, m->uio->left - keep, UNIX_CHUNK),
+			   max(s->sndbuf / 2, 1024u));
 	struct unix_scm extra = {0};
 	struct unix_msg *msg;
 	int err = unix_wait_wmem(s, m->flags);
@@ -67,10 +68,11 @@ ssize_t unix_stream_send(struct socket *s, struct socket_msg *m)
 {
 	struct unix_sock *sk = s->sk, *peer;
 	struct unix_scm scm;
+	size_t urgent = m->flags & MSG_OOB ? 1 : 0;
 	ssize_t done = 0;
 	int n = 0;
 
-	if (m->flags & MSG_OOB)
+	if (m->uio->left < urgent)
 		return -EOPNOTSUPP;
 	if (m->name_len)
 		return READ_ONCE(sk->state) == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
@@ -82,11 +84,15 @@ ssize_t unix_stream_send(struct socket *s, struct socket_msg *m)
 		unix_put(peer);
 		return n;
 	}
-	while (m->uio->left) {
-		n = stream_send_chunk(s, peer, m, &scm);
+	while (m->uio->left > urgent) {
+		n = stream_send_chunk(s, peer, m, urgent, &scm);
 		if (n < 0)
 			break;
 		done += n;
+	}
+	if (urgent && n >= 0) {
+		n = unix_oob_send(s, peer, m);
+		done += n ? 0 : 1;
 	}
 	unix_scm_release(&scm);
 	unix_put(peer);
@@ -101,18 +107,18 @@ ssize_t unix_stream_send(struct socket *s, struct socket_msg *m)
  * some, 0: end, -errno. */
 static int stream_wait(struct socket *s, struct unix_sock *sk, u32 flags, size_t skip, u64 deadline)
 {
-	while (READ_ONCE(sk->queue_bytes) <= skip) {
+	while (!unix_stream_readable(s, sk, skip)) {
 		int err = unix_take_error(sk, s);
 
 		if (err)
 			return err;
 		if (READ_ONCE(sk->shutdown) & UNIX_SHUT_RD)
-			return READ_ONCE(sk->queue_bytes) > skip;
+			return unix_stream_readable(s, sk, skip);
 		if (socket_nonblock(s, flags))
 			return -EAGAIN;
 		mutex_unlock(&sk->read_lock);
 		err = wait_event_full(&sk->wait,
-				      READ_ONCE(sk->queue_bytes) > skip || READ_ONCE(s->error) ||
+				      unix_stream_readable(s, sk, skip) || READ_ONCE(s->error) ||
 					      (READ_ONCE(sk->shutdown) & UNIX_SHUT_RD),
 				      TASK_INTERRUPTIBLE, false, deadline);
 		mutex_lock(&sk->read_lock);
@@ -161,37 +167,79 @@ static void stream_begin(struct stream_reader *r, struct socket *s, struct socke
 	unix_scm_deliver_identity(s, m, &msg->scm);
 }
 
-/* The message that holds byte @skip of the queue (PEEK), and the offset in it. */
-static struct unix_msg *stream_at(struct unix_sock *sk, size_t skip, u32 *offset)
+/* The message that holds byte r->peeked of the queue, and the offset in it; NULL: none, or @stop: a
+ * mark ends this receive. An urgent byte apart from the stream counts for nothing. */
+static struct unix_msg *stream_peek(const struct stream_reader *r, const struct socket *s,
+				    struct unix_sock *sk, u32 *offset, bool *stop)
 {
-	struct unix_msg *msg, *found = NULL;
+	size_t skip = r->peeked;
+	struct unix_msg *msg;
 
-	spin_lock(&sk->lock);
+	guard(spin)(&sk->lock);
 	list_for_each_entry (msg, &sk->queue, link) {
 		u32 left = msg->len - msg->offset;
 
+		if (msg == sk->oob && !skip && r->have_first) {
+			*stop = true;
+			return NULL;
+		}
+		if (msg == sk->oob && !s->oobinline)
+			continue;
 		if (skip < left) {
-			found = msg;
 			*offset = msg->offset + (u32)skip;
-			break;
+			return msg;
 		}
 		skip -= left;
 	}
-	spin_unlock(&sk->lock);
-	return found;
+	return NULL;
+}
+
+/* The first message with something to read; marks before it are passed, with the urgent byte. */
+static struct unix_msg *stream_first(const struct stream_reader *r, const struct socket *s,
+				     struct unix_sock *sk, u32 *offset, bool *stop)
+{
+	struct unix_msg *msg;
+	bool empty;
+
+	for (;;) {
+		spin_lock(&sk->lock);
+		msg = unix_queue_first(sk);
+		empty = msg && msg->offset == msg->len;
+		*stop = msg && r->have_first && (empty || msg == sk->oob);
+		if (msg && msg == sk->oob && !*stop) {
+			WRITE_ONCE(sk->oob, NULL);
+			empty = !s->oobinline;
+		}
+		if (empty)
+			unix_queue_remove(sk, msg);
+		spin_unlock(&sk->lock);
+		if (empty)
+			unix_msg_free(msg);
+		if (*stop)
+			return NULL;
+		if (!empty)
+			break;
+	}
+	if (msg)
+		*offset = msg->offset;
+	return msg;
+}
+
+static struct unix_msg *stream_at(const struct stream_reader *r, const struct socket *s,
+				  struct unix_sock *sk, bool peek, u32 *offset, bool *stop)
+{
+	*stop = false;
+	return peek ? stream_peek(r, s, sk, offset, stop) : stream_first(r, s, sk, offset, stop);
 }
 
 /* Copies from what is queued; 1: stop here. */
 static int stream_copy(struct stream_reader *r, struct socket *s, struct unix_sock *sk,
-		       struct socket_msg *m, ssize_t *done)
+		       struct socket_msg *m, struct unix_msg *msg, u32 offset, ssize_t *done)
 {
 	bool peek = m->flags & MSG_PEEK, had_files;
-	u32 offset, n;
 	size_t got;
-	struct unix_msg *msg = stream_at(sk, r->peeked, &offset);
+	u32 n;
 
-	if (!msg)
-		return 1;
 	if (r->have_first && s->passcred && !same_sender(&r->first, &msg->scm))
 		return 1;
 	had_files = msg->scm.file_count;
@@ -224,29 +272,34 @@ ssize_t unix_stream_recv(struct socket *s, struct socket_msg *m)
 	struct unix_sock *sk = s->sk;
 	struct stream_reader r = {.have_first = false};
 	u64 deadline = socket_deadline(s->rcvtimeo_ns);
-	u32 flags = m->flags;
+	u32 flags = m->flags, offset;
+	bool stop;
 	ssize_t done = 0, target = stream_target(s, m);
 	int err = 0;
 
-	if (flags & (MSG_OOB | MSG_ERRQUEUE))
-		return flags & MSG_OOB ? -EINVAL : -EAGAIN;
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN;
 	if (READ_ONCE(sk->state) != UNIX_CONNECTED)
 		return -EINVAL;
+	if (flags & MSG_OOB)
+		return unix_oob_recv(s, m);
 	m->flags &= ~(UNIX_RECV_FLAGS & ~(MSG_PEEK | MSG_CMSG_CLOEXEC));
 	mutex_lock(&sk->read_lock);
 	if ((flags & MSG_PEEK) && READ_ONCE(s->peek_off) > 0)
 		r.peeked = (size_t)READ_ONCE(s->peek_off);
 	while (m->uio->left && !err) {
-		u32 offset;
+		struct unix_msg *msg = stream_at(&r, s, sk, flags & MSG_PEEK, &offset, &stop);
 
-		if (!stream_at(sk, r.peeked, &offset)) {
-			if (done >= target)
-				break;
-			err = stream_wait(s, sk, flags, r.peeked, deadline);
-			if (err <= 0)
-				break;
+		if (msg) {
+			err = stream_copy(&r, s, sk, m, msg, offset, &done);
+			continue;
 		}
-		err = stream_copy(&r, s, sk, m, &done);
+		if (stop || done >= target)
+			break;
+		err = stream_wait(s, sk, flags, r.peeked, deadline);
+		if (err <= 0)
+			break;
+		err = 0;
 	}
 	unix_move_peek(s, done, flags & MSG_PEEK);
 	mutex_unlock(&sk->read_lock);

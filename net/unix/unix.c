@@ -212,6 +212,8 @@ u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 		mask |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
 	if (!list_empty(&sk->queue) || !list_empty(&sk->pending))
 		mask |= EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(sk->oob))
+		mask |= EPOLLPRI;
 	if (connection && READ_ONCE(sk->state) == UNIX_FREE)
 		mask |= EPOLLHUP;
 	if (READ_ONCE(sk->state) != UNIX_LISTENING && unix_writable(sk, s->sndbuf) &&
@@ -254,6 +256,8 @@ long unix_ioctl(struct socket *s, unsigned int cmd, unsigned long arg)
 	switch (cmd) {
 	case SIOCUNIXFILE:
 		return open_name(sk);
+	case SIOCATMARK:
+		return put_user(unix_oob_mark(sk), (int __user *)arg);
 	case SIOCOUTQ:
 		return put_user((int)READ_ONCE(sk->wmem), (int __user *)arg);
 	case SIOCINQ:
@@ -318,6 +322,7 @@ static void unix_close(struct unix_sock *sk)
 	peer = sk->peer;
 	sk->peer = NULL;
 	unread = !list_empty(&sk->queue);
+	WRITE_ONCE(sk->oob, NULL);
 	list_splice_init(&sk->queue, &messages);
 	list_splice_init(&sk->pending, &pending);
 	sk->queue_len = 0;

@@ -37,19 +37,20 @@ struct unix_name {
 enum unix_state { UNIX_FREE, UNIX_LISTENING, UNIX_CONNECTED };
 
 struct unix_sock {
-	u32 refs;		  /* atomic */
-	int type;		  /* [I] */
-	struct spinlock lock;	  /* LK_SOCK_STATE */
-	enum unix_state state;	  /* lock */
-	bool dead;		  /* lock: its socket is closed */
-	u32 shutdown;		  /* lock */
-	struct socket *sock;	  /* lock; NULL before accept and after close */
-	struct unix_sock *peer;	  /* +1; lock */
-	struct unix_name *name;	  /* +1; lock */
-	struct path path;	  /* of a bound name in the file system; +1 each */
-	struct list_head queue;	  /* messages; lock */
-	u32 queue_len;		  /* messages, or connections of a listener; lock */
-	u64 queue_bytes;	  /* lock */
+	u32 refs;		/* atomic */
+	int type;		/* [I] */
+	struct spinlock lock;	/* LK_SOCK_STATE */
+	enum unix_state state;	/* lock */
+	bool dead;		/* lock: its socket is closed */
+	u32 shutdown;		/* lock */
+	struct socket *sock;	/* lock; NULL before accept and after close */
+	struct unix_sock *peer; /* +1; lock */
+	struct unix_name *name; /* +1; lock */
+	struct path path;	/* of a bound name in the file system; +1 each */
+	struct list_head queue; /* messages; lock */
+	u32 queue_len;		/* messages, or connections of a listener; lock */
+	u64 queue_bytes;	/* lock */
+	struct unix_msg *oob;	/* +0: the unread urgent byte in queue; lock, read_lock to clear */
 	struct list_head pending; /* listener: connections not accepted; lock */
 	struct list_head pending_link;
 	u32 backlog;
@@ -150,6 +151,14 @@ void unix_tell_watchers(struct unix_sock *sk); /* our queue got room, or will ha
 /* SO_PEEK_OFF: @n bytes were looked at, or taken. */
 void unix_move_peek(struct socket *s, ssize_t n, bool peeked);
 int unix_broken(u32 flags); /* SIGPIPE unless MSG_NOSIGNAL; -EPIPE */
+
+/* oob.c */
+/* Sends the byte at m's uio as urgent. */
+int unix_oob_send(struct socket *s, struct unix_sock *peer, struct socket_msg *m) __must_check;
+ssize_t unix_oob_recv(struct socket *s, struct socket_msg *m);
+int unix_oob_mark(struct unix_sock *sk); /* SIOCATMARK */
+/* Are there bytes to read behind the first @skip? */
+bool unix_stream_readable(const struct socket *s, const struct unix_sock *sk, size_t skip);
 
 /* stream.c, datagram.c */
 ssize_t unix_stream_send(struct socket *s, struct socket_msg *m);

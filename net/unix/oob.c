@@ -1,0 +1,96 @@
+/*
+ * MSG_OOB on streams: the last byte of a send is urgent, unix(7).
+ *
+ * The byte is a message of its own in the receiver's queue, and sk->oob points to it. A newer one
+ * makes it an ordinary byte. Read out of band it leaves an empty message behind, which marks the
+ * place: a receive stops there once. A receive that begins at the unread byte loses it, unless
+ * SO_OOBINLINE makes it part of the stream.
+ */
+#include <net/unix/unix_impl.h>
+
+#include <kernel/poll/poll.h>
+#include <kernel/signal/signal.h>
+
+bool unix_stream_readable(const struct socket *s, const struct unix_sock *sk, size_t skip)
+{
+	bool apart = READ_ONCE(sk->oob) && !s->oobinline;
+
+	return READ_ONCE(sk->queue_bytes) > skip + (apart ? 1 : 0);
+}
+
+/* The owner of the receiver's file hears of it: SIGURG. */
+static int oob_deliver(struct unix_sock *peer, struct unix_msg *msg)
+{
+	struct file_owner owner = {NULL};
+
+	spin_lock(&peer->lock);
+	if (peer->dead || (peer->shutdown & UNIX_SHUT_RD)) {
+		spin_unlock(&peer->lock);
+		return -EPIPE;
+	}
+	WRITE_ONCE(peer->oob, msg);
+	unix_queue_append(peer, msg);
+	if (peer->sock)
+		file_owner_get(peer->sock->file, &owner);
+	spin_unlock(&peer->lock);
+	file_owner_signal(&owner, SIGURG);
+	wake_up_sync_poll(&peer->wait, EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND);
+	return 0;
+}
+
+int unix_oob_send(struct socket *s, struct unix_sock *peer, struct socket_msg *m)
+{
+	struct unix_sock *sk = s->sk;
+	struct unix_scm scm;
+	struct unix_msg *msg;
+	int err = unix_wait_wmem(s, m->flags);
+
+	if (err)
+		return err;
+	if (READ_ONCE(sk->shutdown) & UNIX_SHUT_WR)
+		return -EPIPE;
+	/* As Linux: it carries no descriptors. */
+	err = unix_scm_parse(&(struct socket_msg){.uio = m->uio}, &scm);
+	if (err)
+		return err;
+	err = unix_msg_create(sk, m, 1, &scm, &msg);
+	if (err) {
+		unix_scm_release(&scm);
+		return err;
+	}
+	err = oob_deliver(peer, msg);
+	if (err)
+		unix_msg_free(msg);
+	return err;
+}
+
+ssize_t unix_oob_recv(struct socket *s, struct socket_msg *m)
+{
+	struct unix_sock *sk = s->sk;
+	bool take = !(m->flags & MSG_PEEK);
+	struct unix_msg *msg;
+	size_t got;
+
+	guard(mutex)(&sk->read_lock);
+	spin_lock(&sk->lock);
+	msg = s->oobinline ? NULL : sk->oob;
+	if (msg && take) {
+		WRITE_ONCE(sk->oob, NULL);
+		msg->offset = msg->len;
+		sk->queue_bytes--;
+	}
+	spin_unlock(&sk->lock);
+	if (!msg)
+		return -EINVAL;
+	/* Only the holder of read_lock takes messages off the queue. */
+	got = uio_copy_to(m->uio, msg->data, 1);
+	m->flags &= MSG_PEEK | MSG_CMSG_CLOEXEC;
+	m->flags |= MSG_OOB;
+	return got ? 1 : -EFAULT;
+}
+
+int unix_oob_mark(struct unix_sock *sk)
+{
+	guard(spin)(&sk->lock);
+	return sk->oob && unix_queue_first(sk) == sk->oob;
+}
