@@ -194,7 +194,7 @@ static ssize_t mq_read(struct file *f, struct uio *u, loff_t *pos)
 		text, sizeof(text), "QSIZE:%-10lu NOTIFY:%-5d SIGNO:%-5d NOTIFY_PID:%-6d\n",
 		(unsigned long)q->bytes, q->notify_pid ? q->notify_kind : 0,
 		q->notify_pid && q->notify_kind == SIGEV_SIGNAL ? q->notify_signal : 0,
-		q->notify_pid ? q->notify_pid->nr : 0);
+		q->notify_pid ? pid_vnr(q->notify_pid) : 0);
 	spin_unlock(&q->lock);
 	if (*pos < 0 || (size_t)*pos >= len)
 		return 0;

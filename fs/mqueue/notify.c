@@ -30,7 +30,7 @@ void mq_notify_arrival(struct mq_queue *q)
 
 		info.si_signo = q->notify_signal;
 		info.si_code = SI_MESGQ;
-		info.si_pid = task_tgid(current);
+		info.si_pid = task_tgid_in(current, q->notify_pid->ns);
 		info.si_uid = user_ns_show_uid(q->notify_cred->user_ns, current_cred()->uid);
 		info.si_value = q->notify_value;
 		(void)signal_send_process(q->notify_process, q->notify_signal, &info);

@@ -129,7 +129,7 @@ int ipc_perm_in(struct ipc_object *o, const struct ipc64_perm *in) __must_check;
 void ipc_set_pid(struct pid **at, struct pid *pid);
 static inline int ipc_pid_nr(const struct pid *p)
 {
-	return p ? p->nr : 0;
+	return p ? pid_vnr(p) : 0;
 }
 static inline s64 ipc_now(void)
 {
