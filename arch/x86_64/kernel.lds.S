@@ -69,6 +69,7 @@ SECTIONS
 		TABLE(trace)
 		TABLE(proc_entry)
 		TABLE(proc_task_entry)
+		TABLE(proc_net_entry)
 		TABLE(sysfs_entry)
 		TABLE(socket_family)
 		TABLE(console)

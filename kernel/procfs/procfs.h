@@ -89,6 +89,14 @@ struct sysfs_entry {
 	PROC_ENTRY(.path = (path_), .mode = S_IFREG | (perm), .fops = (ops))
 #define PROC_LINK(path_, target) \
 	PROC_ENTRY(.path = (path_), .mode = S_IFLNK | 0777, .link = (target))
+/* A file of /proc/PID/net; @show's v, respectively s->private_data, is the struct ns_common. */
+#define PROC_NET_ENTRY(...)                                                              \
+	PROCFS_ROW(proc_entry, proc_net_entry, PROCFS_CAT(proc_net_entry_, __COUNTER__), \
+		   __VA_ARGS__)
+#define PROC_NET_FILE(name_, perm, show_) \
+	PROC_NET_ENTRY(.path = (name_), .mode = S_IFREG | (perm), .show = (show_))
+#define PROC_NET_LIST(name_, perm, ops) \
+	PROC_NET_ENTRY(.path = (name_), .mode = S_IFREG | (perm), .list = (ops))
 /* An empty directory, for others to mount on. */
 #define PROC_DIRECTORY(path_) PROC_ENTRY(.path = (path_), .mode = S_IFDIR | 0555)
 

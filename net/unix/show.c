@@ -101,7 +101,7 @@ static int list_show(struct seq *s, void *v)
 		seq_puts(s, "Num       RefCount Protocol Flags    Type St Inode Path\n");
 		return 0;
 	}
-	if (sk->net != current_ns(NS_NET))
+	if (sk->net != s->private_data)
 		return 0;
 	spin_lock(&sk->lock);
 	show_socket(s, sk);
@@ -110,7 +110,7 @@ static int list_show(struct seq *s, void *v)
 }
 
 static const struct seq_ops list_ops = {list_start, list_next, list_stop, list_show};
-PROC_LIST("net/unix", 0444, &list_ops);
+PROC_NET_LIST("unix", 0444, &list_ops);
 
 static int protocols_show(struct seq *s, void *v)
 {
@@ -133,7 +133,7 @@ static int protocols_show(struct seq *s, void *v)
 		   " y  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n  n");
 	return 0;
 }
-PROC_FILE("net/protocols", 0444, protocols_show);
+PROC_NET_FILE("protocols", 0444, protocols_show);
 
 static int sockstat_show(struct seq *s, void *v)
 {
@@ -141,4 +141,4 @@ static int sockstat_show(struct seq *s, void *v)
 	seq_printf(s, "sockets: used %u\n", READ_ONCE(unix_count));
 	return 0;
 }
-PROC_FILE("net/sockstat", 0444, sockstat_show);
+PROC_NET_FILE("sockstat", 0444, sockstat_show);

@@ -449,6 +449,54 @@ TEST(families_that_are_not_there)
 	CHECK_ERR(socketpair(AF_APPLETALK, SOCK_STREAM, 0, (int[2]){0, 0}), EAFNOSUPPORT);
 }
 
+/* Is the abstract name in the text of the file? */
+static int listed(const char *file, const char *name)
+{
+	char line[256];
+	FILE *f = fopen(file, "r");
+	int found = 0;
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f))
+		found |= !!strstr(line, name);
+	fclose(f);
+	return found;
+}
+
+TEST(proc_net_by_namespace)
+{
+	int s = socket(AF_UNIX, SOCK_STREAM, 0), ready[2], done[2], status;
+	char text[64] = "", path[64], c;
+	struct sockaddr_un a;
+	struct stat st;
+	pid_t pid;
+
+	CHECK_EQ(readlink("/proc/net", text, sizeof(text)), 8);
+	CHECK(!strcmp(text, "self/net"));
+	CHECK(stat("/proc/thread-self/net", &st) == 0 && S_ISDIR(st.st_mode));
+	CHECK_EQ(st.st_mode & 0777, 0555);
+	CHECK_ERR(stat("/proc/net/nosuch", &st), ENOENT);
+	CHECK_EQ(bind(s, (void *)&a, abstract(&a, "seen-by-net")), 0);
+	CHECK_EQ(listed("/proc/net/unix", "@seen-by-net"), 1);
+	REQUIRE(pipe(ready) == 0 && pipe(done) == 0);
+	pid = fork();
+	if (!pid) {
+		c = unshare(CLONE_NEWNET) ? 'n' : 'y';
+		CHECK_EQ(listed("/proc/net/unix", "@seen-by-net"), c == 'n');
+		CHECK_EQ(write(ready[1], &c, 1), 1);
+		_exit(read(done[0], &c, 1) != 1 || test_failures);
+	}
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	snprintf(path, sizeof(path), "/proc/%d/net/unix", (int)pid);
+	CHECK_EQ(listed(path, "@seen-by-net"), c == 'n');
+	CHECK_EQ(listed("/proc/self/net/unix", "@seen-by-net"), 1);
+	CHECK_EQ(write(done[1], "x", 1), 1);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(listed(path, "@seen-by-net"), -ENOENT);
+}
+
 TEST(abstract_names_by_namespace)
 {
 	int s = socket(AF_UNIX, SOCK_STREAM, 0), t;
