@@ -1,10 +1,7 @@
 /*
- * Capabilities: capget(2), capset(2), what set*id and exec do to them.  capabilities(7).
- *
- * Files carry no capabilities here (security.capability is not read): a program file gives rights
- * through its set-id bits and through being run by root only.
- */
+ * Capabilities: capget(2), capset(2), what set*id and exec do to them.  capabilities(7). */
 #include <kernel/cred/cred_impl.h>
+#include <kernel/cred/filecaps.h>
 
 #include <kern/errno.h>
 #include <kernel/ns/user.h>
@@ -63,40 +60,64 @@ void cred_caps_fix_setfsuid(struct cred *c, const struct cred *old)
 		c->cap_effective |= c->cap_permitted & CAP_FS_SET;
 }
 
-void cred_exec(struct cred *c, u32 file_mode, u32 file_uid, u32 file_gid, bool suid_ok,
-	       bool *secure)
+/* Set-id bits; whom the namespace cannot name nobody inside may become. */
+static void exec_ids(struct cred *c, const struct program_file *f)
 {
-	const struct cred *old = current->cred;
-	bool effective = false;
+	if (!f->may_suid || current->no_new_privs || user_ns_uid(c->user_ns, f->uid) == ID_NONE ||
+	    user_ns_gid(c->user_ns, f->gid) == ID_NONE)
+		return;
+	if (f->mode & S_ISUID)
+		c->euid = f->uid;
+	if ((f->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		c->egid = f->gid;
+}
 
-	/* Whom the namespace cannot name nobody inside may become. */
-	bool known = user_ns_uid(c->user_ns, file_uid) != ID_NONE &&
-		     user_ns_gid(c->user_ns, file_gid) != ID_NONE;
+/* What the file's capabilities give, and being run by root; ambient ones are not in it. */
+static u64 exec_permitted(const struct cred *c, const struct program_file *f, bool *effective)
+{
 	u32 root = root_of(c);
-
-	if (suid_ok && known && !current->no_new_privs) {
-		if (file_mode & S_ISUID)
-			c->euid = file_uid;
-		if ((file_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-			c->egid = file_gid;
-	}
 	u64 permitted = 0;
 
-	if (!(c->securebits & SECBIT_NOROOT) && (c->euid == root || c->uid == root)) {
+	*effective = f->caps.effective;
+	if (f->caps.present)
+		permitted = (c->cap_bset & f->caps.permitted) |
+			    (c->cap_inheritable & f->caps.inheritable);
+	if (c->securebits & SECBIT_NOROOT)
+		return permitted;
+	/* A set-user-ID-root program with capabilities gets those alone. */
+	if (f->caps.present && c->euid == root && c->uid != root)
+		return permitted;
+	if (c->euid == root || c->uid == root)
 		permitted = c->cap_bset | c->cap_inheritable;
-		effective = c->euid == root;
-	}
+	*effective |= c->euid == root;
+	return permitted;
+}
+
+void cred_exec(struct cred *c, const struct program_file *f, bool *secure)
+{
+	const struct cred *old = current->cred;
+	bool effective;
+
+	exec_ids(c, f);
+	u64 permitted = exec_permitted(c, f, &effective);
 	bool is_setid = c->euid != old->uid || c->egid != old->gid;
 
-	if (is_setid)
+	if ((f->led || current->no_new_privs) && (is_setid || (permitted & ~old->cap_permitted))) {
+		if (current->no_new_privs || !ns_capable(c->user_ns, CAP_SETUID)) {
+			c->euid = c->uid;
+			c->egid = c->gid;
+		}
+		permitted &= old->cap_permitted;
+	}
+	if (is_setid || f->caps.present)
 		c->cap_ambient = 0;
 	c->cap_permitted = permitted | c->cap_ambient;
 	c->cap_effective = effective ? c->cap_permitted : c->cap_ambient;
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
 	c->securebits &= ~(u32)SECBIT_KEEP_CAPS;
-	*secure =
-		is_setid || (c->uid != root && (effective || (c->cap_permitted & ~c->cap_ambient)));
+	*secure = is_setid ||
+		  (c->uid != root_of(c) && (effective || (c->cap_permitted & ~c->cap_ambient)));
 }
 
 /* How many 32-bit words the caller's version has; it is told ours if it is unknown. */

@@ -23,12 +23,12 @@ struct cred_groups {
 struct cred_user {
 	struct cred_user *next;
 	u32 uid;
-	u32 refs;	/* atomic; 0 -> freed under the table's lock */
-	s32 processes;	/* atomic: tasks */
-	s32 sigpending; /* atomic: queued signals */
+	u32 refs;	   /* atomic; 0 -> freed under the table's lock */
+	s32 processes;	   /* atomic: tasks */
+	s32 sigpending;	   /* atomic: queued signals */
 	s32 unix_inflight; /* atomic: descriptors in messages not yet received */
-	s64 locked_shm; /* atomic: pages of segments under SHM_LOCK */
-	s64 mqueue_bytes; /* atomic: RLIMIT_MSGQUEUE */
+	s64 locked_shm;	   /* atomic: pages of segments under SHM_LOCK */
+	s64 mqueue_bytes;  /* atomic: RLIMIT_MSGQUEUE */
 };
 struct cred_user *cred_user_get(struct cred_user *u);
 void cred_user_put(struct cred_user *u);
@@ -63,12 +63,4 @@ bool cred_capable(const struct cred *c, int cap);
 bool capable(int cap);				   /* current */
 bool cred_in_group(const struct cred *c, u32 gid); /* fsgid and supplementary */
 void cred_system_init(void);
-struct inode;
-/*
- * exec: gives @c (a private copy) what the program file's mode bits and the rules of
- * capabilities(7) say.
- * @suid_ok: the mount and the task allow set-id bits.  Returns in *secure what AT_SECURE shall be.
- */
-void cred_exec(struct cred *c, u32 file_mode, u32 file_uid, u32 file_gid, bool suid_ok,
-	       bool *secure);
 #define CAP_FULL_SET ((1ull << (CAP_LAST_CAP + 1)) - 1)

@@ -10,6 +10,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/cred/filecaps.h>
 #include <kernel/file/file.h>
 #include <kernel/mm/mm.h>
 #include <kernel/ptrace/ptrace.h>
@@ -125,17 +126,32 @@ static void secure_limits(struct exec *x)
 	spin_unlock(&leader->alloc_lock);
 }
 
-static void fill_cred(struct exec *x)
+/* Before the point of no return: what the file says about rights, and whether it may run at all. */
+static int judge_file(struct exec *x, struct program_file *f)
 {
 	const struct inode *i = x->file->inode;
-	bool suid_ok = mount_may_suid(&x->file->path);
+
+	*f = (struct program_file){.mode = i->mode,
+				   .uid = i->uid,
+				   .gid = i->gid,
+				   .may_suid = mount_may_suid(&x->file->path)};
+	if (!f->may_suid)
+		return 0;
+	int err = file_caps_read(x->file->path.dentry, &f->caps);
+
+	return err ? err : file_caps_judge(&f->caps, x->cred);
+}
+
+static void fill_cred(struct exec *x, struct program_file *f)
+{
+	const struct cred *old = current->cred;
 
 	/* Another process that shares our root or cwd could lead a set-id program astray. */
-	if (suid_ok && current->fs && READ_ONCE(current->fs->refs) > 1)
-		suid_ok = false;
-	cred_exec(x->cred, i->mode, i->uid, i->gid, suid_ok, &x->secure);
+	f->led = current->fs && READ_ONCE(current->fs->refs) > 1;
+	cred_exec(x->cred, f, &x->secure);
 	ptrace_exec_cred(x->cred);
-	if (x->cred->euid != current->cred->uid || x->cred->egid != current->cred->gid)
+	if (x->cred->euid != old->uid || x->cred->egid != old->gid ||
+	    (x->cred->cap_permitted & ~old->cap_permitted))
 		current->personality &= ~(u32)PER_CLEAR_ON_SETID;
 }
 
@@ -160,9 +176,12 @@ int exec_commit(struct exec *x)
 {
 	struct task *t = current;
 	struct process *p = t->process;
+	struct program_file file;
 	int err;
 
-	err = process_make_single();
+	err = judge_file(x, &file);
+	if (!err)
+		err = process_make_single();
 	if (err)
 		return err;
 	x->committed = true;
@@ -176,7 +195,7 @@ int exec_commit(struct exec *x)
 	}
 	mutex_lock(&p->exec_lock);
 	/* Nobody attaches between this and the new memory, which says who may. */
-	fill_cred(x);
+	fill_cred(x, &file);
 	args_flush(x);
 	layout(x);
 	/* Nobody writes to a program that runs; the denial is the new memory's, and ends with it.

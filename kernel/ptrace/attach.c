@@ -3,6 +3,7 @@
 
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/mm/mm.h>
 #include <kernel/signal/signal.h>
 #include <kernel/task/task.h>
@@ -256,7 +257,7 @@ void ptrace_exec_cred(struct cred *c)
 
 	if (!flags || (flags & PT_CAPABLE) || !gains)
 		return;
-	if (!capable(CAP_SETUID) || current->no_new_privs) {
+	if (!ns_capable(c->user_ns, CAP_SETUID) || current->no_new_privs) {
 		c->euid = c->suid = c->fsuid = c->uid;
 		c->egid = c->sgid = c->fsgid = c->gid;
 	}

@@ -3,6 +3,7 @@
  *
  * The rules are those of path_resolution(7), chmod(2), chown(2), utimensat(2) and capabilities(7).
  */
+#include <kernel/cred/filecaps.h>
 #include <kernel/notify/notify.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <linux/capability.h>
@@ -192,6 +193,12 @@ static int setattr_locked(struct dentry *d, struct iattr *a)
 
 	if (err)
 		return err;
+	if (unlikely(i->xattrs) && !S_ISDIR(i->mode) &&
+	    (a->valid & (ATTR_SIZE | ATTR_UID | ATTR_GID | ATTR_KILL_SUID))) {
+		err = file_caps_drop(d);
+		if (err)
+			return err;
+	}
 	kill_set_ids(i, a);
 	if (i->ops && i->ops->setattr)
 		return i->ops->setattr(d, a);
@@ -238,9 +245,11 @@ int inode_remove_privs(struct dentry *d)
 	struct inode *i = d->inode;
 	struct iattr a = {.valid = ATTR_KILL_SUID | ATTR_KILL_SGID | ATTR_FORCE};
 
-	if (likely(!(i->mode & (S_ISUID | S_ISGID))) || !S_ISREG(i->mode) ||
-	    inode_capable(i, CAP_FSETID))
+	if (likely(!(i->mode & (S_ISUID | S_ISGID)) && !i->xattrs) || !S_ISREG(i->mode))
 		return 0;
+	/* Capabilities go whoever writes. */
+	if (!(i->mode & (S_ISUID | S_ISGID)) || inode_capable(i, CAP_FSETID))
+		return i->xattrs ? file_caps_drop(d) : 0;
 	return setattr_locked(d, &a);
 }
 

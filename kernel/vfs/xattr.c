@@ -5,6 +5,7 @@
  * bits), trusted. (CAP_SYS_ADMIN), security. (CAP_SYS_ADMIN to change), system. (the file system
  * says: ACLs).
  */
+#include <kernel/cred/filecaps.h>
 #include <kernel/notify/notify.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -151,9 +152,10 @@ static int xattr_may(struct inode *i, const char *name, int mask)
 			return -EPERM;
 	}
 	if (!strcmp(name, XATTR_NAME_CAPS))
-		return (mask & MAY_WRITE) && !capable(CAP_SETFCAP) ? -EPERM : 0;
+		return (mask & MAY_WRITE) && !inode_capable(i, CAP_SETFCAP) ? -EPERM : 0;
 	if (str_has_prefix(name, XATTR_SECURITY_PREFIX))
-		return (mask & MAY_WRITE) && !capable(CAP_SYS_ADMIN) ? -EPERM : 0;
+		return (mask & MAY_WRITE) && !ns_capable(i->super->owner, CAP_SYS_ADMIN) ? -EPERM
+											 : 0;
 	if (str_has_prefix(name, XATTR_SYSTEM_PREFIX))
 		return 0;
 	if (str_has_prefix(name, XATTR_TRUSTED_PREFIX)) {
@@ -195,7 +197,7 @@ static long set_path(const struct path *p, const char *name, const void __user *
 	if (size > XATTR_SIZE_MAX)
 		return -E2BIG;
 	if (!remove) {
-		v = kvmalloc(size + 1, GFP_KERNEL);
+		v = kvmalloc(max_t(size_t, size + 1, XATTR_CAPS_SZ_3), GFP_KERNEL);
 		if (!v)
 			return -ENOMEM;
 		if (copy_from_user(v, uv, size)) {
@@ -204,6 +206,8 @@ static long set_path(const struct path *p, const char *name, const void __user *
 		}
 	}
 	err = mount_may_write(p);
+	if (!err && v && size && !strcmp(name, XATTR_NAME_CAPS))
+		err = file_caps_from_user(i, v, &size);
 	if (!err)
 		err = xattr_may(i, name, MAY_WRITE);
 	if (!err && !i->ops->setxattr)
@@ -236,7 +240,10 @@ static long get_path_xattr(const struct path *p, const char *name, void __user *
 		if (!buf)
 			return -ENOMEM;
 	}
-	ret = i->ops->getxattr(p->dentry, name, buf, size);
+	if (!strcmp(name, XATTR_NAME_CAPS))
+		ret = file_caps_to_user(p->dentry, buf, size);
+	else
+		ret = i->ops->getxattr(p->dentry, name, buf, size);
 	if (ret > 0 && size && copy_to_user(uv, buf, (size_t)ret))
 		ret = -EFAULT;
 	kvfree(buf);
