@@ -8,6 +8,7 @@
 
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
 #include <kernel/vfs/vfs.h>
@@ -15,6 +16,8 @@
 #include <linux/securebits.h>
 
 u32 overflow_uid = 65534, overflow_gid = 65534;
+SYSCTL_INT("kernel/overflowuid", 0644, (int *)&overflow_uid, 0, 65535);
+SYSCTL_INT("kernel/overflowgid", 0644, (int *)&overflow_gid, 0, 65535);
 
 /* All ids but ID_NONE, as they are. */
 static struct id_extent identity = {0, 0, U32_MAX};
