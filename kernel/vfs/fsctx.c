@@ -290,7 +290,7 @@ static void move_all(const struct path *old, const struct path *new)
 		struct fs_ctx *fs;
 
 		nr = p->pid->nr + 1;
-		t = task_find(p->pid->nr);
+		t = task_find_in(&pid_ns_init, p->pid->nr);
 		fs = t ? task_fs(t) : NULL;
 		if (fs) {
 			replace_places(fs, old, new);
