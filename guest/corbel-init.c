@@ -68,8 +68,22 @@ static const struct init_mount mounts[] = {
 	{"tmpfs", "/tmp", 01777, MS_NOSUID | MS_NODEV, "mode=1777"},
 };
 
+/*
+ * The first root has no mount below it, so pivot_root(2) refuses to put it aside; sandboxes and
+ * containers want to.  A second mount of the same files on top of it can go.
+ */
+static void stack_root(void)
+{
+	mkdir("/proc", 0555);
+	if (mount("/", "/proc", NULL, MS_BIND, NULL))
+		return;
+	if (chdir("/proc") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+		init_warn("cannot put a mount on the root: %s", strerror(errno));
+}
+
 static void mount_all(void)
 {
+	stack_root();
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		const struct init_mount *m = &mounts[i];
 
