@@ -28,6 +28,7 @@ static void list_push(struct frame_zone *z, u64 pfn, unsigned int order)
 		pfn_to_frame(head)->prev = (u32)pfn;
 	z->heads[order] = (u32)pfn;
 	z->orders |= 1u << order;
+	z->blocks[order]++;
 }
 
 static void list_remove(struct frame_zone *z, struct frame *f, unsigned int order)
@@ -38,6 +39,7 @@ static void list_remove(struct frame_zone *z, struct frame *f, unsigned int orde
 		pfn_to_frame(f->prev)->next = f->next;
 	else
 		z->heads[order] = f->next;
+	z->blocks[order]--;
 	if (!z->heads[order])
 		z->orders &= ~(1u << order);
 	f->type = FRAME_FREE_TAIL;
@@ -127,6 +129,7 @@ void buddy_give_range(u64 pfn, u64 end)
 		unsigned long flags = spin_lock_irqsave(&z->lock);
 
 		buddy_give(z, pfn, order);
+		__atomic_fetch_add(&z->managed, 1ul << order, __ATOMIC_RELAXED);
 		spin_unlock_irqrestore(&z->lock, flags);
 		pfn += 1ul << order;
 	}

@@ -361,6 +361,7 @@ struct frame *frame_adopt(struct frame *f, enum frame_type type)
 	if (WARN_ON(f->type != FRAME_RESERVED || f->refs))
 		return NULL;
 	__atomic_fetch_add(&frame_total, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&frame_zone_of(frame_to_pfn(f))->managed, 1, __ATOMIC_RELAXED);
 	account(0, type, true);
 	f->type = (u8)type;
 	f->order = 0;

@@ -18,11 +18,13 @@ struct frame_pcp {
 enum frame_zone_id { ZONE_LOW, ZONE_HIGH, ZONES };
 
 struct frame_zone {
-	struct spinlock lock;		/* LK_BUDDY */
-	u32 heads[FRAME_ORDER_MAX + 1]; /* first free block by order; 0: none */
-	u32 orders;			/* bit n: heads[n] is not empty */
-	u64 free;			/* frames; read without the lock */
-	u64 unmerged;			/* single frames given since the last merge */
+	struct spinlock lock;		 /* LK_BUDDY */
+	u32 heads[FRAME_ORDER_MAX + 1];	 /* first free block by order; 0: none */
+	u32 orders;			 /* bit n: heads[n] is not empty */
+	u32 blocks[FRAME_ORDER_MAX + 1]; /* on each list */
+	u64 managed;			 /* atomic: frames that were ever given */
+	u64 free;			 /* frames; read without the lock */
+	u64 unmerged;			 /* single frames given since the last merge */
 };
 
 extern struct frame_zone frame_zones[ZONES];

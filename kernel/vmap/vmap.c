@@ -18,7 +18,10 @@
 #include <kern/string.h>
 #include <kernel/frame/frame.h>
 #include <kernel/kasan/kasan.h>
+#include <kernel/procfs/procfs.h>
+#include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
+#include <kernel/symbol/symbol.h>
 #include <lib/rbtree/rbtree.h>
 
 #define LAZY_MAX_AREAS 64u
@@ -29,6 +32,8 @@ struct vmap_area {
 	unsigned long start, end; /* end: behind the guard page */
 	size_t pages;		  /* mapped */
 	bool is_device;
+	u64 phys;	   /* of a device */
+	const void *maker; /* who asked for it */
 	struct vmap_area *lazy_next;
 };
 
@@ -196,7 +201,7 @@ static void purge(void)
 	}
 }
 
-static struct vmap_area *area_make(size_t bytes)
+static struct vmap_area *area_make(size_t bytes, const void *maker)
 {
 	struct vmap_area *a = kmalloc(sizeof(*a));
 
@@ -204,6 +209,7 @@ static struct vmap_area *area_make(size_t bytes)
 		return NULL;
 	a->pages = 0;
 	a->is_device = false;
+	a->maker = maker;
 	for (int try = 0; try < 2; try++) {
 		spin_lock(&vmap_lock);
 		int err = area_place(a, bytes);
@@ -237,7 +243,7 @@ void *vmalloc(size_t size)
 
 	if (!size || bytes < size || bytes > AREA_END - AREA_BASE - PAGE_SIZE)
 		return NULL;
-	struct vmap_area *a = area_make(bytes + PAGE_SIZE);
+	struct vmap_area *a = area_make(bytes + PAGE_SIZE, __builtin_return_address(0));
 
 	if (!a)
 		return NULL;
@@ -286,7 +292,7 @@ void *ioremap(u64 phys, size_t size, enum vmap_cache cache)
 		prot = pgprot_uncached(prot);
 	else if (cache == VMAP_WC)
 		prot = pgprot_write_combine(prot);
-	struct vmap_area *a = area_make(bytes + PAGE_SIZE);
+	struct vmap_area *a = area_make(bytes + PAGE_SIZE, __builtin_return_address(0));
 
 	if (!a)
 		return NULL;
@@ -294,6 +300,7 @@ void *ioremap(u64 phys, size_t size, enum vmap_cache cache)
 		area_retire(a);
 		return NULL;
 	}
+	a->phys = phys & PAGE_MASK;
 	a->is_device = true;
 	for (size_t i = 0; i < bytes >> PAGE_SHIFT; i++) {
 		spin_lock(&vmap_lock);
@@ -350,3 +357,34 @@ void vmap_stats(struct vmap_stats *out)
 	out->used = used_bytes;
 	spin_unlock(&vmap_lock);
 }
+
+/* vmap_lock held.  Addresses stay untold, as they are in Linux by default: sizes and users are. */
+static void show_area(struct seq *s, const struct vmap_area *a)
+{
+	unsigned long from = a->start - VMALLOC_BASE, to = a->end - VMALLOC_BASE;
+	char who[96];
+
+	seq_printf(s, "0x%016lx-0x%016lx %7lu", from, to, to - from);
+	if (!a->pages) {
+		seq_puts(s, " unpurged vm_area\n");
+		return;
+	}
+	symbol_format((unsigned long)a->maker, who, sizeof(who));
+	seq_printf(s, " %s", who);
+	if (a->is_device)
+		seq_printf(s, " phys=0x%016llx ioremap\n", (unsigned long long)a->phys);
+	else
+		seq_printf(s, " pages=%zu vmalloc N0=%zu\n", a->pages, a->pages);
+}
+
+static int show_vmallocinfo(struct seq *s, void *v)
+{
+	(void)v;
+	spin_lock(&vmap_lock);
+	for (struct rb_node *n = rb_first(&areas); n; n = rb_next(n))
+		show_area(s, area_of(n));
+	spin_unlock(&vmap_lock);
+	return 0;
+}
+
+PROC_FILE("vmallocinfo", 0400, show_vmallocinfo);
