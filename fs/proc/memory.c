@@ -1,4 +1,4 @@
-/* /proc/meminfo, vmstat, slabinfo, buddyinfo. */
+/* /proc/meminfo, vmstat, slabinfo. */
 #include <fs/proc/proc_impl.h>
 
 #include <kernel/frame/frame.h>
@@ -29,6 +29,7 @@ static int slab_add(const struct slab_info *i, void *ctx)
 static int proc_meminfo(struct seq *s, void *v)
 {
 	u64 cache = pagecache_total_pages(), shmem = pagecache_memory_pages();
+	u64 locked = mm_locked_pages();
 	struct pagecache_events lru;
 	struct slab_sum slab = {0, 0};
 	struct frame_stats f;
@@ -55,8 +56,8 @@ static int proc_meminfo(struct seq *s, void *v)
 	kb(s, "Inactive(anon):", shmem);
 	kb(s, "Active(file):", lru.nr_active);
 	kb(s, "Inactive(file):", lru.nr_inactive);
-	kb(s, "Unevictable:", 0);
-	kb(s, "Mlocked:", 0);
+	kb(s, "Unevictable:", locked);
+	kb(s, "Mlocked:", locked);
 	kb(s, "SwapTotal:", 0);
 	kb(s, "SwapFree:", 0);
 	kb(s, "Dirty:", 0);

@@ -102,6 +102,27 @@ static s64 oom_score(struct process *p)
 	return max_t(s64, points, 0);
 }
 
+/*
+ * What mlock(2) holds, by process: a locked page that two share counts for each.  Locked ranges are
+ * filled at once, so their size is what is in memory, but for MLOCK_ONFAULT: never more than all.
+ */
+u64 mm_locked_pages(void)
+{
+	struct process *p;
+	u64 pages = 0;
+
+	for (int nr = 1; (p = process_next(nr)); nr++) {
+		struct mm *mm = process_mm(p);
+
+		nr = p->pid->nr;
+		if (mm && READ_ONCE(mm->locked_vm))
+			pages += min(READ_ONCE(mm->locked_vm), (u64)max_t(s64, rss(mm), 0));
+		forget_mm(mm);
+		process_put(p);
+	}
+	return pages;
+}
+
 /* --- the choice --- */
 
 /* +1 on the worst process, NULL if there is none; *dying: one is on its way out. */
