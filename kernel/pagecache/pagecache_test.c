@@ -126,6 +126,8 @@ KTEST(pagecache, working_set_survives_a_stream)
 	EXPECT_TRUE(read_pages(&pc, 0, 64));
 	EXPECT_TRUE(read_pages(&pc, 0, 64));
 	EXPECT_EQ(reads, 64);
+	/* Few inactive pages would let active ones go in their place. */
+	EXPECT_TRUE(read_pages(&pc, 900, 100));
 	pagecache_events(&a);
 	for (u64 at = 1000; at < 3000; at += 100) {
 		EXPECT_TRUE(read_pages(&pc, at, 100));
