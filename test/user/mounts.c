@@ -711,8 +711,17 @@ TEST(mount_max)
 	fclose(f);
 	CHECK(max >= 1000);
 	f = fopen("/proc/self/mountinfo", "r");
-	while (getline(&line, &cap, f) > 0)
+	while (getline(&line, &cap, f) > 0) {
+		char where[256];
+		int id, parent;
+
 		used++;
+		/* A root that lies on another, which nothing here shows. */
+		if (sscanf(line, "%d %d %*s %*s %255s", &id, &parent, where) == 3 &&
+		    !strcmp(where, "/") && id != parent)
+			used++;
+	}
+	free(line);
 	fclose(f);
 	f = fopen("/proc/sys/fs/mount-max", "w");
 	REQUIRE(f);
