@@ -98,6 +98,13 @@ static int bind_device(const char *name, u32 len)
 	return len && name[0] ? -ENODEV : 0;
 }
 
+static void set_timestamp(struct socket *s, bool on, u8 stamp, bool fresh)
+{
+	if (on)
+		WRITE_ONCE(s->stamp_new, fresh);
+	WRITE_ONCE(s->stamp, on ? stamp : SOCKET_STAMP_OFF);
+}
+
 static int set_int(struct socket *s, int name, int v)
 {
 	switch (name) {
@@ -124,6 +131,18 @@ static int set_int(struct socket *s, int name, int v)
 	case SO_PASSCRED:
 		s->passcred = v;
 		return 0;
+	case SO_TIMESTAMP_OLD:
+	case SO_TIMESTAMP_NEW:
+		set_timestamp(s, v, SOCKET_STAMP_US, name == SO_TIMESTAMP_NEW);
+		return 0;
+	case SO_TIMESTAMPNS_OLD:
+	case SO_TIMESTAMPNS_NEW:
+		set_timestamp(s, v, SOCKET_STAMP_NS, name == SO_TIMESTAMPNS_NEW);
+		return 0;
+	case SO_DETACH_FILTER:
+		return socket_filter_detach(s);
+	case SO_LOCK_FILTER:
+		return socket_filter_set_lock(s, v);
 	case SO_PASSSEC: /* there are no labels to pass */
 		s->passsec = v;
 		return 0;
@@ -194,6 +213,8 @@ static int set_option(struct socket *s, int name, const void *buf, u32 len)
 	}
 	if (len < sizeof(v))
 		return -EINVAL;
+	if (name == SO_ATTACH_FILTER)
+		return socket_filter_attach(s, buf, len);
 	memcpy(&v, buf, sizeof(v));
 	return set_int(s, name, v);
 }
@@ -210,6 +231,27 @@ static struct ucred peer_ucred(const struct socket *s)
 		u.gid = gid_to_user(s->peer_cred->egid);
 	}
 	return u;
+}
+
+/* SO_TIMESTAMP*. -ENOPROTOOPT: another one. */
+static int get_timestamp(const struct socket *s, int name, int *v)
+{
+	switch (name) {
+	case SO_TIMESTAMP_OLD:
+		*v = s->stamp == SOCKET_STAMP_US && !s->stamp_new;
+		return 0;
+	case SO_TIMESTAMP_NEW: /* of both kinds */
+		*v = s->stamp && s->stamp_new;
+		return 0;
+	case SO_TIMESTAMPNS_OLD:
+		*v = s->stamp == SOCKET_STAMP_NS && !s->stamp_new;
+		return 0;
+	case SO_TIMESTAMPNS_NEW:
+		*v = s->stamp == SOCKET_STAMP_NS && s->stamp_new;
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
 }
 
 static int get_int(struct socket *s, int name, int *v)
@@ -235,6 +277,9 @@ static int get_int(struct socket *s, int name, int *v)
 		return 0;
 	case SO_PASSCRED:
 		*v = s->passcred;
+		return 0;
+	case SO_LOCK_FILTER:
+		*v = s->filter_locked;
 		return 0;
 	case SO_PASSSEC:
 		*v = s->passsec;
@@ -282,7 +327,7 @@ static int get_int(struct socket *s, int name, int *v)
 		*v = -__atomic_exchange_n(&s->error, 0, __ATOMIC_ACQ_REL);
 		return 0;
 	default:
-		return -ENOPROTOOPT;
+		return get_timestamp(s, name, v);
 	}
 }
 
@@ -417,6 +462,11 @@ long sys_getsockopt(int fd, int level, int optname, void __user *optval, int __u
 		return err;
 	err = get_user(len, optlen) ? -EFAULT : len < 0 ? -EINVAL : 0;
 	n = (u32)min(max(len, 0), OPTION_MAX);
+	if (!err && level == SOL_SOCKET && optname == SO_GET_FILTER) {
+		err = socket_filter_get(s, optval, optlen, len);
+		fd_put(ref);
+		return err;
+	}
 	if (!err && level == SOL_SOCKET && (optname == SO_PEERGROUPS || optname == SO_PEERNAME)) {
 		err = optname == SO_PEERGROUPS ? get_peer_groups(s, optval, optlen, len)
 					       : get_peer_name(s, optval, optlen, len);

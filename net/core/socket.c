@@ -16,6 +16,8 @@
 #include <kernel/uaccess/uaccess.h>
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
+#include <asm/socket.h>
+#include <linux/time_types.h>
 
 extern const struct socket_family *const __start_socket_family[], *const __stop_socket_family[];
 
@@ -68,6 +70,24 @@ void socket_put_cmsg(struct socket_msg *m, int level, int type, const void *data
 	m->control_used += min(CMSG_ALIGN(h.cmsg_len), left);
 }
 
+void socket_put_timestamp(const struct socket *s, struct socket_msg *m, u64 real_ns)
+{
+	u8 stamp = READ_ONCE(s->stamp);
+	bool ns = stamp == SOCKET_STAMP_NS, fresh = READ_ONCE(s->stamp_new);
+	struct __kernel_timespec t; /* a timeval is two words as well */
+
+	if (stamp == SOCKET_STAMP_OFF)
+		return;
+	if (!real_ns)
+		real_ns = time_real_ns();
+	t.tv_sec = (s64)(real_ns / NSEC_PER_SEC);
+	t.tv_nsec = (s64)(real_ns % NSEC_PER_SEC) / (ns ? 1 : 1000);
+	socket_put_cmsg(m, SOL_SOCKET,
+			ns ? (fresh ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS_OLD)
+			   : (fresh ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD),
+			&t, sizeof(t));
+}
+
 /* ---- file operations ---- */
 
 static ssize_t socket_read(struct file *f, struct uio *u, loff_t *pos)
@@ -106,6 +126,7 @@ static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 
 static void socket_free(struct socket *s)
 {
+	socket_filter_free(s);
 	pid_put(s->peer_pid);
 	if (s->peer_cred)
 		cred_put(s->peer_cred);

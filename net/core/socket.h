@@ -17,6 +17,7 @@ struct pid;
 struct poll_table;
 struct seq;
 struct socket;
+struct socket_filter;
 struct uio;
 
 #define SOCKET_NAME_MAX 128 /* struct sockaddr_storage */
@@ -68,6 +69,10 @@ struct socket_ops {
 	void (*release)(struct socket *s);
 };
 
+#define SOCKET_STAMP_OFF 0
+#define SOCKET_STAMP_US 1
+#define SOCKET_STAMP_NS 2
+
 struct socket {
 	int family, type, protocol; /* [I] */
 	const struct socket_ops *ops;
@@ -80,10 +85,14 @@ struct socket {
 	s32 peek_off; /* SO_PEEK_OFF: -1 off; atomic, moved by the family */
 	u64 cookie;   /* SO_COOKIE: atomic, 0 until it is asked for */
 	s32 linger_s; /* -1: off */
-	bool passcred, passsec, rxq_ovfl, reuseport, reuseaddr, keepalive, broadcast, timestamp,
-		debug, dontroute, oobinline;
+	bool passcred, passsec, rxq_ovfl, reuseport, reuseaddr, keepalive, broadcast, debug,
+		dontroute, oobinline;
 	bool listening; /* SO_ACCEPTCONN */
-	s32 error;	/* SO_ERROR; atomic, cleared by reading */
+	u8 stamp;	/* SOCKET_STAMP_*: SO_TIMESTAMP and its kin */
+	bool stamp_new; /* ... told with SO_TIMESTAMP*_NEW */
+	bool filter_locked;
+	struct socket_filter *filter; /* RCU; NULL: everything is received */
+	s32 error;		      /* SO_ERROR; atomic, cleared by reading */
 	/* SO_PEERCRED */
 	struct pid *peer_pid;
 	const struct cred *peer_cred;
@@ -109,5 +118,9 @@ u64 socket_deadline(u64 timeo_ns);
 /* Error of a wait on a socket in the form that callers see: -EAGAIN past a time-out, -ERESTARTSYS
  * or -EINTR. */
 int socket_wait_error(int err, u64 timeo_ns);
+/* Under RCU: how many bytes of a message the filter keeps at most; 0: it is not received. */
+u32 socket_filter_run(const struct socket_filter *f, const u8 *bytes, u32 len);
+/* SO_TIMESTAMP*: tells when the message came, now if that is not known (0). */
+void socket_put_timestamp(const struct socket *s, struct socket_msg *m, u64 real_ns);
 /* Appends one control message to a receive; sets MSG_CTRUNC when there is no room. */
 void socket_put_cmsg(struct socket_msg *m, int level, int type, const void *data, size_t len);

@@ -11,5 +11,13 @@ int socket_name_in(const void __user *uname, int len, u8 name[SOCKET_NAME_MAX]) 
 /* A name to user space, cut to what fits; *ulen becomes the true length. */
 int socket_name_out(const u8 *name, u32 len, void __user *uname, int __user *ulen) __must_check;
 
+/* filter.c: SO_ATTACH_FILTER and its kin */
+int socket_filter_attach(struct socket *s, const void *buf, u32 len) __must_check;
+int socket_filter_detach(struct socket *s) __must_check;
+int socket_filter_set_lock(struct socket *s, bool on) __must_check;
+int socket_filter_get(struct socket *s, void __user *optval, int __user *optlen, int len)
+	__must_check;
+void socket_filter_free(struct socket *s);
+
 /* option.c: net.core.* */
 extern int socket_wmem_default, socket_rmem_default, socket_somaxconn, socket_optmem_max;

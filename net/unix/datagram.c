@@ -2,6 +2,8 @@
 #include <net/unix/unix_impl.h>
 
 #include <kernel/poll/poll.h>
+#include <kernel/rcu/rcu.h>
+#include <kernel/time/time.h>
 
 /* ---- send ---- */
 
@@ -25,8 +27,38 @@ static int wait_receiver(struct socket *s, struct unix_sock *to, u32 flags)
 	return socket_wait_error(err, s->sndtimeo_ns);
 }
 
-/* Queues @msg at @to: 1 when it has to wait. */
-static int dgram_deliver(struct unix_sock *to, const struct unix_sock *sk, struct unix_msg *msg)
+/* The receiver's filter cuts @msg, or (false) does not want it at all. */
+static bool filter_wants(struct unix_sock *to, struct unix_msg *msg)
+{
+	const struct socket_filter *f = NULL;
+	bool wanted = true;
+
+	rcu_read_lock();
+	spin_lock(&to->lock);
+	if (to->sock)
+		f = rcu_dereference(to->sock->filter);
+	spin_unlock(&to->lock);
+	if (f) {
+		u32 keep = socket_filter_run(f, msg->data, msg->len);
+
+		wanted = keep;
+		msg->len = min(msg->len, keep);
+	}
+	rcu_read_unlock();
+	return wanted;
+}
+
+/* to->lock held. */
+static void dgram_queue(struct unix_sock *to, struct unix_msg *msg)
+{
+	if (unlikely(to->sock && READ_ONCE(to->sock->stamp)))
+		msg->time_ns = time_real_ns();
+	unix_queue_append(to, msg);
+}
+
+/* Queues @msg at @to: 1 when it has to wait, 2 when a filter has to see it first. */
+static int dgram_deliver(struct unix_sock *to, const struct unix_sock *sk, struct unix_msg *msg,
+			 bool filtered)
 {
 	int err = 0;
 
@@ -37,13 +69,36 @@ static int dgram_deliver(struct unix_sock *to, const struct unix_sock *sk, struc
 		err = -EPIPE;
 	else if (sk->type == SOCK_DGRAM && to->peer && to->peer != sk)
 		err = -EPERM;
+	else if (unlikely(!filtered && to->sock && READ_ONCE(to->sock->filter)))
+		err = 2;
 	else if (receiver_full(to, sk))
 		err = 1;
 	else
-		unix_queue_append(to, msg);
+		dgram_queue(to, msg);
 	spin_unlock(&to->lock);
 	if (!err)
 		wake_up_sync_poll(&to->wait, EPOLLIN | EPOLLRDNORM | EPOLLRDBAND);
+	return err;
+}
+
+/* 0; 1: the filter did not want it, which the sender is not told; -errno. */
+static int dgram_deliver_wait(struct socket *s, struct unix_sock *to, struct unix_msg *msg,
+			      u32 flags)
+{
+	bool filtered = false;
+	int err;
+
+	while ((err = dgram_deliver(to, s->sk, msg, filtered)) > 0) {
+		if (err == 2) {
+			filtered = true;
+			if (!filter_wants(to, msg))
+				return 1;
+			continue;
+		}
+		err = wait_receiver(s, to, flags);
+		if (err)
+			break;
+	}
 	return err;
 }
 
@@ -69,14 +124,10 @@ static ssize_t dgram_send_to(struct socket *s, struct unix_sock *to, struct sock
 		unix_scm_release(&scm);
 		return err;
 	}
-	while ((err = dgram_deliver(to, sk, msg)) == 1) {
-		err = wait_receiver(s, to, m->flags);
-		if (err)
-			break;
-	}
+	err = dgram_deliver_wait(s, to, msg, m->flags);
 	if (err)
 		unix_msg_free(msg);
-	return err ? err : (ssize_t)len;
+	return err < 0 ? err : (ssize_t)len;
 }
 
 ssize_t unix_dgram_send(struct socket *s, struct socket_msg *m)
@@ -194,6 +245,7 @@ static ssize_t dgram_copy(struct socket *s, struct socket_msg *m, struct unix_ms
 		m->flags |= MSG_TRUNC;
 	if (s->type == SOCK_SEQPACKET)
 		m->flags |= MSG_EOR;
+	socket_put_timestamp(s, m, msg->time_ns);
 	unix_scm_deliver_identity(s, m, &msg->scm);
 	unix_scm_deliver_files(m, &msg->scm, flags & MSG_PEEK);
 	unix_move_peek(s, (ssize_t)(flags & MSG_PEEK ? want : msg->len), flags & MSG_PEEK);

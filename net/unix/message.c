@@ -31,6 +31,7 @@ int unix_msg_create(struct unix_sock *sk, struct socket_msg *m, size_t len, stru
 	msg->scm = *scm;
 	memset(scm, 0, sizeof(*scm));
 	msg->charge = (u32)(sizeof(*msg) + len);
+	msg->time_ns = 0;
 	msg->offset = 0;
 	msg->len = (u32)len;
 	__atomic_fetch_add(&sk->wmem, msg->charge, __ATOMIC_RELAXED);

@@ -92,6 +92,7 @@ struct unix_msg {
 	struct unix_sock *sender; /* +1 */
 	struct unix_name *name;	  /* +1: of the sender at that time, or NULL */
 	struct unix_scm scm;
+	u64 time_ns;	 /* real, when it was queued; 0: nobody wanted to know */
 	u32 charge;	 /* of sender->wmem */
 	u32 offset, len; /* unread bytes are [offset, len) */
 	u8 data[];

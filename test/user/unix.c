@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <linux/filter.h>
 #include <linux/sockios.h>
 
 #ifndef SIOCUNIXFILE
@@ -337,6 +339,112 @@ TEST(options)
 	REQUIRE(setgroups(0, NULL) == 0 && setgid(1234) == 0 && setuid(1234) == 0);
 	CHECK_EQ(set(s[0], SO_SNDBUFFORCE, 500000), -EPERM);
 	CHECK_EQ(set(s[0], SO_MARK, 1), -EPERM);
+}
+
+static int attach(int s, struct sock_filter *prog, unsigned short len)
+{
+	struct sock_fprog p = {len, prog};
+
+	return setsockopt(s, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof(p));
+}
+
+TEST(filters)
+{
+	/* Of what begins with 'a' three bytes, nothing else. */
+	struct sock_filter prog[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 'a', 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 3),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_filter bad = BPF_STMT(BPF_LD | BPF_IMM, 1), got[8];
+	socklen_t len = 8;
+	int d[2];
+	char buf[16];
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_DGRAM, 0, d) == 0);
+	CHECK_EQ(set(d[1], SO_DETACH_FILTER, 0), -ENOENT);
+	CHECK_ERR(attach(d[1], &bad, 1), EINVAL);
+	CHECK_ERR(attach(d[1], prog, 0), EINVAL);
+	CHECK_ERR(attach(d[1], (void *)8, 4), EFAULT);
+	CHECK_ERR(setsockopt(d[1], SOL_SOCKET, SO_ATTACH_FILTER, &bad, 4), EINVAL);
+	CHECK_EQ(attach(d[1], prog, 4), 0);
+	CHECK_EQ(send(d[0], "bxxxx", 5, 0), 5);
+	CHECK_EQ(send(d[0], "axxxx", 5, 0), 5);
+	CHECK_EQ(send(d[0], "", 0, 0), 0);
+	CHECK_EQ(recv(d[1], buf, 16, MSG_DONTWAIT), 3);
+	CHECK_ERR(recv(d[1], buf, 16, MSG_DONTWAIT), EAGAIN);
+	CHECK_EQ(getsockopt(d[1], SOL_SOCKET, SO_GET_FILTER, got, &len), 0);
+	CHECK_EQ(len, 4);
+	CHECK(!memcmp(got, prog, sizeof(prog)));
+	len = 3;
+	CHECK_ERR(getsockopt(d[1], SOL_SOCKET, SO_GET_FILTER, got, &len), EINVAL);
+	CHECK_EQ(get(d[1], SO_LOCK_FILTER), 0);
+	CHECK_EQ(set(d[1], SO_LOCK_FILTER, 1), 0);
+	CHECK_EQ(get(d[1], SO_LOCK_FILTER), 1);
+	CHECK_EQ(set(d[1], SO_LOCK_FILTER, 0), -EPERM);
+	CHECK_EQ(set(d[1], SO_DETACH_FILTER, 0), -EPERM);
+	CHECK_ERR(attach(d[1], prog, 4), EPERM);
+	CHECK_EQ(attach(d[0], prog, 4), 0);
+	CHECK_EQ(set(d[0], SO_DETACH_FILTER, 0), 0);
+	CHECK_EQ(send(d[1], "bxxxx", 5, 0), 5);
+	CHECK_EQ(recv(d[0], buf, 16, MSG_DONTWAIT), 5);
+}
+
+/* The type of the time that came along; *sec and *part are what it says. */
+static int stamped(int s, long *sec, long *part)
+{
+	char control[128], c;
+	struct iovec v = {&c, 1};
+	struct msghdr m = {.msg_iov = &v,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+	struct cmsghdr *h;
+
+	if (recvmsg(s, &m, MSG_DONTWAIT) < 0)
+		return -errno;
+	h = CMSG_FIRSTHDR(&m);
+	if (!h || h->cmsg_level != SOL_SOCKET || h->cmsg_len != CMSG_LEN(16))
+		return 0;
+	memcpy(sec, CMSG_DATA(h), 8);
+	memcpy(part, CMSG_DATA(h) + 8, 8);
+	return h->cmsg_type;
+}
+
+TEST(timestamps)
+{
+	const int types[] = {SO_TIMESTAMP_OLD, SO_TIMESTAMPNS_OLD, SO_TIMESTAMP_NEW,
+			     SO_TIMESTAMPNS_NEW};
+	struct timespec before, after;
+	long sec, part;
+	int d[2];
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_DGRAM, 0, d) == 0);
+	for (int i = 0; i < 4; i++) {
+		CHECK_EQ(get(d[1], types[i]), 0);
+		CHECK_EQ(set(d[1], types[i], 1), 0);
+		CHECK_EQ(get(d[1], types[i]), 1);
+		clock_gettime(CLOCK_REALTIME, &before);
+		CHECK_EQ(send(d[0], "x", 1, 0), 1);
+		clock_gettime(CLOCK_REALTIME, &after);
+		usleep(1000);
+		CHECK_EQ(stamped(d[1], &sec, &part), types[i]);
+		if (i % 2 == 0)
+			part = part * 1000 + 999;
+		CHECK(sec > before.tv_sec || (sec == before.tv_sec && part >= before.tv_nsec));
+		if (i % 2 == 0)
+			part -= 999;
+		CHECK(sec < after.tv_sec || (sec == after.tv_sec && part <= after.tv_nsec));
+		CHECK_EQ(set(d[1], types[i], 0), 0);
+		CHECK_EQ(send(d[0], "x", 1, 0), 1);
+		CHECK_EQ(stamped(d[1], &sec, &part), 0);
+	}
+	/* Streams have none. */
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, d) == 0);
+	CHECK_EQ(set(d[1], SO_TIMESTAMP_OLD, 1), 0);
+	CHECK_EQ(send(d[0], "x", 1, 0), 1);
+	CHECK_EQ(stamped(d[1], &sec, &part), 0);
 }
 
 TEST(peek_at_a_place)
