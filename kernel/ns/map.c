@@ -170,22 +170,25 @@ static bool may_write(const struct file *f, const struct user_ns *u, enum map_ki
 
 /* ---- putting it in place ---- */
 
-static u32 down(const struct user_ns *u, enum map_kind k, u32 id)
+/* What @count ids from @id on are for the kernel, if one extent of @u has them all; ID_NONE. */
+static u32 down(const struct user_ns *u, enum map_kind k, u32 id, u32 count)
 {
 	const struct id_map *m = map_of((struct user_ns *)(uptr)u, k);
 
-	return u == &user_ns_init ? id : id_map_down(m, id);
+	return u == &user_ns_init ? id : id_map_down_range(m, id, count);
 }
 
-/* Lower sides become kernel ids; each extent must lie in one of the parent's. */
+/*
+ * Lower sides become kernel ids; each extent must lie in one of the parent's: looking at its ends
+ * alone would let in what lies between two of them and is somebody else's.
+ */
 static int lower_to_kernel(const struct user_ns *parent, enum map_kind k, struct id_extent *v,
 			   u32 n)
 {
 	for (u32 i = 0; i < n; i++) {
-		u32 first = down(parent, k, v[i].lower);
-		u32 last = down(parent, k, v[i].lower + v[i].count - 1);
+		u32 first = down(parent, k, v[i].lower, v[i].count);
 
-		if (first == ID_NONE || last == ID_NONE || last - first != v[i].count - 1)
+		if (first == ID_NONE)
 			return -EPERM;
 		v[i].lower = first;
 	}

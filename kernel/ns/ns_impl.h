@@ -16,6 +16,8 @@ void nsproxy_switch(struct nsproxy *p);
 
 /* user.c: ID_NONE: not mapped. */
 u32 id_map_down(const struct id_map *m, u32 id);
+/* Of @id, when it and the @count - 1 that follow are in one extent. */
+u32 id_map_down_range(const struct id_map *m, u32 id, u32 count);
 u32 id_map_up(const struct id_map *m, u32 kid);
 
 #define for_each_ns_kind(k) \

@@ -68,12 +68,19 @@ static const struct id_extent *find_lower(const struct id_extent *v, u32 n, u32 
 	return lo ? &v[lo - 1] : NULL;
 }
 
-u32 id_map_down(const struct id_map *m, u32 id)
+u32 id_map_down_range(const struct id_map *m, u32 id, u32 count)
 {
 	u32 n = __atomic_load_n(&m->count, __ATOMIC_ACQUIRE);
 	const struct id_extent *e = n ? find_first(m->by_first, n, id) : NULL;
 
-	return e && id - e->first < e->count ? e->lower + (id - e->first) : ID_NONE;
+	return e && id - e->first < e->count && count <= e->count - (id - e->first)
+		       ? e->lower + (id - e->first)
+		       : ID_NONE;
+}
+
+u32 id_map_down(const struct id_map *m, u32 id)
+{
+	return id_map_down_range(m, id, 1);
 }
 
 u32 id_map_up(const struct id_map *m, u32 kid)

@@ -245,6 +245,39 @@ TEST(maps_are_judged)
 	CHECK_EQ(reap(pid), 0);
 }
 
+/* Two extents of the parent at the right distance are no single one: between are others' ids. */
+static int maps_across_a_gap(void)
+{
+	int go[2];
+
+	CHECK_EQ(setresgid(0, 0, 0), 0);
+	CHECK_EQ(setresuid(0, 0, 0), 0);
+	CHECK_EQ(prctl(PR_SET_DUMPABLE, 1), 0);
+	pid_t pid = start_child(nothing, go);
+
+	if (pid < 0)
+		return 1;
+	CHECK_ERR(map_child(pid, "uid_map", "0 0 3000"), EPERM);
+	CHECK_ERR(map_child(pid, "uid_map", "0 999 1002"), EPERM);
+	CHECK_ERR(map_child(pid, "uid_map", "0 999 2"), EPERM);
+	CHECK_ERR(map_child(pid, "gid_map", "0 0 3000"), EPERM);
+	CHECK_EQ(map_child(pid, "uid_map", "0 0 1000\n1000 2000 1000"), 0);
+	close(go[1]);
+	return reap(pid);
+}
+
+TEST(a_map_lies_in_one_extent_of_the_parent)
+{
+	int go[2];
+	pid_t pid = start_child(maps_across_a_gap, go);
+
+	REQUIRE(pid > 0);
+	CHECK_EQ(map_child(pid, "uid_map", "0 100000 1000\n2000 102000 1000"), 0);
+	CHECK_EQ(map_child(pid, "gid_map", "0 100000 1000\n2000 102000 1000"), 0);
+	close(go[1]);
+	CHECK_EQ(reap(pid), 0);
+}
+
 TEST(ordinary_user)
 {
 	char text[128];
