@@ -4,6 +4,7 @@
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
+#include <kernel/ptrace/ptrace.h>
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
@@ -80,22 +81,6 @@ static void set_commit(struct ns_set *set)
 	nsproxy_switch(set->proxy);
 }
 
-/* May current see what @t uses: PTRACE_MODE_READ. */
-static bool may_look(struct task *t)
-{
-	const struct cred *me = current->cred, *c;
-	bool ok;
-
-	if (t->process == current->process)
-		return true;
-	c = cred_of(t);
-	ok = (me->fsuid == c->uid && me->fsuid == c->euid && me->fsuid == c->suid &&
-	      me->fsgid == c->gid && me->fsgid == c->egid && me->fsgid == c->sgid) ||
-	     ns_capable(c->user_ns, CAP_SYS_PTRACE);
-	cred_put(c);
-	return ok;
-}
-
 static int install_kind(struct ns_set *set, const struct ns_kind *k, struct task *t)
 {
 	struct ns_common *ns = ns_of_task(k, t);
@@ -143,7 +128,9 @@ static int setns_pidfd(struct pid *pid, u64 flags)
 	err = set_prepare(&set, flags);
 	if (err)
 		goto out;
-	err = may_look(t) ? install_of_task(&set, t) : -EPERM;
+	err = ptrace_may_access(t, PTRACE_MODE_READ_REAL);
+	if (!err)
+		err = install_of_task(&set, t);
 	if (err)
 		set_drop(&set);
 	else

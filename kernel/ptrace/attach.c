@@ -5,6 +5,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/ns/user.h>
 #include <kernel/mm/mm.h>
+#include <kernel/ns/user.h>
 #include <kernel/signal/signal.h>
 #include <kernel/task/task.h>
 #include <asm/regset.h>
@@ -110,9 +111,12 @@ int ptrace_traceme(void)
 	parent = t->process->parent_thread;
 	if (!t->tracer && parent) {
 		const struct cred *c = parent->cred;
+		const struct cred *mine = t->cred;
 		bool capable = cred_capable(c, CAP_SYS_PTRACE);
 
-		if (capable || !(t->cred->cap_permitted & ~c->cap_permitted)) {
+		/* Rights of two namespaces cannot be compared. */
+		if (cred_ns_capable(c, mine->user_ns, CAP_SYS_PTRACE) ||
+		    (c->user_ns == mine->user_ns && !(mine->cap_permitted & ~c->cap_permitted))) {
 			err = 0;
 			if (!(parent->flags & TF_EXITING))
 				link_to(t, parent, PT_TRACED | (capable ? PT_CAPABLE : 0));
