@@ -146,16 +146,30 @@ const struct dentry_ops proc_pid_dentry_ops = {
 /* ---- /proc/PID ---- */
 
 /* Generic file of the table: one show function with the task. */
+/* The program that was there at the open may have gone, for one of other rights: then it is empty.
+ */
+static int show_private(struct seq *s, struct task *t, const struct proc_task_entry *e)
+{
+	int err = ptrace_access_begin(t, PTRACE_MODE_READ_FS);
+
+	if (err)
+		return err == -EPERM ? 0 : err;
+	err = e->show(s, t);
+	ptrace_access_end(t);
+	return err;
+}
+
 static int pid_show(struct seq *s, void *v)
 {
 	const struct inode *i = s->private_data;
+	const struct proc_task_entry *e = proc_of(i)->entry;
 	struct task *t = proc_task(i);
 	int err;
 
 	(void)v;
 	if (!t)
 		return -ESRCH;
-	err = proc_of(i)->entry->show(s, t);
+	err = e->private_file ? show_private(s, t, e) : e->show(s, t);
 	task_put(t);
 	return err;
 }

@@ -115,12 +115,10 @@ static int mem_open(struct inode *i, struct file *f)
 {
 	struct task *t = proc_task(i);
 	struct mm *mm = NULL;
-	int err = t ? 0 : -ESRCH;
+	int err = t ? ptrace_access_mm(t, PTRACE_MODE_ATTACH_FS, &mm) : -ESRCH;
 
-	if (t && ptrace_may_access(t, PTRACE_MODE_ATTACH_FS))
+	if (err == -EPERM)
 		err = -EACCES;
-	if (!err)
-		mm = task_mm(t);
 	task_put(t);
 	if (mm) {
 		mm_ref(mm); /* the space, not its contents: an open file keeps no memory alive */

@@ -246,9 +246,11 @@ static long process_vm(int pid, const struct iovec __user *lvec, unsigned long l
 		ret = -ESRCH;
 		goto out;
 	}
-	struct mm *mm = task_mm(t);
+	struct mm *mm = NULL;
 
-	ret = mm ? ptrace_may_access(t, PTRACE_MODE_ATTACH_REAL) : -ESRCH;
+	ret = ptrace_access_mm(t, PTRACE_MODE_ATTACH_REAL, &mm);
+	if (!ret && !mm)
+		ret = -ESRCH;
 	if (!ret) {
 		char *page = frame_alloc_virt(0, GFP_KERNEL);
 

@@ -389,9 +389,11 @@ static ssize_t advise_vector(struct mm *mm, const struct iovec *v, unsigned long
 
 static int other_mm(struct task *t, struct mm **out)
 {
-	struct mm *mm = task_mm(t);
-	int err = mm ? ptrace_may_access(t, PTRACE_MODE_READ_FS) : -ESRCH;
+	struct mm *mm = NULL;
+	int err = ptrace_access_mm(t, PTRACE_MODE_READ_FS, &mm);
 
+	if (!err && !mm)
+		err = -ESRCH;
 	if (!err && !capable(CAP_SYS_NICE))
 		err = -EPERM;
 	if (err)

@@ -81,10 +81,8 @@ static int pagemap_open(struct inode *i, struct file *f)
 {
 	struct task *t = proc_task(i);
 	struct mm *mm = NULL;
-	int err = t ? ptrace_may_access(t, PTRACE_MODE_READ_FS) : -ESRCH;
+	int err = t ? ptrace_access_mm(t, PTRACE_MODE_READ_FS, &mm) : -ESRCH;
 
-	if (!err)
-		mm = task_mm(t);
 	if (t)
 		task_put(t);
 	if (mm) {

@@ -270,10 +270,11 @@ static int memory_of(int pid, struct mm **out)
 
 	if (!t)
 		return -ESRCH;
-	int err = ptrace_may_access(t, PTRACE_MODE_READ_REAL);
+	int err = ptrace_access_begin(t, PTRACE_MODE_READ_REAL);
 
 	if (!err) {
 		*out = task_mm(t);
+		ptrace_access_end(t);
 		err = *out ? 0 : -EINVAL;
 	}
 	task_put(t);

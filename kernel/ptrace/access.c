@@ -41,3 +41,39 @@ int ptrace_may_access(struct task *t, u32 mode)
 	cred_put(c);
 	return ok ? 0 : -EPERM;
 }
+
+int ptrace_access_begin(struct task *t, u32 mode)
+{
+	struct mutex *lock = &t->process->exec_lock;
+	int err = mutex_lock_killable(lock);
+
+	if (err)
+		return err;
+	err = ptrace_may_access(t, mode);
+	if (err)
+		mutex_unlock(lock);
+	return err;
+}
+
+void ptrace_access_end(struct task *t)
+{
+	mutex_unlock(&t->process->exec_lock);
+}
+
+int ptrace_access_mm(struct task *t, u32 mode, struct mm **out)
+{
+	struct mutex *lock = &t->process->exec_lock;
+	int err = mutex_lock_killable(lock);
+	struct mm *mm;
+
+	if (err)
+		return err;
+	mm = task_mm(t);
+	err = mm ? ptrace_may_access(t, mode) : 0;
+	mutex_unlock(lock);
+	if (err)
+		mm_put(mm);
+	else
+		*out = mm;
+	return err;
+}

@@ -13,6 +13,7 @@
 #include <linux/ptrace.h>
 
 struct cred;
+struct mm;
 
 /* What is asked, and by which of the caller's ids: one of each. */
 #define PTRACE_MODE_READ 1u
@@ -26,6 +27,14 @@ struct cred;
 
 /* May current look into (or change) @t? 0 or -EPERM; ptrace(2), "access mode checking". */
 int ptrace_may_access(struct task *t, u32 mode) __must_check;
+/*
+ * The same, for who takes something of @t: until the end @t executes no program that has other
+ * rights, so that what is taken belongs to whom was asked about.  Sleeps; -EINTR when killed.
+ */
+int ptrace_access_begin(struct task *t, u32 mode) __must_check;
+void ptrace_access_end(struct task *t);
+/* So taken: the memory of @t, +1; NULL without an error when it has none. */
+int ptrace_access_mm(struct task *t, u32 mode, struct mm **out) __must_check;
 
 /* Does current's tracer want to know of PTRACE_EVENT_@event? */
 static inline bool ptrace_event_enabled(int event)

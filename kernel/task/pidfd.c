@@ -199,15 +199,17 @@ long sys_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 	pid_put(pid);
 	if (!p)
 		return -ESRCH;
-	if (ptrace_may_access(p->leader, PTRACE_MODE_ATTACH_REAL)) {
+	err = ptrace_access_begin(p->leader, PTRACE_MODE_ATTACH_REAL);
+	if (err) {
 		process_put(p);
-		return -EPERM;
+		return err;
 	}
 	struct files *files = task_files(p->leader);
 	unsigned int at = (unsigned int)fd;
 	u32 cloexec;
 	struct file *f = files ? files_next(files, &at, &cloexec) : NULL;
 
+	ptrace_access_end(p->leader);
 	err = !files ? -ESRCH : f && at == (unsigned int)fd ? 0 : -EBADF;
 	if (!err)
 		err = fd_install_new(f, O_CLOEXEC, &new_fd);

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -307,6 +308,151 @@ TEST(permission)
 	CHECK_EXIT(other, 0);
 	kill(pid, SIGKILL);
 	CHECK_EQ(wait_for(pid), SIGKILL);
+}
+
+static void as_user(void)
+{
+	if (setresgid(1000, 1000, 1000) || setresuid(1000, 1000, 1000) || prctl(PR_SET_DUMPABLE, 1))
+		_exit(90);
+}
+
+/* This program as one of root's with the set-user-id bit. */
+static const char *make_set_id(void)
+{
+	static const char path[] = "/ptrace-set-id"; /* /tmp may forbid it */
+	char buf[65536];
+	ssize_t n;
+
+	int from = open("/proc/self/exe", O_RDONLY), to = open(path, O_CREAT | O_RDWR, 0755);
+
+	while ((n = read(from, buf, sizeof(buf))) > 0)
+		CHECK_EQ(write(to, buf, (size_t)n), n);
+	CHECK_EQ(fchmod(to, 04755), 0);
+	close(from);
+	close(to);
+	return path;
+}
+
+static volatile unsigned long secret;
+
+/* What the set-user-id program does: says that it runs, and waits for the end of its input. */
+static int be_set_id(void)
+{
+	char c;
+
+	if (geteuid())
+		return 1;
+	secret = 0x5ec2e7;
+	if (write(1, "x", 1) != 1 || read(0, &c, 1) != 0)
+		return 2;
+	return 0;
+}
+
+struct set_id_child {
+	pid_t pid;
+	int go, out;
+};
+
+/* Waits for a byte, executes @path, goes on when `go` is closed. */
+static struct set_id_child start_set_id(const char *path)
+{
+	int go[2], out[2];
+
+	if (pipe(go) || pipe(out))
+		_exit(91);
+	struct set_id_child c = {.pid = fork(), .go = go[1], .out = out[0]};
+
+	if (!c.pid) {
+		char b;
+
+		close(go[1]);
+		dup2(go[0], 0);
+		dup2(out[1], 1);
+		if (read(0, &b, 1) == 1)
+			execl(path, "ptrace", "be-set-id", NULL);
+		_exit(92);
+	}
+	close(go[0]);
+	close(out[1]);
+	return c;
+}
+
+static int open_of(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return open(path, flags);
+}
+
+/* Files of /proc that an ordinary user opened show nothing of a program with other rights. */
+TEST(opened_before_a_set_id_program)
+{
+	const char *path = make_set_id();
+
+	as_user();
+	struct set_id_child c = start_set_id(path);
+	char buf[4096];
+	int maps = open_of(c.pid, "maps", O_RDONLY);
+	int mem = open_of(c.pid, "mem", O_RDWR);
+
+	CHECK(maps >= 0 && mem >= 0);
+	CHECK(read(maps, buf, sizeof(buf)) > 0);
+	CHECK_EQ(lseek(maps, 0, SEEK_SET), 0);
+	CHECK_EQ(write(c.go, "x", 1), 1);
+	CHECK_EQ(read(c.out, buf, 1), 1);
+	CHECK_EQ(read(maps, buf, sizeof(buf)), 0);
+	CHECK(pread(mem, buf, 8, (off_t)P(&secret)) <= 0);
+	CHECK_ERR(open_of(c.pid, "mem", O_RDONLY), EACCES);
+	close(c.go);
+	CHECK_EXIT(c.pid, 0);
+}
+
+/* Nor can they be opened in the middle of its exec. */
+TEST(opened_during_a_set_id_exec)
+{
+	const char *path = make_set_id();
+	int in_time = 0;
+
+	as_user();
+	for (int i = 0; i < 60; i++) {
+		struct set_id_child c = start_set_id(path);
+		unsigned long seen = 0;
+		int mem = -1, next;
+		char b;
+
+		CHECK_EQ(write(c.go, "x", 1), 1);
+		while ((next = open_of(c.pid, "mem", O_RDWR)) >= 0) {
+			close(mem);
+			mem = next;
+			in_time++;
+		}
+		CHECK_EQ(read(c.out, &b, 1), 1);
+		CHECK(pread(mem, &seen, sizeof(seen), (off_t)P(&secret)) <= 0);
+		CHECK_EQ(seen, 0);
+		close(mem);
+		close(c.go);
+		close(c.out);
+		CHECK_EXIT(c.pid, 0);
+	}
+	CHECK(in_time > 0);
+}
+
+/* A child is traced by who made its user namespace: it has every right there. */
+TEST(traceme_in_a_user_namespace)
+{
+	as_user();
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (unshare(CLONE_NEWUSER) || pt(PTRACE_TRACEME, 0, 0, 0))
+			_exit(1);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	CHECK_STOP(pid, SIGSTOP, 0);
+	CHECK_EQ(pt(PTRACE_CONT, pid, 0, 0), 0);
+	CHECK_EXIT(pid, 0);
 }
 
 /* ---- memory and registers ---- */
@@ -1329,8 +1475,9 @@ TEST(where_a_task_sleeps)
 
 int main(int argc, char **argv)
 {
-	(void)argc;
 	if (!strcmp(argv[0], "exec-target"))
 		return 55;
+	if (argc > 1 && !strcmp(argv[1], "be-set-id"))
+		return be_set_id();
 	return test_run();
 }
