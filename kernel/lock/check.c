@@ -132,6 +132,7 @@ static void lock_check_and_push(struct lock_debug *d, void *lock, unsigned int s
 		t->held[t->held_count].class = d->class;
 		t->held[t->held_count].sub = (u8)sub;
 		t->held[t->held_count].shared = shared;
+		t->held[t->held_count].since = lock_stat_now();
 		t->held[t->held_count].ip = ip;
 		t->held_count++;
 	} else {
@@ -165,6 +166,7 @@ void lock_debug_release(struct lock_debug *d, void *lock)
 			break;
 	}
 	if (i) {
+		lock_stat_held(t->held[i - 1].class, t->held[i - 1].shared, t->held[i - 1].since);
 		memmove(&t->held[i - 1], &t->held[i], (t->held_count - i) * sizeof(t->held[0]));
 		t->held_count--;
 	} else {
@@ -173,6 +175,24 @@ void lock_debug_release(struct lock_debug *d, void *lock)
 	}
 	if (d->owner == t)
 		d->owner = NULL;
+	irqs_restore(flags);
+}
+
+void lock_debug_waited(struct lock_debug *d, const void *lock, int err)
+{
+	struct task *t = current;
+	unsigned long flags;
+	u32 i;
+
+	if (!lock_debug_on || !t)
+		return;
+	flags = irqs_save();
+	for (i = t->held_count; i > 0 && t->held[i - 1].lock != lock; i--)
+		;
+	if (i) {
+		lock_stat_waited(d->class, t->held[i - 1].shared, t->held[i - 1].since);
+		t->held[i - 1].since = err ? 0 : lock_stat_now();
+	}
 	irqs_restore(flags);
 }
 

@@ -205,4 +205,45 @@ KTEST(lock, checker_reports_same_class_and_context)
 	lock_debug_hook = NULL;
 	EXPECT_GE(reports, 3);
 }
+
+static struct mutex stat_mutex;
+
+static int stat_thread(void *ctx)
+{
+	(void)ctx;
+	mutex_lock(&stat_mutex);
+	mutex_unlock(&stat_mutex);
+	completion_done(&contest.done);
+	return 0;
+}
+
+/* A lock that is held while another thread asks for it: both times are in /proc/lock_stat. */
+KTEST(lock, statistics_of_a_contended_lock)
+{
+	const u64 held_ns = 20 * NSEC_PER_MSEC;
+	struct lock_stat st;
+	struct task *task;
+
+	/* No other lock of this class exists while the tests run. */
+	mutex_init(&stat_mutex, LK_SYSFS);
+	completion_init(&contest.done);
+	lock_stat_reset();
+	lock_stat_read(LK_SYSFS, false, &st);
+	EXPECT_EQ(st.hold.nr, 0);
+	mutex_lock(&stat_mutex);
+	KTEST_REQUIRE(kthread_start(stat_thread, NULL, "stat", &task) == 0);
+	EXPECT_EQ(sched_sleep_until(time_mono_ns() + held_ns, TASK_UNINTERRUPTIBLE), 0);
+	mutex_unlock(&stat_mutex);
+	completion_wait(&contest.done);
+	lock_stat_read(LK_SYSFS, false, &st);
+	EXPECT_EQ(st.hold.nr, 2);
+	EXPECT_EQ(st.wait.nr, 1);
+	EXPECT_GE(st.hold.max, held_ns - NSEC_PER_MSEC);
+	EXPECT_GE(st.hold.total, st.hold.min + st.hold.max);
+	EXPECT_GT(st.wait.total, 0);
+	EXPECT_LE(st.wait.max, st.hold.max);
+	lock_stat_reset();
+	lock_stat_read(LK_SYSFS, false, &st);
+	EXPECT_EQ(st.hold.nr + st.wait.nr, 0);
+}
 #endif

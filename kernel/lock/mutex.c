@@ -9,6 +9,7 @@
  * it by name, so nobody starves.
  */
 #include <kern/errno.h>
+#include <kernel/lock/check_impl.h>
 #include <kernel/lock/lock.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/sched/sched.h>
@@ -133,9 +134,10 @@ static int mutex_wait(struct mutex *m, unsigned int state)
 
 static int noinline mutex_lock_slow(struct mutex *m, unsigned int state)
 {
-	if (mutex_spin(m))
-		return 0;
-	return mutex_wait(m, state);
+	int err = mutex_spin(m) ? 0 : mutex_wait(m, state);
+
+	lock_debug_waited(&m->debug, m, err);
+	return err;
 }
 
 static noinline void mutex_unlock_slow(struct mutex *m)

@@ -7,6 +7,7 @@
  * up to the next writer.  A granted waiter owns the lock before it runs.
  */
 #include <kern/errno.h>
+#include <kernel/lock/check_impl.h>
 #include <kernel/lock/lock.h>
 #include <kernel/sched/sched.h>
 #include <kernel/signal/signal.h>
@@ -113,8 +114,10 @@ static int noinline rwsem_wait(struct rwsem *s, bool write, unsigned int state)
 	struct rwsem_waiter w = {.task = current, .write = write};
 	int err = 0;
 
-	if (rwsem_spin(s, write))
+	if (rwsem_spin(s, write)) {
+		lock_debug_waited(&s->debug, s, 0);
 		return 0;
+	}
 	spin_lock(&s->wait_lock);
 	list_add_tail(&w.link, &s->waiters);
 	__atomic_fetch_or(&s->count, RWSEM_WAITERS, __ATOMIC_SEQ_CST);
@@ -136,6 +139,7 @@ static int noinline rwsem_wait(struct rwsem *s, bool write, unsigned int state)
 	}
 	sched_set_state(TASK_RUNNING);
 	spin_unlock(&s->wait_lock);
+	lock_debug_waited(&s->debug, s, err);
 	return err;
 }
 

@@ -6,6 +6,7 @@
  * whoever runs takes a free lock.  Waiters only read until it looks free, and pause longer the more
  * often another one was faster.
  */
+#include <kernel/lock/check_impl.h>
 #include <kernel/lock/lock.h>
 #include <asm/cpu.h>
 
@@ -24,6 +25,15 @@ noinline void spin_wait(struct spinlock *l)
 }
 
 #ifdef CONFIG_DEBUG_LOCKS
+/* The lock is on the stack of those held already. */
+static inline void spin_checked_lock(struct spinlock *l)
+{
+	if (likely(!__atomic_exchange_n(&l->locked, 1, __ATOMIC_SEQ_CST)))
+		return;
+	spin_wait(l);
+	lock_debug_waited(&l->debug, l, 0);
+}
+
 void spin_init(struct spinlock *l, enum lock_class class)
 {
 	l->locked = 0;
@@ -34,14 +44,14 @@ void spin_lock_nested(struct spinlock *l, unsigned int sub)
 {
 	preempt_disable();
 	lock_debug_acquire(&l->debug, l, sub, false, false);
-	spin_raw_lock(l);
+	spin_checked_lock(l);
 }
 
 void spin_lock(struct spinlock *l)
 {
 	preempt_disable();
 	lock_debug_acquire(&l->debug, l, 0, false, false);
-	spin_raw_lock(l);
+	spin_checked_lock(l);
 }
 
 bool spin_trylock(struct spinlock *l)
@@ -69,7 +79,7 @@ void spin_lock_irq(struct spinlock *l)
 	irqs_off();
 	preempt_disable();
 	lock_debug_acquire(&l->debug, l, 0, false, false);
-	spin_raw_lock(l);
+	spin_checked_lock(l);
 }
 
 void spin_unlock_irq(struct spinlock *l)
@@ -86,7 +96,7 @@ unsigned long spin_lock_irqsave(struct spinlock *l)
 
 	preempt_disable();
 	lock_debug_acquire(&l->debug, l, 0, false, false);
-	spin_raw_lock(l);
+	spin_checked_lock(l);
 	return flags;
 }
 

@@ -164,6 +164,7 @@ struct task {
 	struct {
 		void *lock;
 		u8 class, sub, shared;
+		u32 since; /* of lock statistics: LOCK_STAT_UNIT_NS, 0: not counted */
 		unsigned long ip;
 	} held[32];
 	u32 held_count;
