@@ -268,7 +268,13 @@ static void sched_switch(bool preempted)
 	if (next == rq->idle || prev == rq->idle)
 		rq_note_idle(rq, prev, next);
 	next->se.exec_start_ns = now;
-	next->se.wait_sum_ns += now - next->se.wait_start_ns;
+	if (next != rq->idle) {
+		u64 waited = now - next->se.wait_start_ns;
+
+		next->se.wait_sum_ns += waited;
+		rq->wait_ns += waited;
+		rq->arrivals++;
+	}
 	next->se.on_cpu = 1;
 	rq->curr = next;
 	rq->switches++;

@@ -59,6 +59,8 @@ struct runqueue {
 	/* accounting; this CPU only, read without lock by /proc */
 	u64 account_ns; /* time is accounted up to here */
 	struct sched_cpu_times times;
+	u64 wait_ns,
+		arrivals; /* of tasks that were given the CPU: how long they waited, how many */
 };
 
 DECLARE_PERCPU(struct runqueue, runqueue);

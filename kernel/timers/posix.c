@@ -11,7 +11,9 @@
 #include <kernel/timers/timers.h>
 #include <kernel/timers/timers_impl.h>
 #include <kernel/cred/cred.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/sched/sched.h>
+#include <kernel/seq/seq.h>
 #include <kernel/signal/signal.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
@@ -540,3 +542,36 @@ long sys_timer_delete(int timerid)
 	posix_timer_free(pt);
 	return 0;
 }
+
+/* --- /proc/PID/timers --- */
+
+static void show_timer(struct seq *s, const struct posix_timer *pt, struct task *t)
+{
+	static const char *const how[] = {
+		[SIGEV_SIGNAL] = "signal", [SIGEV_NONE] = "none", [SIGEV_THREAD] = "thread"};
+	const struct pid_ns *ns = proc_seq_ns(s);
+	bool thread = pt->notify & SIGEV_THREAD_ID;
+	int nr = thread && pt->target ? task_tid_in(pt->target, ns) : task_tgid_in(t, ns);
+
+	seq_printf(s, "ID: %d\n", pt->id);
+	seq_printf(s, "signal: %d/%016llx\n", pt->signo, (u64)(unsigned long)pt->value.sival_ptr);
+	seq_printf(s, "notify: %s/%s.%d\n", how[pt->notify & ~SIGEV_THREAD_ID],
+		   thread ? "tid" : "pid", nr);
+	seq_printf(s, "ClockID: %d\n", pt->clock);
+}
+
+static int show_timers(struct seq *s, struct task *t)
+{
+	struct timers_process *tp;
+	struct posix_timer *pt;
+
+	rcu_read_lock();
+	tp = __atomic_load_n((struct timers_process **)&t->process->posix_timers, __ATOMIC_ACQUIRE);
+	for (unsigned int i = 0; tp && i < TIMERS_HASH; i++) {
+		hlist_for_each_entry_rcu(pt, &tp->timers[i], link) show_timer(s, pt, t);
+	}
+	rcu_read_unlock();
+	return 0;
+}
+PROC_TASK_ENTRY(.name = "timers", .mode = S_IFREG | 0444, .show = show_timers,
+		.process_only = true);
