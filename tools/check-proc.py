@@ -11,11 +11,15 @@ import sys
 
 DOC = "docs/proc.md"
 MACRO = re.compile(r"\b(PROC_FILE|PROC_LIST|PROC_FOPS|PROC_LINK|PROC_DIRECTORY|SYSCTL|SYSCTL_INT|SYSCTL_U64|SYSCTL_TEXT"
-                   r"|PROC_TASK_FILE|SYSFS_FILE)\(\s*((?:[A-Z_]+\s*)?\"[^\"]+\")")
+                   r"|PROC_TASK_FILE|SYSFS_FILE|PROC_NET_FILE|PROC_NET_LIST)\(\s*((?:[A-Z_]+\s*)?\"[^\"]+\")")
 ENTRY = re.compile(r"\b(PROC_ENTRY|PROC_TASK_ENTRY)\(\s*\.(?:path|name) = \"([^\"]+)\"")
 TASK_TABLE = re.compile(r"(?:PID_SHOW|PID_SECRET)\(\"([^\"]+)\"|\{\.name = \"([^\"]+)\"")
 DEFINE = re.compile(r"#define ([A-Z_]+) \"([^\"]*)\"")
-PREFIX = {"SYSCTL": "/proc/sys/", "PROC_TASK": "/proc/PID/", "SYSFS": "/sys/"}
+PREFIX = {"SYSCTL": "/proc/sys/", "PROC_NET": "/proc/PID/net/", "PROC_TASK": "/proc/PID/", "SYSFS": "/sys/"}
+
+
+# Rows made by a macro of the room's own: the name is an argument of that macro.
+OWN_MACRO = {"kernel/ipc/show.c": ("sysvipc/", ("shm", "sem", "msg"))}
 
 
 def prefix(macro):
@@ -34,7 +38,10 @@ def in_sources():
         defines = dict(DEFINE.findall(text))
         for macro, arg in MACRO.findall(text):
             m = re.match(r"(?:([A-Z_]+)\s*)?\"([^\"]+)\"", arg)
-            found.add(prefix(macro) + defines.get(m.group(1), "") + m.group(2))
+            names = [m.group(2)]
+            if path in OWN_MACRO and m.group(2) == OWN_MACRO[path][0]:
+                names = [m.group(2) + n for n in OWN_MACRO[path][1]]
+            found |= {prefix(macro) + defines.get(m.group(1), "") + n for n in names}
         for macro, name in ENTRY.findall(text):
             found.add(prefix(macro) + name)
         if path == "fs/proc/pid_files.c":

@@ -88,7 +88,8 @@ static int open_queue(const char *name, int flags, umode_t mode, const struct mq
 	return err;
 }
 
-long sys_mq_open(const char __user *uname, int oflag, unsigned int mode, const struct mq_attr __user *uattr)
+long sys_mq_open(const char __user *uname, int oflag, unsigned int mode,
+		 const struct mq_attr __user *uattr)
 {
 	struct mq_attr attr;
 	struct file *f;

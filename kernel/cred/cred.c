@@ -204,7 +204,8 @@ void cred_abort(struct cred *new_cred)
 	slab_free(cred_cache, new_cred);
 }
 
-/* Are the capabilities of @c no more than @old has?  Over what one made oneself one has them all. */
+/* Are the capabilities of @c no more than @old has?  Over what one made oneself one has them all.
+ */
 static bool caps_within(const struct cred *c, const struct cred *old)
 {
 	if (c->user_ns == old->user_ns)

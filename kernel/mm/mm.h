@@ -250,4 +250,4 @@ u64 mm_locked_pages(void);	       /* Mlocked */
 
 /* prctl(PR_SET_THP_DISABLE). */
 int mm_set_huge_disabled(struct mm *mm, bool disabled) __must_check;
-bool oom_may_use_reserve(void);	       /* current is dying to give memory back */
+bool oom_may_use_reserve(void); /* current is dying to give memory back */

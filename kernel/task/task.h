@@ -157,8 +157,8 @@ struct task {
 	struct list_head forked;     /* processes that this thread made; LK_TASKLIST */
 
 	/* System V IPC (kernel/ipc): NULL and empty for nearly everybody */
-	struct sem_undo_list *sem_undo;	 /* +1; changed by current */
-	struct hlist_head shm_created;	 /* segments it made; the namespace's lock */
+	struct sem_undo_list *sem_undo; /* +1; changed by current */
+	struct hlist_head shm_created;	/* segments it made; the namespace's lock */
 
 #ifdef CONFIG_DEBUG_LOCKS
 	struct {
@@ -173,7 +173,7 @@ struct task {
 	u64 fail_after, fail_interval, fail_times;
 #endif
 	u32 personality;
-	u16 mempolicy; /* set_mempolicy(2): POLICY_* of kernel/mm; inherited */
+	u16 mempolicy;		    /* set_mempolicy(2): POLICY_* of kernel/mm; inherited */
 	struct rb_root pi_locks;    /* contended PI futexes that it owns; kernel/futex */
 	struct pi_waiter *pi_waits; /* the one that it waits for; kernel/futex */
 	int symlink_depth;

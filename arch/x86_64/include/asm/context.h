@@ -18,7 +18,7 @@ struct arch_thread {
 	u32 fpu_cpu;	       /* CPU whose registers hold @fpu, if its fpu_owner is this thread */
 	u32 trap_nr;	       /* of the last exception, for the signal frame */
 	u64 trap_err;
-	u64 trap_addr; /* cr2 */
+	u64 trap_addr;		  /* cr2 */
 	u64 debug_status;	  /* DR6 of the last #DB, set bits meaning yes */
 	struct debug_regs *debug; /* NULL: no breakpoint was ever set */
 	bool forced_tf;		  /* TF in the saved flags is a debugger's */
