@@ -104,7 +104,7 @@ static unsigned long policy_nodes(u16 policy)
 
 long sys_set_mempolicy(int mode, const unsigned long __user *nmask, unsigned long maxnode)
 {
-	struct node_mask nodes;
+	struct node_mask nodes = {false};
 	u16 policy;
 	int err = check_mode(mode);
 
