@@ -28,10 +28,11 @@ int ptrace_siginfo_set(struct task *t, const void __user *from)
 {
 	unsigned long flags;
 	struct siginfo info;
-	int err = -EINVAL;
+	int err = siginfo_from_user(&info, from, -1);
 
-	if (copy_from_user(&info, from, sizeof(info)))
-		return -EFAULT;
+	if (err)
+		return err;
+	err = -EINVAL;
 	if (!sighand_lock(t, &flags))
 		return -ESRCH;
 	if (t->ptrace_info) {

@@ -212,11 +212,49 @@ long sys_tgkill(int tgid, int tid, int sig)
 	return send_thread(tgid, tid, sig, &info);
 }
 
+/* The rest of the structure is for codes to come. */
+#define SIGINFO_USED 48u
+
+/* What each signal's own codes go up to. */
+static bool code_known(int sig, int code)
+{
+	static const u8 last_code[SIGNAL_COUNT + 1] = {
+		[SIGILL] = 11, [SIGFPE] = 15, [SIGSEGV] = 9, [SIGBUS] = 5,
+		[SIGTRAP] = 6, [SIGCHLD] = 6, [SIGPOLL] = 6, [SIGSYS] = 2,
+	};
+
+	if (code == SI_KERNEL || code == SI_ASYNCNL)
+		return true;
+	if (code <= SI_USER)
+		return code >= SI_DETHREAD;
+	int most = sig >= 0 && sig <= SIGNAL_COUNT && last_code[sig] ? last_code[sig] : NSIGPOLL;
+
+	return code <= most;
+}
+
+int siginfo_from_user(struct siginfo *info, const struct siginfo __user *uinfo, int sig)
+{
+	u8 *rest = (u8 *)info + SIGINFO_USED;
+	u8 any = 0;
+
+	if (copy_from_user(info, uinfo, sizeof(*info)))
+		return -EFAULT;
+	for (size_t i = 0; i < sizeof(*info) - SIGINFO_USED; i++)
+		any |= rest[i];
+	/* Nothing may hide behind a code that does not say what it carries. */
+	if (any && !code_known(sig < 0 ? info->si_signo : sig, info->si_code))
+		return -E2BIG;
+	memset(rest, 0, sizeof(*info) - SIGINFO_USED);
+	return 0;
+}
+
 static int info_from_user(struct siginfo *info, const struct siginfo __user *uinfo, int sig,
 			  int pid)
 {
-	if (copy_from_user(info, uinfo, sizeof(*info)))
-		return -EFAULT;
+	int err = siginfo_from_user(info, uinfo, sig);
+
+	if (err)
+		return err;
 	info->si_signo = sig;
 	/* Only the kernel and kill(2) may say that they are. */
 	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && task_tid(current) != pid)
@@ -241,7 +279,7 @@ long sys_rt_tgsigqueueinfo(int tgid, int tid, int sig, const struct siginfo __us
 	struct siginfo info;
 	int err = info_from_user(&info, uinfo, sig, tid);
 
-	if (err == -EFAULT)
+	if (err && err != -EPERM)
 		return err;
 	if (tid <= 0 || tgid <= 0)
 		return -EINVAL;

@@ -42,6 +42,12 @@ void signal_system_init(void);
  * info NULL: kernel (SI_KERNEL).  -EAGAIN: no memory for a queued real-time signal. */
 int signal_send_task(struct task *t, int sig, const struct siginfo *info);
 int signal_send_process(struct process *p, int sig, const struct siginfo *info);
+/*
+ * What a program says in rt_sigqueueinfo(2) and its kind, for @sig (-1: the one it names), without
+ * judging who may say it.  -EFAULT; -E2BIG: an unknown code that carries more than is known.
+ */
+int siginfo_from_user(struct siginfo *info, const struct siginfo __user *uinfo, int sig)
+	__must_check;
 /* A fault of current: cannot be ignored or blocked. */
 void signal_force(int sig, int code, u64 addr, int trapno);
 /* The same with all details; @fatal: no handler helps. */

@@ -135,8 +135,10 @@ static struct process *pid_to_process(struct pid *pid)
 static int queued_info(const struct siginfo __user *uinfo, int sig, struct pid *pid,
 		       struct siginfo *info)
 {
-	if (copy_from_user(info, uinfo, sizeof(*info)))
-		return -EFAULT;
+	int err = siginfo_from_user(info, uinfo, -1);
+
+	if (err)
+		return err;
 	if (info->si_signo != sig)
 		return -EINVAL;
 	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && pid != current->process->pid)
