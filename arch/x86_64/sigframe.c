@@ -158,7 +158,7 @@ static bool frame_read(const struct rt_sigframe *f, struct regs *r, struct sigfr
 		       u64 *fp)
 {
 	const u64 *mc = (const u64 *)&f->uc.mc;
-	u64 flags, ss_flags, ss_size, ss_sp;
+	u64 flags, ss_flags, ss_size, ss_sp, uc_flags, segments;
 	u32 err = 0;
 
 	GET(r->r8, mc[0]);
@@ -188,6 +188,11 @@ static bool frame_read(const struct rt_sigframe *f, struct regs *r, struct sigfr
 	out->altstack_size = ss_size;
 	out->altstack_flags = (int)ss_flags;
 	r->flags = (r->flags & ~X86_FLAGS_USER) | (flags & X86_FLAGS_USER);
+	GET(uc_flags, f->uc.flags);
+	GET(segments, mc[18]);
+	out->bad_segment =
+		((segments & 0xffff) | 3) != X86_USER_CS ||
+		((uc_flags & UC_STRICT_RESTORE_SS) && (segments >> 48 | 3) != X86_USER_DS);
 	/* There are no other segments a program could run on. */
 	r->cs = X86_USER_CS;
 	r->ss = X86_USER_DS;
@@ -208,6 +213,10 @@ int arch_sigreturn(struct regs *regs, struct sigframe_return *out)
 	arch_uaccess_close();
 	if (!read || fpu_load_frame((const void __user *)(unsigned long)fp))
 		return -EFAULT;
+	if (out->bad_segment) {
+		current->arch.trap_nr = 13;
+		current->arch.trap_err = 0;
+	}
 	__atomic_fetch_or(&current->work, TASK_WORK_FULL_REGS, __ATOMIC_RELAXED);
 	return 0;
 }

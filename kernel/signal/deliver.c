@@ -304,6 +304,8 @@ long sys_rt_sigreturn(void)
 	(void)!signal_altstack_restore(r.altstack_sp, r.altstack_size, r.altstack_flags,
 				       regs_sp(regs));
 	t->restart.fn = NULL;
+	if (r.bad_segment)
+		signal_force_fatal_if(SIGSEGV, false);
 	return regs_retval(regs);
 }
 

@@ -24,6 +24,7 @@ struct sigframe_return {
 	unsigned long altstack_sp;
 	size_t altstack_size;
 	int altstack_flags;
+	bool bad_segment; /* the program cannot go on there: SIGSEGV once all is restored */
 };
 
 /* Builds the frame and points @regs at the handler; -EFAULT if the stack cannot take it. */
