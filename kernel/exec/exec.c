@@ -316,7 +316,9 @@ static int exec_run(int dfd, const char *path, int at_flags, struct exec_vector 
 		    struct exec_vector *envp)
 {
 	struct exec *x = kzalloc(sizeof(*x));
-	int err, old_tid = task_tid(current);
+	int err;
+	/* A thread that execs takes its leader's number: what the tracer knew it by. */
+	u64 old_tid = unlikely(current->ptrace_flags) ? ptrace_message_pid(current->pid) : 0;
 
 	if (!x)
 		return -ENOMEM;
@@ -327,7 +329,7 @@ static int exec_run(int dfd, const char *path, int at_flags, struct exec_vector 
 		signal_force_fatal_if(SIGSEGV, true);
 	exec_free(x);
 	if (!err && unlikely(current->ptrace_flags))
-		ptrace_event(PTRACE_EVENT_EXEC, (u64)old_tid);
+		ptrace_event(PTRACE_EVENT_EXEC, old_tid);
 	return err;
 }
 

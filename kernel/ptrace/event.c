@@ -3,6 +3,8 @@
 
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
+#include <kernel/rcu/rcu.h>
 #include <kernel/signal/signal.h>
 #include <asm/regs.h>
 
@@ -17,7 +19,7 @@ static void exec_by_signal(void)
 	info.si_signo = SIGTRAP;
 	info.si_code = SI_USER;
 	info.si_pid = task_tgid(current);
-	info.si_uid = current->cred->uid;
+	info.si_uid = uid_to_user(current->cred->uid);
 	(void)signal_send_task(current, SIGTRAP, &info);
 }
 
@@ -27,6 +29,19 @@ void ptrace_event(int event, u64 message)
 		(void)signal_trap(event << 8 | SIGTRAP, message);
 	else if (event == PTRACE_EVENT_EXEC && unlikely(current->ptrace_flags))
 		exec_by_signal();
+}
+
+u64 ptrace_message_pid(const struct pid *pid)
+{
+	u64 nr = 0;
+
+	rcu_read_lock();
+	struct task *tracer = rcu_dereference(current->tracer);
+
+	if (tracer)
+		nr = (u64)pid_nr_in(pid, task_pid_ns(tracer));
+	rcu_read_unlock();
+	return nr;
 }
 
 bool ptrace_event_seccomp(u16 data)

@@ -44,6 +44,8 @@ static inline bool ptrace_event_enabled(int event)
 
 /* Stops current for the event if its tracer asked for it.  Holds no lock. */
 void ptrace_event(int event, u64 message);
+/* The message of an event that is about @pid: its number as the tracer sees it. */
+u64 ptrace_message_pid(const struct pid *pid);
 /* The same for seccomp's RET_TRACE; false: nobody listens.  The call may be another one then. */
 bool ptrace_event_seccomp(u16 data);
 /* Is PTRACE_O_SUSPEND_SECCOMP in force for current? */

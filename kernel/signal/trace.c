@@ -9,6 +9,7 @@
 
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/wait/wait.h>
 #include <linux/ptrace.h>
 
@@ -94,7 +95,7 @@ static int trap_with_info(int sig, int code, int why, u64 message)
 	info.si_signo = sig;
 	info.si_code = code;
 	info.si_pid = task_tid(current);
-	info.si_uid = current->cred->uid;
+	info.si_uid = uid_to_user(current->cred->uid);
 	return signal_trap_stop(code, why, message, &info);
 }
 
@@ -134,7 +135,7 @@ static void info_of_tracer(struct siginfo *info, int sig)
 
 	if (tracer) {
 		info->si_pid = task_tid(tracer);
-		info->si_uid = rcu_dereference(tracer->cred)->uid;
+		info->si_uid = uid_to_user(rcu_dereference(tracer->cred)->uid);
 	}
 	rcu_read_unlock();
 }

@@ -380,10 +380,13 @@ long fork_user(const struct fork_request *r)
 		t->vfork_done = &vfork_done;
 		task_get(t);
 	}
+	/* Before it runs: it may be gone when the tracer is told. */
+	u64 message = unlikely(current->ptrace_flags) ? ptrace_message_pid(t->pid) : 0;
+
 	sched_start(t);
 	if (unlikely(event))
-		ptrace_event(event, (u64)nr);
+		ptrace_event(event, message);
 	if ((r->flags & CLONE_VFORK) && !vfork_wait(t, &vfork_done))
-		ptrace_event(PTRACE_EVENT_VFORK_DONE, (u64)nr);
+		ptrace_event(PTRACE_EVENT_VFORK_DONE, message);
 	return nr;
 }
