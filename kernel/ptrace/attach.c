@@ -112,14 +112,16 @@ int ptrace_traceme(void)
 	if (!t->tracer && parent) {
 		const struct cred *c = parent->cred;
 		const struct cred *mine = t->cred;
-		bool capable = cred_capable(c, CAP_SYS_PTRACE);
 
 		/* Rights of two namespaces cannot be compared. */
 		if (cred_ns_capable(c, mine->user_ns, CAP_SYS_PTRACE) ||
 		    (c->user_ns == mine->user_ns && !(mine->cap_permitted & ~c->cap_permitted))) {
+			/* Who asks to be traced lends its tracer no right that it lacks itself. */
+			u32 trust = cred_capable(mine, CAP_SYS_PTRACE) ? PT_CAPABLE : 0;
+
 			err = 0;
 			if (!(parent->flags & TF_EXITING))
-				link_to(t, parent, PT_TRACED | (capable ? PT_CAPABLE : 0));
+				link_to(t, parent, PT_TRACED | trust);
 		}
 	}
 	spin_unlock_irq(&tasklist_lock);
