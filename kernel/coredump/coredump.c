@@ -105,7 +105,8 @@ static void end(struct coredump *cd, bool dumped)
 	struct process *p = t->process;
 
 	spin_lock_irq(&t->sighand->lock);
-	if (dumped)
+	/* One that was killed meanwhile does not count. */
+	if (dumped && !signal_fatal_pending(t))
 		p->group_exit_code |= 0x80;
 	p->coredump = NULL;
 	cd->done = true;

@@ -86,13 +86,17 @@ static void put_specifier(struct builder *b, char c)
 		put_bytes(b, "%", 1);
 		break;
 	case 'p':
-	case 'P':
-		b->has_pid |= c == 'p';
+		b->has_pid = true;
 		put_number(b, (u64)task_tgid(current));
 		break;
+	case 'P': /* what whoever collects dumps knows it by */
+		put_number(b, (u64)current->process->pid->nr);
+		break;
 	case 'i':
-	case 'I':
 		put_number(b, (u64)task_tid(current));
+		break;
+	case 'I':
+		put_number(b, (u64)current->pid->nr);
 		break;
 	case 'u':
 		put_number(b, cr->uid);

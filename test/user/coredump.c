@@ -8,9 +8,11 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #ifndef NT_SIGINFO
 #define NT_SIGINFO 0x53494749
@@ -379,6 +381,90 @@ TEST(holes)
 	CHECK_EQ(stat("core", &s), 0);
 	CHECK(s.st_size >= 256l << 20);
 	CHECK(s.st_blocks * 512 < 64l << 20);
+}
+
+/* ---- huge pages ---- */
+
+#define HUGE_SIZE (2ul << 20)
+
+/* Two huge pages if the machine gives them; every page says which it is. */
+static unsigned char *huge_memory(void)
+{
+	char *raw = mmap(NULL, 3 * HUGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+	unsigned char *p = (void *)(((uintptr_t)raw + HUGE_SIZE - 1) & ~(HUGE_SIZE - 1));
+
+	REQUIRE(raw != MAP_FAILED);
+	madvise(p, 2 * HUGE_SIZE, MADV_HUGEPAGE);
+	for (size_t i = 0; i < 2 * HUGE_SIZE; i += 4096) {
+		p[i] = (unsigned char)(i >> 12);
+		p[i + 4095] = (unsigned char)~(i >> 12);
+	}
+	return p;
+}
+
+static unsigned char *huge;
+
+static void die_with_huge_memory(void)
+{
+	mprotect(huge + HUGE_SIZE + 4096, 4096, PROT_NONE); /* one of them is split */
+	die();
+}
+
+TEST(huge_pages_are_dumped)
+{
+	int bad = 0;
+	pid_t pid;
+
+	enter_scratch();
+	pattern("core");
+	limit(RLIM_INFINITY);
+	huge = huge_memory();
+	CHECK_EQ(run(die_with_huge_memory, &pid), SIGABRT | 0x80);
+	REQUIRE(load("core"));
+	for (size_t i = 0; i < 2 * HUGE_SIZE; i += 4096)
+		bad += byte_at(huge + i) != (unsigned char)(i >> 12) ||
+		       byte_at(huge + i + 4095) != (unsigned char)~(i >> 12);
+	CHECK_EQ(bad, 0);
+}
+
+TEST(huge_pages_of_another_process)
+{
+	static unsigned char got[2 * HUGE_SIZE];
+	char path[64];
+	int st, fd;
+	pid_t pid;
+
+	huge = huge_memory();
+	pid = fork();
+	if (!pid) {
+		memset(huge, 0x5a, HUGE_SIZE); /* a copy of its own */
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		_exit(huge[HUGE_SIZE + 77] == 0x33 && huge[HUGE_SIZE - 1] == 0x44 ? 3 : 4);
+	}
+	CHECK_EQ(waitpid(pid, &st, 0), pid);
+	struct iovec to = {got, sizeof(got)}, from = {huge, sizeof(got)};
+
+	CHECK_EQ(process_vm_readv(pid, &to, 1, &from, 1, 0), sizeof(got));
+	CHECK_EQ(got[12345], 0x5a);
+	CHECK(!memcmp(got + HUGE_SIZE, huge + HUGE_SIZE, HUGE_SIZE));
+	errno = 0;
+	CHECK_EQ(ptrace(PTRACE_PEEKDATA, pid, huge + 8000, 0), 0x5a5a5a5a5a5a5a5a);
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDWR);
+	REQUIRE(fd >= 0);
+	memset(got, 0, sizeof(got));
+	CHECK_EQ(pread(fd, got, sizeof(got), (off_t)(uintptr_t)huge), sizeof(got));
+	CHECK_EQ(got[HUGE_SIZE - 1], 0x5a);
+	CHECK(!memcmp(got + HUGE_SIZE, huge + HUGE_SIZE, HUGE_SIZE));
+	/* Writing splits or copies: the parent's page stays as it was. */
+	CHECK_EQ(pwrite(fd, "\x33", 1, (off_t)(uintptr_t)(huge + HUGE_SIZE + 77)), 1);
+	CHECK_EQ(pwrite(fd, "\x44", 1, (off_t)(uintptr_t)(huge + HUGE_SIZE - 1)), 1);
+	CHECK(huge[HUGE_SIZE + 77] != 0x33);
+	ptrace(PTRACE_CONT, pid, 0, 0);
+	CHECK_EQ(waitpid(pid, &st, 0), pid);
+	CHECK_EQ(st, 3 << 8);
 }
 
 TEST(a_program_takes_it)
