@@ -98,6 +98,12 @@ static long order(const void *a, const void *b)
 	return x == y ? 0 : x < y ? 1 : 2;
 }
 
+/* A context exists for who set a priority, one for each task. */
+static const void *io_context(const struct task *t)
+{
+	return READ_ONCE(t->se.ioprio) ? &t->se.ioprio : NULL;
+}
+
 static long kcmp_tasks(struct task *a, struct task *b, int type, unsigned long idx1,
 		       unsigned long idx2)
 {
@@ -122,8 +128,9 @@ static long kcmp_tasks(struct task *a, struct task *b, int type, unsigned long i
 	case KCMP_SIGHAND:
 		return order(a->sighand, b->sighand);
 	case KCMP_IO:
+		return order(io_context(a), io_context(b));
 	case KCMP_SYSVSEM:
-		return -EOPNOTSUPP;
+		return order(READ_ONCE(a->sem_undo), READ_ONCE(b->sem_undo));
 	}
 	return -EINVAL;
 }
