@@ -8,6 +8,7 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
 import boot
@@ -100,6 +101,28 @@ def run_checks(report, title, checks, rootfs, *args, shell="/bin/bash"):
         if not rest and not cut:
             report.test(status == 0, "%s: the machine ends with status 0" % title, "%d: %s" % (status, err))
         left = rest
+
+
+def main(title, checks, tar, cpus="2", memory=None, shell="/bin/bash", also=None):
+    """The whole of a script of checks; its exit status.
+
+    Arguments pick checks by parts of their names, CPUS and MEM in the environment stand before @cpus and
+    @memory; @also has {name: function(report, path of the tar)} for what no shell in the machine can check.
+    """
+    report = boot.Report()
+    names = sys.argv[1:]
+    path = os.path.join(ROOTFS, tar)
+    picked = [c for c in checks if not names or any(n in c.name for n in names)]
+    others = [f for name, f in (also or {}).items() if not names or any(n in name for n in names)]
+    memory = os.environ.get("MEM", memory)
+    for count in os.environ.get("CPUS", cpus).split(",") if picked else ():
+        run_checks(report, "%s, %s cpus" % (title, count), picked, path, "-c", count,
+                   *(["-m", memory] if memory else []), shell=shell)
+    for f in others:
+        f(report, path)
+    if not report.count:
+        report.test(False, "no check is called %s" % " or ".join(names))
+    return report.done()
 
 
 class Terminal:

@@ -5,8 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../boot"))
-import boot  # noqa: E402
-from guest import Check, ROOTFS, run_checks  # noqa: E402
+from guest import Check, main  # noqa: E402
 
 CHECKS = [
     Check("ash", "i=0; while [ $i -lt 500 ]; do i=$((i+1)); done; echo $i; f() { echo f$1; }; f 1", "^500\nf1$"),
@@ -37,15 +36,5 @@ CHECKS = [
 ]
 
 
-def main():
-    report = boot.Report()
-    tar = os.path.join(ROOTFS, "busybox.tar")
-    names = sys.argv[1:]
-    for cpus in os.environ.get("CPUS", "1,2,4").split(","):
-        checks = [c for c in CHECKS if not names or any(n in c.name for n in names)]
-        run_checks(report, "busybox, %s cpus" % cpus, checks, tar, "-c", cpus, shell="/bin/sh")
-    return report.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("busybox", CHECKS, "busybox.tar", cpus="1,2,4", shell="/bin/sh"))

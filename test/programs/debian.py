@@ -6,8 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../boot"))
-import boot  # noqa: E402
-from guest import Check, ROOTFS, run_checks  # noqa: E402
+from guest import Check, main  # noqa: E402
 
 PYTHON_THREADS = """
 import threading, queue
@@ -150,15 +149,5 @@ def re_all(out, *patterns):
     return all(re.search(p, out, re.MULTILINE) for p in patterns)
 
 
-def main():
-    report = boot.Report()
-    tar = os.path.join(ROOTFS, "debian.tar")
-    names = sys.argv[1:]
-    for cpus in os.environ.get("CPUS", "1,2,4").split(","):
-        checks = [c for c in CHECKS if not names or any(n in c.name for n in names)]
-        run_checks(report, "debian, %s cpus" % cpus, checks, tar, "-c", cpus, "-m", os.environ.get("MEM", "1G"))
-    return report.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("debian", CHECKS, "debian.tar", cpus="1,2,4", memory="1G"))

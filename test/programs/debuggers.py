@@ -5,8 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../boot"))
-import boot  # noqa: E402
-from guest import Check, ROOTFS, run_checks  # noqa: E402
+from guest import Check, main  # noqa: E402
 
 # Every number in the checks below comes from here: three times ten plus 0, 1, 2 is 33.
 PROGRAM = r"""
@@ -58,15 +57,5 @@ CHECKS = [
 ]
 
 
-def main():
-    report = boot.Report()
-    tar = os.path.join(ROOTFS, "full.tar")
-    names = sys.argv[1:]
-    for cpus in os.environ.get("CPUS", "2").split(","):
-        checks = [c for c in CHECKS if not names or any(n in c.name for n in names)]
-        run_checks(report, "debuggers, %s cpus" % cpus, checks, tar, "-c", cpus, "-m", "3G")
-    return report.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("debuggers", CHECKS, "full.tar", memory="3G"))

@@ -5,8 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../boot"))
-import boot  # noqa: E402
-from guest import Check, ROOTFS, Terminal, run_checks  # noqa: E402
+from guest import Check, Terminal, main  # noqa: E402
 
 TMUX = "export TERM=xterm LC_ALL=C.UTF-8; tmux -f /dev/null -L t new-session -d -x 90 -y 30 'bash --norc'; "
 # Waits until a pane shows a text, so that no check depends on how fast the machine is.
@@ -50,19 +49,5 @@ def on_the_console(report, tar):
     t.close()
 
 
-def main():
-    report = boot.Report()
-    tar = os.path.join(ROOTFS, "full.tar")
-    names = sys.argv[1:]
-    for cpus in os.environ.get("CPUS", "2").split(","):
-        checks = [c for c in CHECKS if not names or any(n in c.name for n in names)]
-        if checks:
-            run_checks(report, "editors, %s cpus" % cpus, checks, tar, "-c", cpus, "-m",
-                       os.environ.get("MEM", "2G"))
-    if not names or "console" in names:
-        on_the_console(report, tar)
-    return report.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("editors", CHECKS, "full.tar", memory="2G", also={"console": on_the_console}))

@@ -5,8 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../boot"))
-import boot  # noqa: E402
-from guest import Check, ROOTFS, quote, run_checks  # noqa: E402
+from guest import Check, main, quote  # noqa: E402
 
 USER = "setpriv --reuid=1000 --regid=1000 --clear-groups "
 # Without --share-net bwrap brings up a loopback interface, which takes a network.
@@ -62,15 +61,5 @@ CHECKS = [
 ]
 
 
-def main():
-    report = boot.Report()
-    tar = os.path.join(ROOTFS, "full.tar")
-    names = sys.argv[1:]
-    for cpus in os.environ.get("CPUS", "1,2").split(","):
-        checks = [c for c in CHECKS if not names or any(n in c.name for n in names)]
-        run_checks(report, "namespaces, %s cpus" % cpus, checks, tar, "-c", cpus, "-m", os.environ.get("MEM", "2G"))
-    return report.done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("namespaces", CHECKS, "full.tar", cpus="1,2", memory="2G"))
