@@ -139,10 +139,13 @@ static int symlink_at(const char *target, int dfd, const char *name, size_t len)
 static int link_locked(const struct path *old, struct create_ctx *c)
 {
 	struct inode *i = old->dentry->inode, *dir = c->dir.dentry->inode;
-	int err = 0;
+	int err;
 
 	if (old->mnt != c->dir.mnt)
 		return -EXDEV;
+	err = may_link_to(i);
+	if (err)
+		return err;
 	if (i->flags & (INODE_APPEND | INODE_IMMUTABLE))
 		return -EPERM;
 	if (!dir->ops->link || S_ISDIR(i->mode))

@@ -457,8 +457,9 @@ found:
 
 /* ---- symbolic links ---- */
 
-static int links_check(struct nameidata *nd, const struct mount *m)
+static int links_check(struct nameidata *nd, const struct mount *m, const struct inode *link)
 {
+	nd->link_uid = link->uid;
 	if ((nd->flags & LOOKUP_NO_SYMLINKS) || (READ_ONCE(m->flags) & MNT_NOSYMFOLLOW))
 		return -ELOOP;
 	return ++nd->links > ND_MAX_LINKS ? -ELOOP : 0;
@@ -544,7 +545,7 @@ static int step_ref(struct nameidata *nd, bool follow, const char **body, const 
 		i = p.dentry->inode;
 	}
 	if (S_ISLNK(i->mode) && follow) {
-		err = links_check(nd, p.mnt);
+		err = links_check(nd, p.mnt, i);
 		if (!err && i->ops->get_path)
 			return follow_magic(nd, &p);
 		if (!err)
@@ -615,7 +616,7 @@ static int step_rcu(struct nameidata *nd, bool follow, const char **body, const 
 			err = nd_unlazy_midway(nd);
 			return err ? err : step_ref(nd, follow, body, body_end);
 		}
-		err = links_check(nd, m);
+		err = links_check(nd, m, i);
 		*body = text;
 		*body_end = text + strlen(text);
 		return err;
@@ -732,10 +733,14 @@ static int walk_prefix(struct nameidata *nd, const char *p, const char *end)
 int nd_step_last(struct nameidata *nd, const char **body, const char **body_end)
 {
 	bool follow = (nd->flags & LOOKUP_FOLLOW) || nd->last_slash;
+	int err;
 
 	if (nd->last_slash)
 		nd->flags |= LOOKUP_DIRECTORY;
-	return step(nd, follow, body, body_end);
+	err = step(nd, follow, body, body_end);
+	if (unlikely(*body) && !err)
+		err = may_follow_link(nd->inode, nd->link_uid);
+	return err;
 }
 
 int nd_continue(struct nameidata *nd, const char *p, const char *end)

@@ -293,11 +293,15 @@ static int open_create(struct nameidata *nd, const struct open_how_k *how, struc
 {
 	const char *body, *body_end;
 	struct path p;
+	umode_t dir_mode;
+	u32 dir_uid;
 	int err = nd_walk_parent(nd);
 
 	if (err)
 		return err;
 	for (;;) {
+		dir_mode = nd->inode->mode;
+		dir_uid = nd->inode->uid;
 		err = create_last(nd, how, &body, &body_end);
 		if (err < 0 || !body)
 			break;
@@ -309,6 +313,8 @@ static int open_create(struct nameidata *nd, const struct open_how_k *how, struc
 			break;
 		}
 	}
+	if (!err && !S_ISDIR(nd->inode->mode))
+		err = may_open_in_sticky(dir_mode, dir_uid, nd->inode);
 	p = nd->path;
 	nd_end(nd);
 	if (err < 0) {

@@ -6,6 +6,6 @@ deps := kernel/cred kernel/device kernel/file kernel/frame kernel/lock kernel/mm
 	kernel/seq kernel/slab kernel/syscall kernel/task kernel/time kernel/uaccess kernel/uio \
 	kernel/wait lib/parse
 objs := dentry.o inode.o attr.o super.o mount.o peers.o tree.o mount_ns.o remount.o newmount.o \
-	fscontext.o show_mounts.o statfs.o dpath.o fsctx.o namei.o name.o open.o create.o rename.o \
+	fscontext.o show_mounts.o statfs.o dpath.o fsctx.o namei.o name.o open.o create.o protect.o rename.o \
 	stat.o sys_attr.o xattr.o simple.o readdir.o sys_mount.o anon.o locks.o acl.o
 tests := vfs_test.o

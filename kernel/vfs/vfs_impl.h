@@ -128,6 +128,7 @@ struct nameidata {
 	u8 last_type;
 	bool last_slash; /* the last component is followed by slashes */
 	u8 depth, links;
+	u32 link_uid; /* of the link met last */
 	struct path root;
 	u32 root_seq;
 	const char *last;
@@ -140,6 +141,10 @@ struct nameidata {
 	struct nd_rest inline_stack[ND_INLINE_LINKS];
 };
 
+/* protect.c: proc(5) protected_symlinks, _hardlinks, _fifos, _regular.  0 or -EACCES, -EPERM. */
+int may_follow_link(const struct inode *dir, u32 link_uid) __must_check;
+int may_link_to(struct inode *i) __must_check;
+int may_open_in_sticky(umode_t dir_mode, u32 dir_uid, const struct inode *i) __must_check;
 void nd_init(struct nameidata *nd, int dfd, const struct path *base, const char *name, size_t len,
 	     u32 flags);
 /* Lock-free attempt: 0 with nd in RCU mode at the result (rcu_read_lock held), or an error
