@@ -54,47 +54,6 @@ static long dup_fd(struct file *f, unsigned long from, u32 cloexec)
 	return fd;
 }
 
-/* type: F_OWNER_*; nr 0 takes the owner away. */
-static long set_owner(struct file *f, int type, int nr)
-{
-	struct pid *p = NULL, *old;
-
-	if (nr) {
-		p = pid_find(nr);
-		if (!p)
-			return -ESRCH;
-	}
-	spin_lock(&f->lock);
-	old = f->owner.pid;
-	f->owner.pid = p;
-	f->owner.type = type;
-	f->owner.uid = current_cred()->uid;
-	f->owner.euid = current_cred()->euid;
-	spin_unlock(&f->lock);
-	if (old)
-		pid_put(old);
-	return 0;
-}
-
-static long set_owner_simple(struct file *f, int who)
-{
-	if (who == INT_MIN)
-		return -EINVAL;
-	return who < 0 ? set_owner(f, F_OWNER_PGRP, -who) : set_owner(f, F_OWNER_PID, who);
-}
-
-static long get_owner(struct file *f)
-{
-	long nr;
-
-	spin_lock(&f->lock);
-	nr = f->owner.pid ? pid_vnr(f->owner.pid) : 0;
-	if (f->owner.type == F_OWNER_PGRP)
-		nr = -nr;
-	spin_unlock(&f->lock);
-	return nr;
-}
-
 static long owner_ex(struct file *f, struct f_owner_ex __user *u, bool set)
 {
 	struct f_owner_ex ex;
@@ -104,68 +63,25 @@ static long owner_ex(struct file *f, struct f_owner_ex __user *u, bool set)
 			return -EFAULT;
 		if (ex.type < F_OWNER_TID || ex.type > F_OWNER_PGRP)
 			return -EINVAL;
-		return set_owner(f, ex.type, ex.pid);
+		return file_set_owner(f, ex.type, ex.pid);
 	}
-	spin_lock(&f->lock);
-	ex.type = f->owner.pid ? f->owner.type : F_OWNER_PID;
-	ex.pid = f->owner.pid ? pid_vnr(f->owner.pid) : 0;
-	spin_unlock(&f->lock);
+	file_get_owner(f, &ex.type, &ex.pid);
 	return copy_to_user(u, &ex, sizeof(ex)) ? -EFAULT : 0;
 }
 
-void file_owner_get(struct file *f, struct file_owner *out)
+/* How long what is written will live: a word of the inode. */
+static long write_hint(struct file *f, u64 __user *u, bool set)
 {
-	spin_lock(&f->lock);
-	out->pid = f->owner.pid ? pid_get(f->owner.pid) : NULL;
-	out->uid = f->owner.uid;
-	out->euid = f->owner.euid;
-	out->type = f->owner.type;
-	spin_unlock(&f->lock);
-}
+	u64 hint = READ_ONCE(f->inode->write_hint);
 
-static bool owner_may_signal(const struct file_owner *o, const struct task *t)
-{
-	const struct cred *c;
-
-	guard(rcu)();
-	c = rcu_dereference(t->cred);
-	return !o->euid || o->euid == c->suid || o->euid == c->uid || o->uid == c->suid ||
-	       o->uid == c->uid;
-}
-
-static void signal_owner_group(const struct file_owner *o, int sig)
-{
-	struct process *p;
-
-	guard(rcu)();
-	list_for_each_entry_rcu(p, &o->pid->members[PID_PGRP], pgrp_link)
-	{
-		if (owner_may_signal(o, p->leader))
-			(void)signal_send_process(p, sig, NULL);
-	}
-}
-
-void file_owner_signal(struct file_owner *o, int sig)
-{
-	struct task *t;
-
-	if (!o->pid)
-		return;
-	if (o->type == F_OWNER_PGRP) {
-		signal_owner_group(o, sig);
-	} else {
-		t = task_of_pid(o->pid);
-		if (t && owner_may_signal(o, t)) {
-			if (o->type == F_OWNER_TID)
-				(void)signal_send_task(t, sig, NULL);
-			else
-				(void)signal_send_process(t->process, sig, NULL);
-		}
-		if (t)
-			task_put(t);
-	}
-	pid_put(o->pid);
-	o->pid = NULL;
+	if (!set)
+		return copy_to_user(u, &hint, sizeof(hint)) ? -EFAULT : 0;
+	if (copy_from_user(&hint, u, sizeof(hint)))
+		return -EFAULT;
+	if (hint > RWH_WRITE_LIFE_EXTREME)
+		return -EINVAL;
+	WRITE_ONCE(f->inode->write_hint, (u8)hint);
+	return 0;
 }
 
 static long path_fcntl(struct file *f, unsigned int fd, unsigned int cmd, unsigned long arg)
@@ -206,19 +122,18 @@ static long do_fcntl(struct file *f, unsigned int fd, unsigned int cmd, unsigned
 	case F_OFD_SETLKW:
 		return locks_fcntl(f, fd, cmd, (struct flock __user *)arg);
 	case F_SETOWN:
-		return set_owner_simple(f, (int)arg);
+		return file_set_owner_signed(f, (int)arg);
 	case F_GETOWN:
-		return get_owner(f);
+		return file_get_owner_signed(f);
 	case F_SETOWN_EX:
 	case F_GETOWN_EX:
 		return owner_ex(f, (struct f_owner_ex __user *)arg, cmd == F_SETOWN_EX);
 	case F_SETSIG:
 		if (arg > SIGNAL_COUNT)
 			return -EINVAL;
-		f->owner.signum = (int)arg;
-		return 0;
+		return file_set_signal(f, (int)arg);
 	case F_GETSIG:
-		return f->owner.signum;
+		return file_get_signal(f);
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
 		return pipe_of_file(f) ? pipe_fcntl(pipe_of_file(f), cmd, arg) : -EBADF;
@@ -227,8 +142,11 @@ static long do_fcntl(struct file *f, unsigned int fd, unsigned int cmd, unsigned
 		return f->inode && f->inode->super->ops && f->inode->super->ops->seals
 			       ? f->inode->super->ops->seals(f, cmd, (u32)arg)
 			       : -EINVAL;
+	case F_GET_RW_HINT:
+	case F_SET_RW_HINT:
+		return write_hint(f, (u64 __user *)arg, cmd == F_SET_RW_HINT);
 	default:
-		/* F_NOTIFY, leases and write hints are not supported. */
+		/* F_NOTIFY and leases are not supported. */
 		return -EINVAL;
 	}
 }

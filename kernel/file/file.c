@@ -82,7 +82,7 @@ static void file_close(struct file *f)
 		poll_file_release(f);
 	if (f->inode && !(f->mode & FMODE_PATH))
 		locks_close(f, NULL);
-	if ((f->flags & FASYNC) && f->ops->fasync)
+	if (unlikely(f->mode & FMODE_ASYNC))
 		(void)f->ops->fasync(f, -1, false);
 	if (f->ops->release)
 		f->ops->release(f);
@@ -90,8 +90,8 @@ static void file_close(struct file *f)
 		__atomic_sub_fetch(&f->inode->writers, 1, __ATOMIC_RELEASE);
 		__atomic_sub_fetch(&f->path.mnt->writers, 1, __ATOMIC_RELAXED);
 	}
-	if (f->owner.pid)
-		pid_put(f->owner.pid);
+	if (unlikely(f->owner))
+		file_drop_owner(f);
 	cred_put(f->cred);
 	if (unlikely(f->mode & FMODE_DETACHED))
 		mount_dissolve(f->path.mnt);

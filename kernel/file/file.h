@@ -56,21 +56,26 @@ struct file {
 	u32 flags; /* O_*; FMODE in mode; O_APPEND etc. change under lock */
 	u32 mode;  /* FMODE_* */
 	const struct file_ops *ops;
-	struct inode *inode;	 /* [I] */
-	struct path path;	 /* [I] +1 each; dentry NULL only while opening */
-	struct pagecache *cache; /* of the inode, or NULL */
-	loff_t pos;		 /* pos_lock if shared (FMODE_POS) */
-	struct mutex pos_lock;	 /* LK_FILE_POS */
-	struct spinlock lock;	 /* LK_SPIN_LEAF: flags, owner, epoll list */
-	const struct cred *cred; /* of the opener; +1 */
-	void *private_data;	 /* by ops */
-	struct {
-		struct pid *pid;
-		u32 uid, euid;
-		int signum, type;
-	} owner;		 /* F_SETOWN, F_SETSIG */
-	struct list_head epolls; /* epoll items that watch it */
-	struct rcu_head rcu;	 /* storage of the deferred last put */
+	struct inode *inode;	  /* [I] */
+	struct path path;	  /* [I] +1 each; dentry NULL only while opening */
+	struct pagecache *cache;  /* of the inode, or NULL */
+	loff_t pos;		  /* pos_lock if shared (FMODE_POS) */
+	struct mutex pos_lock;	  /* LK_FILE_POS */
+	struct spinlock lock;	  /* LK_SPIN_LEAF: flags, owner, epoll list */
+	const struct cred *cred;  /* of the opener; +1 */
+	void *private_data;	  /* by ops */
+	struct file_owner *owner; /* F_SETOWN, F_SETSIG; RCU, lock; NULL: none */
+	struct list_head epolls;  /* epoll items that watch it */
+	struct rcu_head rcu;	  /* storage of the deferred last put */
+};
+
+/* Who gets signals about a file, and which; never changed, only replaced. */
+struct file_owner {
+	struct pid *pid; /* +1, or NULL */
+	u32 uid, euid;	 /* of who said so */
+	int signum;	 /* 0: SIGIO without details */
+	int type;	 /* F_OWNER_* */
+	struct rcu_head rcu;
 };
 
 #define FMODE_READ 1u
@@ -87,6 +92,33 @@ struct file {
 #define FMODE_WRITER 1024u   /* counted in the inode's writers */
 
 void file_system_init(void);
+/*
+ * O_ASYNC: the open files that want a signal when an object gets ready.  Zeroed memory is an empty
+ * list.  Its object outlives the files on it (closing takes a file off) and who notifies.
+ */
+struct fasync_entry;
+struct fasync_list {
+	struct fasync_entry *first; /* RCU */
+};
+/* For file_ops.fasync.  0, -ENOMEM. */
+int fasync_set(struct fasync_list *l, struct file *f, int fd, bool on) __must_check;
+void fasync_remove(struct fasync_list *l, struct file *f);
+void fasync_send(struct fasync_list *l, int code);
+/* @code: POLL_IN, POLL_OUT, POLL_HUP, POLL_PRI (beside SIGURG).  Any context, under no lock after LK_SIGHAND. */
+static __always_inline void fasync_notify(struct fasync_list *l, int code)
+{
+	if (unlikely(READ_ONCE(l->first)))
+		fasync_send(l, code);
+}
+/* fcntl(2) F_SETOWN*, F_GETOWN*, F_SETSIG; type: F_OWNER_*; nr 0: nobody.  -ESRCH, -EINVAL,
+ * -ENOMEM. */
+int file_set_owner(struct file *f, int type, int nr) __must_check;
+int file_set_owner_signed(struct file *f, int who) __must_check; /* < 0: a group */
+void file_get_owner(struct file *f, int *type, int *nr);
+int file_get_owner_signed(struct file *f);
+/* Sends @sig as from the kernel to those whom the owner's setter may signal: SIGURG.  @o was read
+ * in this RCU section from a file that was open; NULL: nobody.  Under no lock after LK_SIGHAND. */
+void file_owner_signal(const struct file_owner *o, int sig);
 /* An unopened file with one reference: -ENFILE, -ENOMEM. */
 int file_alloc(u32 flags, const struct file_ops *ops, struct file **out) __must_check;
 /* A file without a name in any directory ("anon_inode:[eventfd]", "socket:[7]", "pipe:[9]"). */
@@ -104,16 +136,6 @@ static inline struct file *file_get(struct file *f)
 	return f;
 }
 bool file_tryget(struct file *f) __must_check;
-/* Who F_SETOWN named, for a signal that is sent after the locks of the event are dropped. */
-struct file_owner {
-	struct pid *pid; /* +1, or NULL: nobody */
-	u32 uid, euid;
-	int type;
-};
-/* Any context, any lock but f->lock may be held. */
-void file_owner_get(struct file *f, struct file_owner *out);
-/* Sends @sig as from the kernel to those whom the owner's setter may signal; consumes @o. */
-void file_owner_signal(struct file_owner *o, int sig);
 /* The last put closes; runs as task callback when current has one, so any lock may be held. */
 void file_put(struct file *f);
 /* The last put closes at once: may sleep.  For what must be closed when the call returns. */

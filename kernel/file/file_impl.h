@@ -26,6 +26,12 @@ struct files {
 	unsigned long inline_open[FD_INLINE / 64], inline_cloexec[FD_INLINE / 64];
 };
 
+/* fasync.c */
+#define FMODE_ASYNC 4096u /* was on a fasync_list: set once, under its lock */
+int file_set_signal(struct file *f, int sig) __must_check;
+int file_get_signal(struct file *f);
+void file_drop_owner(struct file *f); /* nobody uses @f any more */
+
 /* fcntl(2) of record locks: kernel/vfs/locks.c. */
 struct flock;
 long locks_fcntl(struct file *f, unsigned int fd, unsigned int cmd, struct flock __user *ufl);

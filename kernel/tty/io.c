@@ -106,6 +106,8 @@ size_t tty_receive(struct tty *tty, const u8 *buf, const u8 *flags, size_t len)
 	}
 	if (wake_reader && wait_queue_active(&tty->read_wait))
 		wake_up_poll(&tty->read_wait, EPOLLIN | EPOLLRDNORM);
+	if (wake_reader)
+		fasync_notify(&tty->async, POLL_IN);
 	if (wake_writer && wait_queue_active(&tty->write_wait))
 		wake_up_poll(&tty->write_wait, EPOLLOUT | EPOLLWRNORM);
 	return done;
@@ -130,6 +132,10 @@ void tty_output_room(struct tty *tty)
 	}
 	if (wait_queue_active(&tty->write_wait))
 		wake_up_poll(&tty->write_wait, EPOLLOUT | EPOLLWRNORM);
+	if (READ_ONCE(tty->async_wrote)) {
+		WRITE_ONCE(tty->async_wrote, false);
+		fasync_notify(&tty->async, POLL_OUT);
+	}
 }
 
 void tty_wake_all(struct tty *tty)
@@ -373,6 +379,8 @@ ssize_t tty_write(struct file *f, struct uio *u, loff_t *pos)
 			err = -ERESTARTSYS;
 	}
 	mutex_unlock(&tty->write_lock);
+	if (done && unlikely(READ_ONCE(tty->async.first)))
+		WRITE_ONCE(tty->async_wrote, true);
 	if (wait_queue_active(&tty->write_wait) && (!tty->ops->pending || !tty->ops->pending(tty)))
 		wake_up_poll(&tty->write_wait, EPOLLOUT | EPOLLWRNORM);
 	return done ? (ssize_t)done : err;

@@ -10,7 +10,9 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/signal/signal.h>
 #include <kernel/slab/slab.h>
+#include <kernel/task/task.h>
 #include <kernel/vfs/vfs.h>
 
 #define MAJOR_AUX 5
@@ -197,6 +199,41 @@ static void tty_release(struct file *f)
 	tty_put(tty);
 }
 
+/* Who nobody was named for: the foreground group, else who asks. */
+static int async_default_owner(struct tty *tty, struct file *f)
+{
+	struct pid *pgrp;
+	int nr, type = F_OWNER_PGRP;
+
+	if (file_get_owner_signed(f))
+		return 0;
+	spin_lock_irq(&tty->spin);
+	pgrp = tty->pgrp ? pid_get(tty->pgrp) : NULL;
+	spin_unlock_irq(&tty->spin);
+	nr = pgrp ? pid_vnr(pgrp) : 0;
+	if (pgrp)
+		pid_put(pgrp);
+	if (!nr) {
+		nr = task_tgid(current);
+		type = F_OWNER_PID;
+	}
+	return file_set_owner(f, type, nr);
+}
+
+static int tty_fasync(struct file *f, int fd, bool on)
+{
+	struct tty_file *tf = f->private_data;
+	struct tty *tty = tf->tty;
+	int err = fasync_set(&tty->async, f, fd, on);
+
+	if (err || !on)
+		return err;
+	err = async_default_owner(tty, f);
+	if (err)
+		fasync_remove(&tty->async, f);
+	return err;
+}
+
 const struct file_ops tty_file_ops = {
 	.read = tty_read,
 	.write = tty_write,
@@ -205,6 +242,7 @@ const struct file_ops tty_file_ops = {
 	.ioctl = tty_ioctl,
 	.open = tty_open,
 	.release = tty_release,
+	.fasync = tty_fasync,
 };
 
 static struct device dev_tty = {

@@ -11,6 +11,7 @@
 #include <kern/compiler.h>
 #include <kern/list.h>
 #include <kernel/device/device.h>
+#include <kernel/file/file.h>
 #include <kernel/lock/lock.h>
 #include <kernel/ntty/ntty.h>
 #include <kernel/wait/wait.h>
@@ -70,7 +71,9 @@ struct tty {
 	/* +1; changed under tasklist_lock and spin, read under either. */
 	struct pid *session, *pgrp;
 	struct wait_queue read_wait, write_wait;
-	struct device device; /* tty_register() */
+	struct fasync_list async; /* O_ASYNC */
+	bool async_wrote;	  /* something was written since O_ASYNC's last POLL_OUT */
+	struct device device;	  /* tty_register() */
 	struct tty *next;
 };
 

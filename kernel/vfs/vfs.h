@@ -98,7 +98,8 @@ struct inode {
 	u64 version; /* changes with contents */
 	u32 blkbits;
 	u32 generation;
-	s32 writers; /* atomic: open for writing; negative: execution denies it */
+	u8 write_hint; /* fcntl(2) F_SET_RW_HINT */
+	s32 writers;   /* atomic: open for writing; negative: execution denies it */
 	const struct inode_ops *ops;
 	const struct file_ops
 		*fops; /* of a regular file, directory; devices through kernel/device */

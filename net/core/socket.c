@@ -17,6 +17,7 @@
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
 #include <asm/socket.h>
+#include <asm/sockios.h>
 #include <linux/time_types.h>
 
 extern const struct socket_family *const __start_socket_family[], *const __stop_socket_family[];
@@ -120,7 +121,20 @@ static u32 socket_poll(struct file *f, struct poll_table *pt)
 static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 {
 	struct socket *s = f->private_data;
+	int who;
 
+	switch (cmd) {
+	case FIOSETOWN:
+	case SIOCSPGRP:
+		if (get_user(who, (int __user *)arg))
+			return -EFAULT;
+		return file_set_owner_signed(f, who);
+	case FIOGETOWN:
+	case SIOCGPGRP:
+		return put_user(file_get_owner_signed(f), (int __user *)arg);
+	default:
+		break;
+	}
 	return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOIOCTLCMD;
 }
 
@@ -141,6 +155,15 @@ static void socket_release(struct file *f)
 	socket_free(s);
 }
 
+static int socket_fasync(struct file *f, int fd, bool on)
+{
+	struct socket *s = f->private_data;
+
+	if (!s->ops->async)
+		return -EINVAL;
+	return fasync_set(s->ops->async(s), f, fd, on);
+}
+
 static const struct file_ops socket_file_ops = {
 	.read = socket_read,
 	.write = socket_write,
@@ -148,6 +171,7 @@ static const struct file_ops socket_file_ops = {
 	.poll = socket_poll,
 	.ioctl = socket_ioctl,
 	.release = socket_release,
+	.fasync = socket_fasync,
 };
 
 /* ---- creation ---- */

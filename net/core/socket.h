@@ -66,6 +66,8 @@ struct socket_ops {
 	/* Options the core does not know; -ENOPROTOOPT. */
 	int (*getsockopt)(struct socket *s, int level, int name, void *buf, u32 *len);
 	int (*setsockopt)(struct socket *s, int level, int name, const void *buf, u32 len);
+	/* Where O_ASYNC puts files; NULL op: not supported. */
+	struct fasync_list *(*async)(struct socket *s);
 	void (*release)(struct socket *s);
 };
 

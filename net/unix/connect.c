@@ -124,8 +124,10 @@ int unix_stream_connect(struct socket *s, const void *name, u32 len, bool nonblo
 		if (err)
 			break;
 		err = l == sk ? -EINVAL : join(s, sk, l, fresh);
-		if (!err)
+		if (!err) {
 			wake_up_poll(&l->wait, EPOLLIN | EPOLLRDNORM);
+			fasync_notify(&l->async, POLL_IN);
+		}
 		if (err == 1) {
 			int wait_err = wait_backlog(s, l, nonblock);
 

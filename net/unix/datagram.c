@@ -76,9 +76,11 @@ static int dgram_deliver(struct unix_sock *to, const struct unix_sock *sk, struc
 	else
 		dgram_queue(to, msg);
 	spin_unlock(&to->lock);
-	if (!err)
-		wake_up_sync_poll(&to->wait, EPOLLIN | EPOLLRDNORM | EPOLLRDBAND);
-	return err;
+	if (err)
+		return err;
+	wake_up_sync_poll(&to->wait, EPOLLIN | EPOLLRDNORM | EPOLLRDBAND);
+	fasync_notify(&to->async, POLL_IN);
+	return 0;
 }
 
 /* 0; 1: the filter did not want it, which the sender is not told; -errno. */

@@ -39,6 +39,20 @@ int unix_msg_create(struct unix_sock *sk, struct socket_msg *m, size_t len, stru
 	return 0;
 }
 
+/* O_ASYNC: a poll had found no room, now there is some. */
+static void tell_room(struct unix_sock *sk)
+{
+	bool room;
+
+	spin_lock(&sk->lock);
+	room = sk->sock && unix_writable(sk, sk->sock->sndbuf);
+	if (room)
+		WRITE_ONCE(sk->async_no_space, false);
+	spin_unlock(&sk->lock);
+	if (room)
+		fasync_notify(&sk->async, POLL_OUT);
+}
+
 void unix_msg_free(struct unix_msg *msg)
 {
 	struct unix_sock *sender = msg->sender;
@@ -46,6 +60,8 @@ void unix_msg_free(struct unix_msg *msg)
 	__atomic_sub_fetch(&sender->wmem, msg->charge, __ATOMIC_ACQ_REL);
 	if (wait_queue_active(&sender->wait))
 		wake_up_sync_poll(&sender->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+	if (unlikely(READ_ONCE(sender->async_no_space)))
+		tell_room(sender);
 	unix_name_put(msg->name);
 	unix_scm_release(&msg->scm);
 	unix_put(sender);

@@ -21,8 +21,9 @@ bool unix_stream_readable(const struct socket *s, const struct unix_sock *sk, si
 /* The owner of the receiver's file hears of it: SIGURG. */
 static int oob_deliver(struct unix_sock *peer, struct unix_msg *msg)
 {
-	struct file_owner owner = {NULL};
+	const struct file_owner *owner = NULL;
 
+	guard(rcu)();
 	spin_lock(&peer->lock);
 	if (peer->dead || (peer->shutdown & UNIX_SHUT_RD)) {
 		spin_unlock(&peer->lock);
@@ -31,10 +32,12 @@ static int oob_deliver(struct unix_sock *peer, struct unix_msg *msg)
 	WRITE_ONCE(peer->oob, msg);
 	unix_queue_append(peer, msg);
 	if (peer->sock)
-		file_owner_get(peer->sock->file, &owner);
+		owner = rcu_dereference(peer->sock->file->owner);
 	spin_unlock(&peer->lock);
-	file_owner_signal(&owner, SIGURG);
+	file_owner_signal(owner, SIGURG);
+	fasync_notify(&peer->async, POLL_PRI);
 	wake_up_sync_poll(&peer->wait, EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND);
+	fasync_notify(&peer->async, POLL_IN);
 	return 0;
 }
 

@@ -27,9 +27,11 @@ static int stream_deliver(struct unix_sock *peer, struct unix_msg *msg)
 	else
 		unix_queue_append(peer, msg);
 	spin_unlock(&peer->lock);
-	if (!err)
-		wake_up_sync_poll(&peer->wait, EPOLLIN | EPOLLRDNORM | EPOLLRDBAND);
-	return err;
+	if (err)
+		return err;
+	wake_up_sync_poll(&peer->wait, EPOLLIN | EPOLLRDNORM | EPOLLRDBAND);
+	fasync_notify(&peer->async, POLL_IN);
+	return 0;
 }
 
 /* All but the last @keep bytes of @m, at most a chunk. */

@@ -219,6 +219,8 @@ u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 	if (READ_ONCE(sk->state) != UNIX_LISTENING && unix_writable(sk, s->sndbuf) &&
 	    (connection || !dgram_peer_full(sk, pt)))
 		mask |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+	else if (unlikely(READ_ONCE(sk->async.first)))
+		WRITE_ONCE(sk->async_no_space, true);
 	return mask;
 }
 
@@ -273,6 +275,11 @@ long unix_ioctl(struct socket *s, unsigned int cmd, unsigned long arg)
 	}
 }
 
+struct fasync_list *unix_async(struct socket *s)
+{
+	return &((struct unix_sock *)s->sk)->async;
+}
+
 /* ---- shutdown and close ---- */
 
 static void unix_mark_shutdown(struct unix_sock *sk, u32 how, int error)
@@ -286,6 +293,16 @@ static void unix_mark_shutdown(struct unix_sock *sk, u32 how, int error)
 	wake_up_all(&sk->peer_wait);
 }
 
+/* A peer is told what the other side closed. */
+static void unix_shut_peer(struct unix_sock *peer, u32 how, int error)
+{
+	unix_mark_shutdown(peer, how, error);
+	if (how == (UNIX_SHUT_RD | UNIX_SHUT_WR))
+		fasync_notify(&peer->async, POLL_HUP);
+	else if (how & UNIX_SHUT_RD)
+		fasync_notify(&peer->async, POLL_IN);
+}
+
 int unix_shutdown(struct socket *s, int how)
 {
 	struct unix_sock *sk = s->sk, *peer;
@@ -296,10 +313,10 @@ int unix_shutdown(struct socket *s, int how)
 	unix_mark_shutdown(sk, mask, 0);
 	peer = unix_peer_get(sk);
 	if (peer && sk->type != SOCK_DGRAM)
-		unix_mark_shutdown(peer,
-				   (mask & UNIX_SHUT_RD ? UNIX_SHUT_WR : 0) |
-					   (mask & UNIX_SHUT_WR ? UNIX_SHUT_RD : 0),
-				   0);
+		unix_shut_peer(peer,
+			       (mask & UNIX_SHUT_RD ? UNIX_SHUT_WR : 0) |
+				       (mask & UNIX_SHUT_WR ? UNIX_SHUT_RD : 0),
+			       0);
 	unix_put(peer);
 	return 0;
 }
@@ -329,7 +346,7 @@ static void unix_close(struct unix_sock *sk)
 	sk->queue_bytes = 0;
 	spin_unlock(&sk->lock);
 	if (peer && sk->type != SOCK_DGRAM)
-		unix_mark_shutdown(peer, UNIX_SHUT_RD | UNIX_SHUT_WR, unread ? -ECONNRESET : 0);
+		unix_shut_peer(peer, UNIX_SHUT_RD | UNIX_SHUT_WR, unread ? -ECONNRESET : 0);
 	unix_put(peer);
 	wake_up_all(&sk->wait);
 	wake_up_all(&sk->peer_wait);
@@ -343,7 +360,7 @@ static void unix_close(struct unix_sock *sk)
 		/* Never accepted: its client sees a reset. */
 		peer = unix_peer_get(p);
 		if (peer)
-			unix_mark_shutdown(peer, 0, -ECONNRESET);
+			unix_shut_peer(peer, 0, -ECONNRESET);
 		unix_put(peer);
 		unix_close(p);
 		unix_put(p);
@@ -371,6 +388,7 @@ const struct socket_ops unix_stream_ops = {
 	.sendmsg = unix_stream_send,
 	.recvmsg = unix_stream_recv,
 	.shutdown = unix_shutdown,
+	.async = unix_async,
 	.poll = unix_poll,
 	.ioctl = unix_ioctl,
 	.release = unix_release,
@@ -387,6 +405,7 @@ const struct socket_ops unix_seqpacket_ops = {
 	.sendmsg = unix_seqpacket_send,
 	.recvmsg = unix_dgram_recv,
 	.shutdown = unix_shutdown,
+	.async = unix_async,
 	.poll = unix_poll,
 	.ioctl = unix_ioctl,
 	.release = unix_release,
@@ -401,6 +420,7 @@ const struct socket_ops unix_dgram_ops = {
 	.sendmsg = unix_dgram_send,
 	.recvmsg = unix_dgram_recv,
 	.shutdown = unix_shutdown,
+	.async = unix_async,
 	.poll = unix_poll,
 	.ioctl = unix_ioctl,
 	.release = unix_release,

@@ -14,6 +14,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/lock/lock.h>
+#include <kernel/signal/signal.h>
 #include <kernel/ns/ns.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
@@ -65,6 +66,8 @@ struct unix_sock {
 	const struct unix_sock *watching; /* atomic: on whose list we are; only compared */
 	struct ns_common *net;		  /* [I] +1: where abstract names live */
 	struct list_head all_link;	  /* unix_all_lock */
+	struct fasync_list async;	  /* O_ASYNC */
+	bool async_no_space; /* a poll found no room: POLL_OUT is due; one word, without lock */
 	/* flight.c: its lock */
 	u32 flights; /* references to our file in messages */
 	s32 outside; /* of these, not in queues of suspects */
@@ -114,6 +117,7 @@ int unix_take_error(struct unix_sock *sk, struct socket *s);
 void unix_set_peer_ids(struct unix_sock *sk, struct pid *pid, const struct cred *cred);
 u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt);
 long unix_ioctl(struct socket *s, unsigned int cmd, unsigned long arg);
+struct fasync_list *unix_async(struct socket *s);
 int unix_shutdown(struct socket *s, int how);
 void unix_release(struct socket *s);
 bool unix_writable(const struct unix_sock *sk, u32 sndbuf);
