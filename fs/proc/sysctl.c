@@ -9,7 +9,6 @@
 #include <kernel/mm/mm.h>
 #include <kernel/ns/ns.h>
 #include <kernel/panic/panic.h>
-#include <kernel/pipe/pipe.h>
 #include <kernel/printk/printk.h>
 #include <kernel/rng/rng.h>
 #include <kernel/uio/uio.h>
@@ -215,11 +214,6 @@ static int show_file_nr(char *buf, size_t size)
 			(unsigned long long)max);
 }
 
-static int show_pipe_max(char *buf, size_t size)
-{
-	return snprintf(buf, size, "%lu", PIPE_SLOTS_MAX * PAGE_SIZE);
-}
-
 SYSCTL_TEXT("kernel/random/boot_id", 0444, show_boot_id, NULL);
 SYSCTL_TEXT("kernel/random/entropy_avail", 0444, show_entropy, NULL);
 SYSCTL_TEXT("kernel/random/poolsize", 0444, show_poolsize, NULL);
@@ -246,4 +240,3 @@ SYSCTL_INT("kernel/threads-max", 0644, &task_threads_max, 1, 0x3fffffff);
 SYSCTL_TEXT("kernel/version", 0444, show_version, NULL);
 
 SYSCTL_TEXT("fs/file-nr", 0444, show_file_nr, NULL);
-SYSCTL_TEXT("fs/pipe-max-size", 0444, show_pipe_max, NULL);

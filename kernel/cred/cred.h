@@ -28,6 +28,7 @@ struct cred_user {
 	s32 sigpending;	   /* atomic: queued signals */
 	s32 unix_inflight; /* atomic: descriptors in messages not yet received */
 	s64 locked_shm;	   /* atomic: pages of segments under SHM_LOCK */
+	s64 pipe_pages;	   /* atomic: slots of pipes */
 	s64 mqueue_bytes;  /* atomic: RLIMIT_MSGQUEUE */
 };
 struct cred_user *cred_user_get(struct cred_user *u);

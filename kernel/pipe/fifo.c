@@ -18,7 +18,7 @@ static int fifo_get_pipe(struct inode *inode, struct pipe **out)
 	int err = pipe_alloc(&fresh);
 
 	if (err)
-		return err;
+		return -ENOMEM;
 	spin_lock(&inode->spin);
 	p = inode->pipe;
 	if (!p)

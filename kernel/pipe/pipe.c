@@ -6,8 +6,8 @@
  * the lock and wait for a whole free slot when they do not fit in what is left of the last one.
  *
  * Wake-ups: a sleeper waits for "not empty" or "not full", so only the transitions wake: from empty
- * by a writer, from full by a reader.  Sleepers are exclusive; one that leaves data (or room)
- * behind wakes the next.
+ * by a writer, from full by a reader.  Sleepers are exclusive; one that slept and leaves data (or
+ * room) behind wakes the next.
  */
 #include <kernel/pipe/pipe_impl.h>
 
@@ -34,16 +34,24 @@ static struct pipe_buf *pipe_slot(struct pipe *p, u32 n)
 
 int pipe_alloc(struct pipe **out)
 {
+	struct cred_user *user = current_cred()->user;
 	struct pipe *p = kzalloc(sizeof(*p));
+	int err;
 
 	if (!p)
 		return -ENOMEM;
-	p->ring = alloc_array(PIPE_SLOTS_DEFAULT, sizeof(*p->ring));
+	err = pipe_charge_new(user, &p->slots);
+	if (err) {
+		kfree(p);
+		return err;
+	}
+	p->ring = alloc_array(p->slots, sizeof(*p->ring));
 	if (!p->ring) {
+		pipe_uncharge(user, p->slots);
 		kfree(p);
 		return -ENOMEM;
 	}
-	p->slots = PIPE_SLOTS_DEFAULT;
+	p->user = cred_user_get(user);
 	mutex_init(&p->lock, LK_PIPE);
 	wait_queue_init(&p->read_wait);
 	wait_queue_init(&p->write_wait);
@@ -58,6 +66,8 @@ void pipe_free(struct pipe *p)
 	for (unsigned int i = 0; i < ARRAY_SIZE(p->spare); i++)
 		if (p->spare[i])
 			frame_put(p->spare[i]);
+	pipe_uncharge(p->user, p->slots);
+	cred_user_put(p->user);
 	kfree(p->ring);
 	kfree(p);
 }
@@ -120,36 +130,18 @@ int pipe_resize(struct pipe *p, u32 slots)
 		ring[i] = *pipe_slot(p, p->tail + i);
 	kfree(p->ring);
 	p->ring = ring;
-	p->slots = slots;
+	WRITE_ONCE(p->slots, slots);
 	p->tail = 0;
 	WRITE_ONCE(p->head, used);
 	return 0;
-}
-
-long pipe_fcntl(struct pipe *p, unsigned int cmd, unsigned long arg)
-{
-	u64 slots;
-	int err;
-
-	if (cmd == F_GETPIPE_SZ)
-		return (long)p->slots * PAGE_SIZE;
-	if (arg > (u64)INT_MAX)
-		return -EINVAL;
-	slots = roundup_pow_of_two(DIV_ROUND_UP(arg ? arg : 1, PAGE_SIZE));
-	if (slots > PIPE_SLOTS_MAX && !capable(CAP_SYS_RESOURCE))
-		return -EPERM;
-	mutex_lock(&p->lock);
-	err = pipe_resize(p, (u32)slots);
-	mutex_unlock(&p->lock);
-	if (!err)
-		wake_up_all(&p->write_wait);
-	return err ? err : (long)(slots * PAGE_SIZE);
 }
 
 /* ---- waiting ---- */
 
 int pipe_wait_readable(struct pipe *p, bool nonblock)
 {
+	int slept = 0;
+
 	mutex_lock(&p->lock);
 	while (pipe_empty(p)) {
 		int err;
@@ -165,9 +157,10 @@ int pipe_wait_readable(struct pipe *p, bool nonblock)
 							 !pipe_empty(p) || !READ_ONCE(p->writers));
 		if (err)
 			return err;
+		slept = 1;
 		mutex_lock(&p->lock);
 	}
-	return 1;
+	return 1 + slept;
 }
 
 static int pipe_broken(void)
@@ -242,12 +235,13 @@ static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
 	was_full = pipe_full(p);
 	n = pipe_drain(p, u, &packet_end);
 	was_full = was_full && !pipe_full(p);
-	next_reader = !pipe_empty(p);
+	next_reader = err > 1 && !pipe_empty(p); /* an exclusive wake-up was ours alone */
 	mutex_unlock(&p->lock);
 	if (was_full)
 		wake_up_sync_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
 	if (next_reader && wait_queue_active(&p->read_wait))
 		wake_up_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+	fasync_notify(&p->write_async, POLL_OUT);
 	return n;
 }
 
@@ -299,7 +293,7 @@ static void pipe_wake_readers(struct pipe *p, bool was_empty)
 static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
 {
 	struct pipe *p = f->private_data;
-	bool packets = f->flags & O_DIRECT, was_empty;
+	bool packets = f->flags & O_DIRECT, slept = false, was_empty;
 	u32 flags = packets ? PIPE_BUF_PACKET : PIPE_BUF_MERGE;
 	ssize_t done = 0, n = 0;
 
@@ -322,17 +316,20 @@ static ssize_t pipe_write(struct file *f, struct uio *u, loff_t *pos)
 		}
 		mutex_unlock(&p->lock);
 		pipe_wake_readers(p, was_empty);
+		fasync_notify(&p->read_async, POLL_IN);
 		n = pipe_wait_writable(p, f->flags & O_NONBLOCK);
 		if (n)
 			return done ? done : n;
+		slept = true;
 		was_empty = pipe_empty(p);
 	}
 	was_empty = was_empty && !pipe_empty(p);
 	n = done ? done : n;
-	done = !pipe_full(p);
+	slept = slept && !pipe_full(p);
 	mutex_unlock(&p->lock);
 	pipe_wake_readers(p, was_empty);
-	if (done && wait_queue_active(&p->write_wait))
+	fasync_notify(&p->read_async, POLL_IN);
+	if (slept && wait_queue_active(&p->write_wait))
 		wake_up_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
 	return n;
 }
@@ -380,14 +377,19 @@ static long pipe_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 
 void pipe_close_end(struct inode *inode, struct pipe *p, u32 fmode)
 {
-	bool last;
+	bool last, half;
 
 	mutex_lock(&p->lock);
 	p->readers -= !!(fmode & FMODE_READ);
 	p->writers -= !!(fmode & FMODE_WRITE);
+	half = !p->readers != !p->writers;
 	mutex_unlock(&p->lock);
 	wake_up_all(&p->read_wait);
 	wake_up_all(&p->write_wait);
+	if (half) {
+		fasync_notify(&p->read_async, POLL_IN);
+		fasync_notify(&p->write_async, POLL_OUT);
+	}
 	spin_lock(&inode->spin);
 	last = --p->files == 0;
 	if (last)
@@ -402,6 +404,21 @@ static void pipe_release(struct file *f)
 	pipe_close_end(f->inode, f->private_data, f->mode);
 }
 
+static int pipe_fasync(struct file *f, int fd, bool on)
+{
+	struct pipe *p = f->private_data;
+	int err = 0;
+
+	if (f->mode & FMODE_READ)
+		err = fasync_set(&p->read_async, f, fd, on);
+	if (!err && (f->mode & FMODE_WRITE)) {
+		err = fasync_set(&p->write_async, f, fd, on);
+		if (err && (f->mode & FMODE_READ))
+			fasync_remove(&p->read_async, f);
+	}
+	return err;
+}
+
 const struct file_ops pipe_file_ops = {
 	.read = pipe_read,
 	.write = pipe_write,
@@ -409,6 +426,7 @@ const struct file_ops pipe_file_ops = {
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.release = pipe_release,
+	.fasync = pipe_fasync,
 };
 
 struct pipe *pipe_of_file(struct file *f)

@@ -7,14 +7,15 @@
 
 #include <kern/types.h>
 #include <kern/compiler.h>
+#include <kernel/file/file.h>
 #include <kernel/lock/lock.h>
 #include <kernel/wait/wait.h>
 
 struct file;
 struct frame;
+struct cred_user;
 
 #define PIPE_SLOTS_DEFAULT 16u
-#define PIPE_SLOTS_MAX 256u /* 1 MiB, /proc/sys/fs/pipe-max-size */
 
 #define PIPE_BUF_MERGE 1u  /* the writer may append: the frame is the pipe's own */
 #define PIPE_BUF_PACKET 2u /* O_DIRECT: one read returns one buffer */
@@ -37,6 +38,8 @@ struct pipe {
 	bool polled;			/* EPOLLET users want an event at every write */
 	struct frame *spare[2];		/* kept for the next write */
 	struct wait_queue read_wait, write_wait;
+	struct fasync_list read_async, write_async; /* O_ASYNC */
+	struct cred_user *user;			    /* +1: who pays for the slots */
 };
 
 static inline bool pipe_empty(const struct pipe *p)
@@ -63,5 +66,6 @@ void pipe_push(struct pipe *p, struct frame *f, u32 offset, u32 len, u32 flags);
 /* Waits until the pipe can take a buffer; with p->lock held on success. -EAGAIN, -EPIPE (SIGPIPE
  * sent). */
 int pipe_wait_writable(struct pipe *p, bool nonblock) __must_check;
-/* Waits for data; with p->lock held.  1: there is some, 0: end of file, -EAGAIN, -ERESTARTSYS. */
+/* Waits for data; with p->lock held.  1: there is some, 2: after
+ * a sleep, 0: end of file, -EAGAIN, -ERESTARTSYS. */
 int pipe_wait_readable(struct pipe *p, bool nonblock) __must_check;

@@ -13,4 +13,8 @@ void pipe_pop(struct pipe *p);
 /* One open end less; wakes the other side; frees the pipe when nobody is left. */
 struct inode;
 void pipe_close_end(struct inode *inode, struct pipe *p, u32 fmode);
+/* limit.c: how many slots a new pipe of @u gets: -ENFILE. */
+#define PIPE_SLOTS_MIN 2u
+int pipe_charge_new(struct cred_user *u, u32 *slots) __must_check;
+void pipe_uncharge(struct cred_user *u, u32 slots);
 int pipe_resize(struct pipe *p, u32 slots) __must_check;

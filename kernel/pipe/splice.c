@@ -13,6 +13,7 @@
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/slab/slab.h>
 #include <kernel/poll/poll.h>
+#include <kernel/signal/signal.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
 #include <kernel/uio/uio.h>
@@ -22,11 +23,13 @@
 static void splice_wake_readers(struct pipe *p)
 {
 	wake_up_sync_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+	fasync_notify(&p->read_async, POLL_IN);
 }
 
 static void splice_wake_writers(struct pipe *p)
 {
 	wake_up_sync_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
+	fasync_notify(&p->write_async, POLL_OUT);
 }
 
 static struct pipe_buf *pipe_slot(struct pipe *p, u32 n)
