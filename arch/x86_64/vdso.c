@@ -33,9 +33,21 @@ void vdso_update(const struct vdso_data *d)
 	__atomic_store_n(&to->seq, seq + 2, __ATOMIC_RELEASE);
 }
 
+void vdso_fill_time_ns(void *page, s64 mono_ns, s64 boot_ns)
+{
+	struct vdso_data *d = page;
+
+	/* A reader finds the count odd, as if the page was being written, and only then looks why:
+	 * who is in no time namespace pays nothing. */
+	d->seq = 1;
+	d->in_time_ns = 1;
+	d->ns_mono_ns = mono_ns;
+	d->ns_boot_ns = boot_ns;
+}
+
 unsigned int vdso_data_pages(void)
 {
-	return 1;
+	return 2;
 }
 
 unsigned int vdso_text_pages(void)
@@ -43,13 +55,16 @@ unsigned int vdso_text_pages(void)
 	return IMAGE_PAGES;
 }
 
-u64 vdso_page_phys(unsigned int page)
+u64 vdso_data_phys(void)
 {
-	if (page == 0)
-		return kernel_sym_to_phys(&data_page);
+	return kernel_sym_to_phys(&data_page);
+}
+
+u64 vdso_text_phys(unsigned int page)
+{
 	if (!text_pages.bytes[0])
 		memcpy(text_pages.bytes, image, sizeof(image));
-	return kernel_sym_to_phys(&text_pages) + (page - 1) * PAGE_SIZE;
+	return kernel_sym_to_phys(&text_pages) + page * PAGE_SIZE;
 }
 
 unsigned long vdso_sigreturn_offset(void)

@@ -105,7 +105,8 @@ static int proc_stat(struct seq *s, void *v)
 	seq_printf(
 		s, "\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %u\nprocs_blocked 0\n",
 		(unsigned long long)sched_nr_switches(),
-		(unsigned long long)((time_real_ns() - time_boot_ns()) / NSEC_PER_SEC),
+		(time_real_ns() - time_boot_ns() - (u64)time_ns_offset(CLOCK_BOOTTIME)) /
+			NSEC_PER_SEC,
 		(unsigned long long)task_forks_total(), max_t(unsigned int, sched_nr_running(), 1));
 	seq_puts(s, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
 	return 0;

@@ -137,7 +137,8 @@ int proc_pid_stat(struct seq *s, struct task *t)
 	seq_put_s64(s, " ", t->se.nice);
 	seq_put_u64(s, " ", thread_count(t));
 	seq_puts(s, " 0");
-	seq_put_u64(s, " ", task_ns_to_ticks(t->start_boot_ns));
+	seq_put_u64(s, " ",
+		    task_ns_to_ticks(t->start_boot_ns + (u64)time_ns_offset(CLOCK_BOOTTIME)));
 	seq_put_u64(s, " ", use.size << PAGE_SHIFT);
 	seq_put_u64(s, " ", use.resident);
 	seq_put_u64(s, " ", p->rlim[RLIMIT_RSS].rlim_cur);

@@ -50,7 +50,7 @@ static int proc_uptime(struct seq *s, void *v)
 		sched_cpu_times(cpu, &t);
 		idle += t.idle_ns;
 	}
-	centiseconds(s, time_boot_ns(), " ");
+	centiseconds(s, time_boot_ns() + (u64)time_ns_offset(CLOCK_BOOTTIME), " ");
 	centiseconds(s, idle, "\n");
 	return 0;
 }

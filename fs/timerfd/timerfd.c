@@ -352,6 +352,8 @@ long sys_timerfd_settime(int fd, int flags, const struct __kernel_itimerspec __u
 		return -EINVAL;
 	}
 	t = ref.file->private_data;
+	if (flags & TFD_TIMER_ABSTIME)
+		value = time_ns_to_host(t->clock, value);
 	irq = spin_lock_irqsave(&t->lock);
 	timerfd_current(t, &old_value, &old_interval);
 	t->settime_flags = (u32)flags;

@@ -52,6 +52,10 @@ struct exec_format {
 	static const struct exec_format *const exec_format_##sym \
 		__attribute__((section(".tab.exec_format"), used)) = &sym
 
+/* @mm's programs read the clocks of this time namespace from now on. May sleep. */
+struct ns_common;
+void vdso_set_time(struct mm *mm, struct ns_common *ns);
+
 /* Kernel string in front of the arguments (args.c); replaces argv[0] after exec_drop_argv0(). */
 int exec_push_arg(struct exec *x, const char *s) __must_check;
 void exec_drop_argv0(struct exec *x);

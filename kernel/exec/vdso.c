@@ -3,17 +3,30 @@
 
 #include <kern/errno.h>
 #include <kernel/mm/mm.h>
+#include <kernel/ns/ns.h>
+#include <kernel/task/task.h>
+#include <kernel/time/time.h>
 #include <asm/page.h>
 #include <asm/vdso.h>
 
+static int vvar_fault(struct vma_fault *vf)
+{
+	struct ns_common *time_ns = READ_ONCE(vf->vma->mm->time_ns);
+	u64 phys;
+
+	/* A second page only where the first is not the machine's. */
+	if (vf->index > 1 || (vf->index && !time_ns))
+		return -EIO;
+	phys = time_ns && !vf->index ? time_ns_vdso_phys(time_ns) : vdso_data_phys();
+	vf->pfn = phys >> PAGE_SHIFT;
+	return 0;
+}
+
 static int vdso_fault(struct vma_fault *vf)
 {
-	unsigned int base = (unsigned int)(unsigned long)vf->vma->private_data;
-	u64 page = (vf->addr - vf->vma->start) >> PAGE_SHIFT;
-
-	if (base + page >= vdso_data_pages() + vdso_text_pages())
-		return -EFAULT;
-	vf->pfn = vdso_page_phys(base + (unsigned int)page) >> PAGE_SHIFT;
+	if (vf->index >= vdso_text_pages())
+		return -EIO;
+	vf->pfn = vdso_text_phys((unsigned int)vf->index) >> PAGE_SHIFT;
 	return 0;
 }
 
@@ -29,8 +42,22 @@ static const char *vdso_name(struct vma *vma)
 	return "[vdso]";
 }
 
-static const struct vma_ops vvar_ops = {.fault = vdso_fault, .name = vvar_name};
+static const struct vma_ops vvar_ops = {.fault = vvar_fault, .name = vvar_name};
 static const struct vma_ops vdso_ops = {.fault = vdso_fault, .name = vdso_name};
+
+void vdso_set_time(struct mm *mm, struct ns_common *ns)
+{
+	struct ns_common *old;
+
+	ns = ns_is_first_time(ns) ? NULL : ns_get(ns);
+	rwsem_write_lock(&mm->lock);
+	old = mm->time_ns;
+	WRITE_ONCE(mm->time_ns, ns);
+	rwsem_write_unlock(&mm->lock);
+	if (old != ns)
+		mm_zap_special(mm, &vvar_ops);
+	ns_put(old);
+}
 
 int vdso_map(struct mm *mm, u64 above, u64 *out)
 {
@@ -41,13 +68,14 @@ int vdso_map(struct mm *mm, u64 above, u64 *out)
 	*out = 0;
 	if (!text)
 		return 0;
+	vdso_set_time(mm, current_ns(NS_TIME));
 	err = mm_map_special(mm, above, len, VM_READ | VM_MAYREAD | VM_PFNMAP | VM_DONTDUMP,
 			     &vvar_ops, NULL, &at);
 	if (err)
 		return err;
 	err = mm_map_special(mm, at + len, (u64)text << PAGE_SHIFT,
 			     VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_PFNMAP,
-			     &vdso_ops, (void *)(unsigned long)data, out);
+			     &vdso_ops, NULL, out);
 	if (!err)
 		mm->arch.vdso = (unsigned long)*out;
 	return err;

@@ -503,6 +503,8 @@ static int get_time(int cmd, bool realtime, const struct __kernel_timespec __use
 		out->ns = deadline_after(time_mono_ns(), out->ns);
 	else
 		out->real = realtime || cmd == FUTEX_LOCK_PI;
+	if (cmd != FUTEX_WAIT && !out->real)
+		out->ns = time_ns_to_host(CLOCK_MONOTONIC, out->ns);
 	return 0;
 }
 

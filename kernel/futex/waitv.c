@@ -113,6 +113,7 @@ long sys_futex_waitv(const struct futex_waitv __user *waiters, unsigned int nr, 
 		ret = timespec_from_user(timeout, &time.ns);
 		if (ret)
 			return ret;
+		time.ns = time_ns_to_host(clock, time.ns);
 	}
 	e = kzalloc(nr * sizeof(*e));
 	if (!e)

@@ -379,6 +379,26 @@ int mm_map_special(struct mm *mm, u64 addr, u64 len, u64 vm_flags, const struct 
 	return 0;
 }
 
+void mm_zap_special(struct mm *mm, const struct vma_ops *ops)
+{
+	struct btree_iter it;
+	struct gather g;
+	struct vma *v;
+
+	guard(write)(&mm->lock);
+	gather_begin(&g, mm, false);
+	btree_iter_init(&it, &mm->vmas, 0);
+	while ((v = btree_iter_next(&it, NULL))) {
+		if (v->ops != ops)
+			continue;
+		/* Faults that have asked @ops already are over then. */
+		vma_write_lock(v);
+		pt_zap(&g, v, v->start, v->end, false);
+		vma_write_unlock(v);
+	}
+	gather_end(&g);
+}
+
 int mm_map_stack(struct mm *mm, u64 top, bool exec, u64 *out_start)
 {
 	u64 vm = VM_READ | VM_WRITE | (exec ? VM_EXEC : 0) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |

@@ -13,6 +13,7 @@
 #include <kern/bug.h>
 #include <kern/string.h>
 #include <kernel/file/file.h>
+#include <kernel/ns/ns.h>
 #include <kernel/panic/panic.h>
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/rng/rng.h>
@@ -150,6 +151,8 @@ static void teardown(struct mm *mm)
 		file_put(mm->exe_file);
 	}
 	mm->exe_file = NULL;
+	ns_put(mm->time_ns);
+	mm->time_ns = NULL;
 }
 
 void mm_put(struct mm *mm)

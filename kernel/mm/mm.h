@@ -112,7 +112,8 @@ struct mm {
 	u64 total_vm, locked_vm, data_vm, exec_vm, stack_vm; /* pages; LK_MM */
 	s64 rss_anon, rss_file, rss_shmem;		     /* pages; atomic */
 	u64 hiwater_rss, hiwater_vm;
-	u64 pgtable_bytes; /* atomic */
+	u64 pgtable_bytes;	   /* atomic */
+	struct ns_common *time_ns; /* +1: whose clocks [vvar] tells; NULL: the machine's; LK_MM */
 	u32 vma_count;
 	u32 def_flags;
 	struct file *exe_file; /* +1; LK_MM */
@@ -178,6 +179,8 @@ int mm_map_zero(struct vma *v) __must_check;
 /* A mapping whose pages come from @ops only (vDSO, devices). */
 int mm_map_special(struct mm *mm, u64 addr, u64 len, u64 vm_flags, const struct vma_ops *ops,
 		   void *private_data, u64 *out) __must_check;
+/* Takes the pages out of all mappings with @ops: they are asked for anew. Takes mm->lock. */
+void mm_zap_special(struct mm *mm, const struct vma_ops *ops);
 int mm_set_brk(struct mm *mm, u64 start, u64 brk) __must_check; /* exec */
 /* The initial stack VMA below @top; grows down to RLIMIT_STACK. */
 int mm_map_stack(struct mm *mm, u64 top, bool exec, u64 *out_start) __must_check;

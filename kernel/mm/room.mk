@@ -1,6 +1,6 @@
 room := kernel/mm
 headers := dump.h
-deps := kernel/boot kernel/cred kernel/file kernel/frame kernel/lock kernel/pagecache \
+deps := kernel/boot kernel/cred kernel/file kernel/frame kernel/lock kernel/ns kernel/pagecache \
 	kernel/panic kernel/printk kernel/procfs kernel/ptrace kernel/rcu kernel/rng kernel/sched \
 	kernel/seq kernel/signal kernel/slab kernel/task kernel/time kernel/uaccess kernel/uio \
 	kernel/vfs kernel/wait lib/btree lib/parse

@@ -10,8 +10,10 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
+#include <kernel/exec/exec.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
+#include <kernel/time/time.h>
 
 #define INO_FIRST 4026531842u
 #define INO_SPAN (U32_MAX - INO_FIRST)
@@ -124,13 +126,19 @@ void nsproxy_switch(struct nsproxy *p)
 {
 	struct task *t = current;
 
+	bool other_time = p->of[NS_TIME] != t->nsproxy->of[NS_TIME];
+
 	if (p->of[NS_IPC] != t->nsproxy->of[NS_IPC])
 		task_ipc_drop(t);
+	if (other_time)
+		time_ns_enter(p->of[NS_TIME]);
 	spin_lock(&t->alloc_lock);
 	struct nsproxy *old = t->nsproxy;
 
 	t->nsproxy = p;
 	spin_unlock(&t->alloc_lock);
+	if (other_time)
+		vdso_set_time(t->mm, p->of[NS_TIME]);
 	nsproxy_put(old);
 }
 
@@ -178,5 +186,7 @@ void ns_system_init(void)
 		if ((*k)->slot != NS_NO_SLOT)
 			nsproxy_init.of[(*k)->slot] = (*k)->initial;
 	}
+	/* Its row has the place for children. */
+	nsproxy_init.of[NS_TIME] = nsproxy_init.of[NS_TIME_CHILDREN];
 	current->nsproxy = &nsproxy_init;
 }

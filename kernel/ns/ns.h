@@ -108,6 +108,11 @@ struct ns_common {
 #define NS_INO_NET 4026531840u
 #define NS_INO_MNT 4026531841u
 
+static inline bool ns_is_first_time(const struct ns_common *ns)
+{
+	return ns->ino == NS_INO_TIME;
+}
+
 /* For a static initial namespace. */
 #define NS_COMMON_INITIAL(kind_ptr, number)                                            \
 	{                                                                              \

@@ -9,6 +9,7 @@
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
+#include <kernel/time/time.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/sched.h>
 
@@ -44,6 +45,7 @@ int ns_copy_for_child(struct task *child, u64 flags)
 	if (p->of[NS_TIME] != p->of[NS_TIME_CHILDREN]) {
 		ns_put(p->of[NS_TIME]);
 		p->of[NS_TIME] = ns_get(p->of[NS_TIME_CHILDREN]);
+		time_ns_enter(p->of[NS_TIME]);
 	}
 	return 0;
 }

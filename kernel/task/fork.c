@@ -9,6 +9,7 @@
 
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
+#include <kernel/exec/exec.h>
 #include <kernel/file/file.h>
 #include <kernel/ns/user.h>
 #include <kernel/seccomp/seccomp.h>
@@ -63,6 +64,8 @@ static int copy_mm(struct task *t, u64 flags)
 
 		if (err)
 			return err;
+		if (unlikely(!ns_is_first_time(t->nsproxy->of[NS_TIME])))
+			vdso_set_time(t->mm, t->nsproxy->of[NS_TIME]);
 	}
 	t->active_mm = t->mm;
 	return 0;

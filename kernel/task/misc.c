@@ -32,7 +32,9 @@ long sys_sysinfo(struct sysinfo __user *info)
 
 	frame_stats(&st);
 	sched_loadavg(loads);
-	si.uptime = (long)(time_boot_ns() / NSEC_PER_SEC);
+	u64 up = time_boot_ns() + (u64)time_ns_offset(CLOCK_BOOTTIME);
+
+	si.uptime = (long)((up + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
 	/* 16 fraction bits here, 11 in the scheduler. */
 	for (int i = 0; i < 3; i++)
 		si.loads[i] = loads[i] << (SI_LOAD_SHIFT - 11);

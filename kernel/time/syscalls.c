@@ -14,7 +14,7 @@ long sys_clock_gettime(int clock, struct __kernel_timespec __user *tp)
 	u64 ns;
 	int err = clock_read(clock, &ns);
 
-	return err ? err : timespec_to_user(ns, tp);
+	return err ? err : timespec_to_user(ns + (u64)time_ns_offset(clock), tp);
 }
 
 long sys_clock_settime(int clock, const struct __kernel_timespec __user *tp)
@@ -177,6 +177,7 @@ static long sleep_absolute(int clock, u64 until_ns)
 	case CLOCK_TAI:
 		return sleep_until_real(until_ns, clock_get_tai() * (s64)NSEC_PER_SEC);
 	default:
+		until_ns = time_ns_to_host(clock, until_ns);
 		return sched_sleep_until(until_ns, TASK_INTERRUPTIBLE) ? -ERESTARTNOHAND : 0;
 	}
 }

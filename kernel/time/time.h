@@ -26,6 +26,20 @@ int time_set_real(u64 real_ns) __must_check; /* steps the wall clock, notifies t
 /* Reads a clock by number; -EINVAL for one that does not exist.  CPU clocks included. */
 int clock_read(int clockid, u64 *out_ns) __must_check;
 
+/* ---- time namespaces: namespace.c ---- */
+struct ns_common;
+/* What current's time namespace adds to @clock. Process context. */
+s64 time_ns_offset(int clock);
+/*
+ * An absolute time on @clock, as current's namespace counts, on the machine's clock: at least 1
+ * (that is over), S64_MAX at the most; 0 stays 0.
+ */
+u64 time_ns_to_host(int clock, u64 ns);
+/* A task is about to live in @ns: its offsets stay as they are. May sleep. */
+void time_ns_enter(struct ns_common *ns);
+/* The data page of its vDSO; not for the first namespace. */
+u64 time_ns_vdso_phys(struct ns_common *ns);
+
 static inline struct timespec64 timespec64_from_ns(u64 ns)
 {
 	return (struct timespec64){(s64)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC)};

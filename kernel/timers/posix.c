@@ -518,6 +518,8 @@ long sys_timer_settime(int timerid, int flags, const struct __kernel_itimerspec 
 		spin_unlock_irq(&tp->lock);
 		return -EINVAL;
 	}
+	if (flags & TIMER_ABSTIME)
+		value = time_ns_to_host(pt->clock, value);
 	now = posix_now(pt);
 	posix_read(pt, now, &old_value, &old_interval);
 	posix_arm(tp, pt, flags & TIMER_ABSTIME, value, interval, now);

@@ -17,20 +17,28 @@ struct vdso_data {
 	u32 raw_mult_valid;
 	s32 tz_minuteswest;
 	s32 tz_dsttime;
-	u32 reserved;
+	u32 in_time_ns;	 /* this page has offsets only, and its seq stays odd: see vdso_fill_time_ns
+			  */
 	u64 raw_mult;	 /* unadjusted rate, for CLOCK_MONOTONIC_RAW */
 	u64 raw_base_ns; /* CLOCK_MONOTONIC_RAW at cycle_base */
+	s64 ns_mono_ns, ns_boot_ns; /* in_time_ns: what is added to clocks */
 };
 
 /* Writes everything but seq; callers serialise (the time room's lock, interrupts off). */
 void vdso_update(const struct vdso_data *d);
 
+/* Makes @page, which is zero, the first data page of programs in a time namespace. */
+void vdso_fill_time_ns(void *page, s64 mono_ns, s64 boot_ns);
+
 /*
  * The mapping, in ascending order: vdso_data_pages() pages [vvar] read-only, then the image [vdso]
- * read and execute. Physical addresses are of the kernel image: no frame reference is taken.
+ * read and execute. The first data page is the machine's; in a time namespace it is that one's, and
+ * the machine's is the second. Physical addresses are of the kernel image: no frame reference is
+ * taken.
  */
 unsigned int vdso_data_pages(void);
 unsigned int vdso_text_pages(void);
-u64 vdso_page_phys(unsigned int page);
+u64 vdso_data_phys(void);
+u64 vdso_text_phys(unsigned int page);
 /* Offset in the image of the signal return trampoline, 0 if none (x86-64 needs SA_RESTORER). */
 unsigned long vdso_sigreturn_offset(void);

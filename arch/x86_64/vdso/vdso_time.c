@@ -13,7 +13,10 @@
 #define NSEC 1000000000ULL
 #define EXPORT __attribute__((visibility("default")))
 
-extern const struct vdso_data vvar_page __attribute__((visibility("hidden")));
+#define HIDDEN __attribute__((visibility("hidden")))
+
+/* In a time namespace the first has its offsets, and the machine's data are behind it. */
+extern const struct vdso_data vvar_page HIDDEN, vvar_machine_page HIDDEN;
 
 long __vdso_clock_gettime(int clock, struct __kernel_timespec *ts);
 long __vdso_clock_getres(int clock, struct __kernel_timespec *ts);
@@ -38,12 +41,16 @@ static inline u64 cycles(void)
 	return (u64)hi << 32 | lo;
 }
 
+/* Odd: being written, or the page of a time namespace, which stays so. */
 static inline u32 read_begin(const struct vdso_data *d)
 {
 	u32 seq;
 
-	while (__builtin_expect((seq = __atomic_load_n(&d->seq, __ATOMIC_ACQUIRE)) & 1, 0))
+	while (__builtin_expect((seq = __atomic_load_n(&d->seq, __ATOMIC_ACQUIRE)) & 1, 0)) {
+		if (d->in_time_ns)
+			break;
 		asm volatile("pause");
+	}
 	return seq;
 }
 
@@ -63,14 +70,17 @@ static inline u64 scale(u64 now, u64 base, u64 mult)
 	return (u64)(((unsigned __int128)delta * mult) >> 32);
 }
 
-static inline bool read_ns(int clock, u64 *out)
+static bool read_ns_offset(int clock, u64 *out);
+
+static __always_inline bool read_ns_of(const struct vdso_data *d, int clock, u64 *out)
 {
-	const struct vdso_data *d = &vvar_page;
 	u64 ns;
 	u32 seq;
 
 	do {
 		seq = read_begin(d);
+		if (__builtin_expect(seq & 1, 0))
+			return read_ns_offset(clock, out);
 		if (!d->cycles_usable)
 			return false;
 		u64 now = cycles();
@@ -91,6 +101,30 @@ static inline bool read_ns(int clock, u64 *out)
 	} while (__builtin_expect(read_retry(d, seq), 0));
 	*out = ns;
 	return true;
+}
+
+static inline bool read_ns(int clock, u64 *out)
+{
+	return read_ns_of(&vvar_page, clock, out);
+}
+
+/* In a time namespace. */
+static noinline bool read_ns_offset(int clock, u64 *out)
+{
+	if (!read_ns_of(&vvar_machine_page, clock, out))
+		return false;
+	if (clock == CLOCK_BOOTTIME)
+		*out += (u64)vvar_page.ns_boot_ns;
+	else if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_RAW ||
+		 clock == CLOCK_MONOTONIC_COARSE)
+		*out += (u64)vvar_page.ns_mono_ns;
+	return true;
+}
+
+/* For what does not change, or one word at a time. */
+static inline const struct vdso_data *machine(void)
+{
+	return vvar_page.in_time_ns ? &vvar_machine_page : &vvar_page;
 }
 
 #define CLOCKS_HERE                                                                          \
@@ -117,7 +151,7 @@ EXPORT long __vdso_clock_getres(int clock, struct __kernel_timespec *ts)
 		bool coarse = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE;
 
 		ts->tv_sec = 0;
-		ts->tv_nsec = coarse ? (s64)vvar_page.coarse_ns : 1;
+		ts->tv_nsec = coarse ? (s64)machine()->coarse_ns : 1;
 	}
 	return 0;
 }
@@ -133,8 +167,8 @@ EXPORT long __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct timezone
 		tv->tv_usec = (long)(ns % NSEC / 1000);
 	}
 	if (tz) {
-		tz->tz_minuteswest = vvar_page.tz_minuteswest;
-		tz->tz_dsttime = vvar_page.tz_dsttime;
+		tz->tz_minuteswest = machine()->tz_minuteswest;
+		tz->tz_dsttime = machine()->tz_dsttime;
 	}
 	return 0;
 }
