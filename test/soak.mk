@@ -1,6 +1,12 @@
 # Long runs, each a target of its own: nothing here belongs to `make test`.
-.PHONY: soak-trinity
+.PHONY: soak-trinity test-selfbuild test-python
 # SOAK_ARGS='--minutes 30 --cpus 2'
 soak-trinity: $(O)/corbel launcher $(ROOTFS)/full.tar
 	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel
 	$(Q)$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/soak/trinity.py $(SOAK_ARGS)
+
+# Corbel builds Corbel inside Corbel; needs what `make` has downloaded (out/thirdparty). SELFBUILD_ARGS='--cpus 2 --jobs 2'
+test-selfbuild: $(O)/corbel launcher $(ROOTFS)/full.tar
+	@mkdir -p $(O)/test
+	$(Q)$(BOOT_ENV) test/soak/selfbuild.py $(SELFBUILD_ARGS) > $(O)/test/selfbuild.log 2>&1; \
+		tools/count-tap selfbuild $$? $(O)/test
