@@ -10,3 +10,8 @@ test-selfbuild: $(O)/corbel launcher $(ROOTFS)/full.tar
 	@mkdir -p $(O)/test
 	$(Q)$(BOOT_ENV) test/soak/selfbuild.py $(SELFBUILD_ARGS) > $(O)/test/selfbuild.log 2>&1; \
 		tools/count-tap selfbuild $$? $(O)/test
+# Python's own tests, case by case beside Linux 6.1. PYTHON_ARGS='test_os test_posix'
+test-python: $(O)/corbel launcher $(ROOTFS)/full.tar $(LINUX)
+	@mkdir -p $(O)/test
+	$(Q)$(BOOT_ENV) test/soak/python.py --linux $(abspath $(LINUX)) $(PYTHON_ARGS) > $(O)/test/python.log 2>&1; \
+		tools/count-tap python $$? $(O)/test
