@@ -246,10 +246,8 @@ static u32 master_poll(struct file *f, struct poll_table *pt)
 static long open_peer(struct pty *p, struct file *f, unsigned long flags)
 {
 	struct path root, slave;
-	struct file *peer;
-	int fd, err;
+	int fd, err = devpts_root(f, &root);
 
-	err = devpts_root(f, &root);
 	if (err)
 		return err;
 	if (root.dentry->super != p->super) {
@@ -257,14 +255,9 @@ static long open_peer(struct pty *p, struct file *f, unsigned long flags)
 		return -ENOENT;
 	}
 	slave = (struct path){root.mnt, p->node};
-	err = vfs_open_path(&slave, (int)flags & ~O_CLOEXEC, &peer);
+	fd = vfs_open_path_fd(&slave, (int)flags);
 	path_put(&root);
-	if (err)
-		return err;
-	err = fd_install_new(peer, (u32)flags & O_CLOEXEC, &fd);
-	if (err)
-		file_put(peer);
-	return err ? err : fd;
+	return fd;
 }
 
 static long send_signal(struct pty *p, unsigned long sig)

@@ -37,20 +37,13 @@ static const struct inode_ops nsfs_inode_ops;
 static int open_fd(struct ns_common *ns)
 {
 	struct path p;
-	struct file *f;
-	int fd;
-	int err = nsfs_path(ns, &p);
+	int fd = nsfs_path(ns, &p);
 
-	if (err)
-		return err;
-	err = vfs_open_path(&p, O_RDONLY, &f);
+	if (fd)
+		return fd;
+	fd = vfs_open_path_fd(&p, O_RDONLY | O_CLOEXEC);
 	path_put(&p);
-	if (err)
-		return err;
-	err = fd_install_new(f, O_CLOEXEC, &fd);
-	if (err)
-		file_put(f);
-	return err ? err : fd;
+	return fd;
 }
 
 /* A namespace above current's own is none of its business. */

@@ -375,6 +375,19 @@ int vfs_open_path(const struct path *p, int flags, struct file **out)
 	return finish_open(&copy, kernel_flags(flags) | O_LARGEFILE, false, out);
 }
 
+int vfs_open_path_fd(const struct path *p, int flags)
+{
+	struct file *f;
+	int fd, err = vfs_open_path(p, flags & ~O_CLOEXEC, &f);
+
+	if (err)
+		return err;
+	err = fd_install_new(f, (u32)flags & O_CLOEXEC, &fd);
+	if (err)
+		file_put(f);
+	return err ? err : fd;
+}
+
 int vfs_open_exec(int dfd, const char *path, int at_flags, struct file **out)
 {
 	struct open_how_k how = {.flags = O_RDONLY | O_LARGEFILE, .lookup = LOOKUP_FOLLOW};

@@ -303,6 +303,8 @@ void vfs_putname(char *name);
 /* ---- open and whole-file helpers for the kernel ---- */
 int vfs_open(const char *path, int flags, umode_t mode, struct file **out) __must_check;
 int vfs_open_path(const struct path *p, int flags, struct file **out) __must_check;
+/* The same as a new descriptor of current, close-on-exec with O_CLOEXEC in @flags; or -errno. */
+int vfs_open_path_fd(const struct path *p, int flags) __must_check;
 int vfs_open_exec(int dfd, const char *path, int at_flags, struct file **out)
 	__must_check;				 /* denies writers */
 int vfs_deny_write(struct file *f) __must_check; /* -ETXTBSY */

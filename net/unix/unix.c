@@ -228,8 +228,6 @@ u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 static long open_name(struct unix_sock *sk)
 {
 	struct path p = {NULL, NULL};
-	struct file *f;
-	int fd, err;
 
 	if (!capable(CAP_NET_ADMIN))
 		return -EPERM;
@@ -239,14 +237,10 @@ static long open_name(struct unix_sock *sk)
 	spin_unlock(&sk->lock);
 	if (!p.dentry)
 		return -ENOENT;
-	err = vfs_open_path(&p, O_PATH, &f);
+	int fd = vfs_open_path_fd(&p, O_PATH | O_CLOEXEC);
+
 	path_put(&p);
-	if (err)
-		return err;
-	err = fd_install_new(f, O_CLOEXEC, &fd);
-	if (err)
-		file_put(f);
-	return err ? err : fd;
+	return fd;
 }
 
 long unix_ioctl(struct socket *s, unsigned int cmd, unsigned long arg)
