@@ -136,6 +136,32 @@ static int deadline_from(const struct __kernel_timespec __user *uts, u64 *out)
 	return 0;
 }
 
+/* What both calls work on, between call_begin() and fd_put(). */
+struct mq_call {
+	struct fd_ref ref;
+	struct mq_queue *queue;
+	u64 deadline;
+};
+
+static int call_begin(struct mq_call *c, int mqdes, u32 mode, unsigned int prio,
+		      const struct __kernel_timespec __user *uts)
+{
+	int err = deadline_from(uts, &c->deadline);
+
+	if (err)
+		return err;
+	if (prio >= MQ_PRIO_MAX)
+		return -EINVAL;
+	return mq_get(mqdes, mode, &c->ref, &c->queue);
+}
+
+static void call_end(struct mq_call *c, int err, bool sent)
+{
+	if (!err)
+		inode_touch(c->ref.file->inode, sent, true);
+	fd_put(c->ref);
+}
+
 /* ---- send ---- */
 
 static void deliver(struct mq_queue *q, struct mq_message *m)
@@ -193,27 +219,18 @@ long sys_mq_timedsend(int mqdes, const void __user *umsg, size_t len, unsigned i
 		      const struct __kernel_timespec __user *timeout)
 {
 	struct mq_message *m;
-	struct mq_queue *q;
-	struct fd_ref ref;
-	u64 deadline;
-	int err = deadline_from(timeout, &deadline);
+	struct mq_call c;
+	int err = call_begin(&c, mqdes, FMODE_WRITE, prio, timeout);
 
 	if (err)
 		return err;
-	if (prio >= MQ_PRIO_MAX)
-		return -EINVAL;
-	err = mq_get(mqdes, FMODE_WRITE, &ref, &q);
-	if (err)
-		return err;
-	err = len > (size_t)q->message_size ? -EMSGSIZE : message_from(umsg, len, prio, &m);
+	err = len > (size_t)c.queue->message_size ? -EMSGSIZE : message_from(umsg, len, prio, &m);
 	if (!err) {
-		err = send(q, m, ref.file->flags & O_NONBLOCK, deadline);
+		err = send(c.queue, m, c.ref.file->flags & O_NONBLOCK, c.deadline);
 		if (err)
 			kvfree(m);
 	}
-	if (!err)
-		inode_touch(ref.file->inode, true, true);
-	fd_put(ref);
+	call_end(&c, err, true);
 	return err;
 }
 
@@ -258,22 +275,15 @@ long sys_mq_timedreceive(int mqdes, void __user *umsg, size_t len, unsigned int 
 			 const struct __kernel_timespec __user *timeout)
 {
 	struct mq_message *m;
-	struct mq_queue *q;
-	struct fd_ref ref;
-	u64 deadline;
-	long ret = deadline_from(timeout, &deadline);
+	struct mq_call c;
+	long ret = call_begin(&c, mqdes, FMODE_READ, 0, timeout);
 
 	if (ret)
 		return ret;
-	ret = mq_get(mqdes, FMODE_READ, &ref, &q);
-	if (ret)
-		return ret;
-	ret = len < (size_t)q->message_size
+	ret = len < (size_t)c.queue->message_size
 		      ? -EMSGSIZE
-		      : receive(q, ref.file->flags & O_NONBLOCK, deadline, &m);
-	if (!ret)
-		inode_touch(ref.file->inode, false, true);
-	fd_put(ref);
+		      : receive(c.queue, c.ref.file->flags & O_NONBLOCK, c.deadline, &m);
+	call_end(&c, (int)ret, false);
 	if (ret)
 		return ret;
 	ret = (long)m->len;
