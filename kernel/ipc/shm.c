@@ -50,7 +50,12 @@ static int segment_file(const struct ipc_request *r, struct file **out)
 	return vfs_memory_file(name, (loff_t)r->size, (umode_t)(r->flags & 0777), out);
 }
 
-/* Huge pages are refused as on a machine that has none set aside. */
+/* As where the processor has no huge pages for hugetlbfs; a size that is asked for is unknown. */
+static int huge_pages_error(const struct ipc_request *r)
+{
+	return r->flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK ? -EINVAL : -ENOENT;
+}
+
 static int segment_judge(const struct ipc_ns *ns, const struct ipc_request *r)
 {
 	u64 pages = (r->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
@@ -62,9 +67,7 @@ static int segment_judge(const struct ipc_ns *ns, const struct ipc_request *r)
 	if (READ_ONCE(ns->shm_pages) + pages < pages ||
 	    READ_ONCE(ns->shm_pages) + pages > ns->shm_all)
 		return -ENOSPC;
-	if (r->size > (u64)S64_MAX)
-		return -EINVAL;
-	return r->flags & SHM_HUGETLB ? -ENOMEM : 0;
+	return r->size > (u64)S64_MAX ? -EINVAL : 0;
 }
 
 static int segment_create(struct ipc_ns *ns, const struct ipc_request *r, struct ipc_object **out)
@@ -81,7 +84,7 @@ static int segment_create(struct ipc_ns *ns, const struct ipc_request *r, struct
 	s->size = r->size;
 	if (!(r->flags & SHM_NORESERVE) || mm_overcommit_mode == 2)
 		s->committed = shm_size_pages(s);
-	err = mm_commit(s->committed);
+	err = r->flags & SHM_HUGETLB ? huge_pages_error(r) : mm_commit(s->committed);
 	if (!err) {
 		err = segment_file(r, &s->file);
 		if (err)
