@@ -41,19 +41,6 @@ static inline u64 cycles(void)
 	return (u64)hi << 32 | lo;
 }
 
-/* Odd: being written, or the page of a time namespace, which stays so. */
-static inline u32 read_begin(const struct vdso_data *d)
-{
-	u32 seq;
-
-	while (__builtin_expect((seq = __atomic_load_n(&d->seq, __ATOMIC_ACQUIRE)) & 1, 0)) {
-		if (d->in_time_ns)
-			break;
-		asm volatile("pause");
-	}
-	return seq;
-}
-
 static inline bool read_retry(const struct vdso_data *d, u32 seq)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -70,19 +57,37 @@ static inline u64 scale(u64 now, u64 base, u64 mult)
 	return (u64)(((unsigned __int128)delta * mult) >> 32);
 }
 
-static bool read_ns_offset(int clock, u64 *out);
+static __always_inline u64 from_monotonic(const struct vdso_data *d, int clock, u64 ns)
+{
+	if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
+		ns += (u64)d->real_offset_ns;
+	else if (clock == CLOCK_BOOTTIME)
+		ns += (u64)d->boot_offset_ns;
+	else if (clock == CLOCK_TAI)
+		ns += (u64)(d->real_offset_ns + d->tai_offset_ns);
+	if (clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE)
+		ns -= ns % d->coarse_ns;
+	return ns;
+}
 
-static __always_inline bool read_ns_of(const struct vdso_data *d, int clock, u64 *out)
+static u64 read_ns_offset(int clock);
+
+/* 0: ask the kernel. */
+static __always_inline u64 read_ns_of(const struct vdso_data *d, int clock)
 {
 	u64 ns;
 	u32 seq;
 
 	do {
-		seq = read_begin(d);
-		if (__builtin_expect(seq & 1, 0))
-			return read_ns_offset(clock, out);
+		/* Odd: being written, or the page of a time namespace, which stays so. */
+		while (__builtin_expect((seq = __atomic_load_n(&d->seq, __ATOMIC_ACQUIRE)) & 1,
+					0)) {
+			if (d->in_time_ns)
+				return read_ns_offset(clock);
+			asm volatile("pause");
+		}
 		if (!d->cycles_usable)
-			return false;
+			return 0;
 		u64 now = cycles();
 
 		if (clock == CLOCK_MONOTONIC_RAW) {
@@ -90,35 +95,31 @@ static __always_inline bool read_ns_of(const struct vdso_data *d, int clock, u64
 			continue;
 		}
 		ns = d->mono_base_ns + scale(now, d->cycle_base, d->mult);
-		if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
-			ns += (u64)d->real_offset_ns;
-		else if (clock == CLOCK_BOOTTIME)
-			ns += (u64)d->boot_offset_ns;
-		else if (clock == CLOCK_TAI)
-			ns += (u64)(d->real_offset_ns + d->tai_offset_ns);
-		if (clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE)
-			ns -= ns % d->coarse_ns;
+		if (clock != CLOCK_MONOTONIC)
+			ns = from_monotonic(d, clock, ns);
 	} while (__builtin_expect(read_retry(d, seq), 0));
-	*out = ns;
-	return true;
+	return ns;
 }
 
 static inline bool read_ns(int clock, u64 *out)
 {
-	return read_ns_of(&vvar_page, clock, out);
+	*out = read_ns_of(&vvar_page, clock);
+	return *out != 0;
 }
 
 /* In a time namespace. */
-static noinline bool read_ns_offset(int clock, u64 *out)
+static noinline u64 read_ns_offset(int clock)
 {
-	if (!read_ns_of(&vvar_machine_page, clock, out))
-		return false;
+	u64 ns = read_ns_of(&vvar_machine_page, clock);
+
+	if (!ns)
+		return 0;
 	if (clock == CLOCK_BOOTTIME)
-		*out += (u64)vvar_page.ns_boot_ns;
+		ns += (u64)vvar_page.ns_boot_ns;
 	else if (clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_RAW ||
 		 clock == CLOCK_MONOTONIC_COARSE)
-		*out += (u64)vvar_page.ns_mono_ns;
-	return true;
+		ns += (u64)vvar_page.ns_mono_ns;
+	return ns;
 }
 
 /* For what does not change, or one word at a time. */
