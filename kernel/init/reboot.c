@@ -4,7 +4,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <lib/parse/parse.h>
-#include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
 #include <kernel/printk/printk.h>
 #include <kernel/signal/signal.h>
 #include <kernel/slab/slab.h>
@@ -54,12 +54,34 @@ static long restart_with(const void __user *arg)
 	machine_restart();
 }
 
+/* In a pid namespace it is the end of that one's init, whose parent learns how. */
+static long reboot_pid_ns(struct pid_ns *ns, unsigned int cmd)
+{
+	switch (cmd) {
+	case LINUX_REBOOT_CMD_RESTART:
+	case LINUX_REBOOT_CMD_RESTART2:
+		pid_ns_end(ns, SIGHUP);
+		break;
+	case LINUX_REBOOT_CMD_HALT:
+	case LINUX_REBOOT_CMD_POWER_OFF:
+		pid_ns_end(ns, SIGINT);
+		break;
+	default:
+		return -EINVAL;
+	}
+	task_exit(0);
+}
+
 long sys_reboot(int magic1, int magic2, unsigned int cmd, const void __user *arg)
 {
-	if (!capable(CAP_SYS_BOOT))
+	struct pid_ns *ns = task_pid_ns(current);
+
+	if (!ns_capable(ns->ns.owner, CAP_SYS_BOOT))
 		return -EPERM;
 	if (!magic_ok(magic1, magic2))
 		return -EINVAL;
+	if (ns != &pid_ns_init)
+		return reboot_pid_ns(ns, cmd);
 	switch (cmd) {
 	case LINUX_REBOOT_CMD_RESTART:
 		machine_restart();

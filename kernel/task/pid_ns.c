@@ -170,8 +170,21 @@ void pid_ns_zap(struct pid_ns *ns)
 	u32 own = READ_ONCE(p->thread_count);
 
 	wait_event(&ns->drained, numbers_in_use(ns) <= own);
-	if (ns->reboot_signal)
+	if (READ_ONCE(ns->reboot_signal))
 		p->group_exit_code = ns->reboot_signal;
+}
+
+void pid_ns_end(struct pid_ns *ns, int signal)
+{
+	WRITE_ONCE(ns->reboot_signal, signal);
+	spin_lock_irq(&tasklist_lock);
+	struct process *init = ns->reaper ? process_get(ns->reaper) : NULL;
+
+	spin_unlock_irq(&tasklist_lock);
+	if (!init)
+		return;
+	(void)signal_send_process(init, SIGKILL, NULL);
+	process_put(init);
 }
 
 /* ---- /proc/sys/kernel/ns_last_pid ---- */

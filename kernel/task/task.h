@@ -390,6 +390,8 @@ struct pid_ns {
 	struct wait_queue drained; /* count fell while closed */
 };
 extern struct pid_ns pid_ns_init;
+/* Kills the init of @ns; its parent sees that @signal ended it. reboot(2). */
+void pid_ns_end(struct pid_ns *ns, int signal);
 extern const struct ns_kind pid_ns_kind;
 static inline int pid_nr_in(const struct pid *p, const struct pid_ns *ns)
 {

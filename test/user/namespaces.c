@@ -658,6 +658,56 @@ TEST(proc_options)
 	CHECK_EQ(umount("/tmp/p2"), 0);
 }
 
+static long reboot_call(unsigned int cmd)
+{
+	return syscall(SYS_reboot, 0xfee1dead, 672274793, cmd, NULL);
+}
+
+/* The init of a pid namespace waits, and a child of it asks for @cmd. */
+static int reboot_inside(unsigned int cmd)
+{
+	int st;
+	pid_t pid = (pid_t)clone_flags(CLONE_NEWPID | SIGCHLD);
+
+	if (!pid) {
+		if (!fork()) {
+			if (reboot_call(0x89abcdef) != -1 || errno != EINVAL)
+				_exit(1);
+			reboot_call(cmd);
+			_exit(2);
+		}
+		waitpid(-1, &st, 0);
+		pause();
+		_exit(3);
+	}
+	return waitpid(pid, &st, 0) == pid ? st : -1;
+}
+
+TEST(reboot_in_a_pid_namespace)
+{
+	CHECK_EQ(reboot_inside(0x01234567), SIGHUP); /* restart */
+	CHECK_EQ(reboot_inside(0xcdef0123), SIGINT); /* halt */
+	CHECK_EQ(reboot_inside(0x4321fedc), SIGINT); /* power off */
+	/* By init itself. */
+	int st = 0;
+	pid_t pid = (pid_t)clone_flags(CLONE_NEWPID | CLONE_NEWUSER | SIGCHLD);
+
+	if (!pid) {
+		reboot_call(0x01234567);
+		_exit(2);
+	}
+	CHECK_EQ(waitpid(pid, &st, 0), pid);
+	CHECK_EQ(st, SIGHUP);
+	/* A namespace of one's own, but no rights over it. */
+	pid = (pid_t)clone_flags(CLONE_NEWPID | SIGCHLD);
+	if (!pid) {
+		if (setresuid(1000, 1000, 1000))
+			_exit(2);
+		_exit(reboot_call(0x01234567) == -1 && errno == EPERM ? 0 : 1);
+	}
+	CHECK_EQ(reap(pid), 0);
+}
+
 TEST(nested_setns_pid)
 {
 	int old = ns_file("pid_for_children");
