@@ -66,7 +66,8 @@ bool proc_node_emit(struct file *f, struct dir_context *ctx, const struct proc_n
 extern struct proc_node proc_root; /* tree.c */
 extern const struct inode_ops proc_node_dir_iops, proc_node_link_iops, proc_node_file_iops;
 extern const struct file_ops proc_node_dir_fops, proc_node_fops;
-extern const struct file_ops proc_sysctl_fops; /* sysctl.c */
+extern const struct inode_ops proc_sysctl_iops; /* sysctl.c */
+extern const struct file_ops proc_sysctl_fops;
 
 extern int proc_kptr_restrict; /* system.c */
 

@@ -46,7 +46,7 @@ int proc_node_inode(struct super *sb, const struct proc_node *node, struct inode
 	} else if (S_ISLNK(node->mode)) {
 		i->ops = &proc_node_link_iops;
 	} else {
-		i->ops = &proc_node_file_iops;
+		i->ops = node->entry->sysctl ? &proc_sysctl_iops : &proc_node_file_iops;
 		i->fops = node->entry->fops	? node->entry->fops
 			  : node->entry->sysctl ? &proc_sysctl_fops
 						: &proc_node_fops;

@@ -80,6 +80,22 @@ static ssize_t sysctl_write(struct file *f, struct uio *u, loff_t *pos)
 	return err ? err : (ssize_t)len;
 }
 
+static int sysctl_permission(struct inode *i, int mask)
+{
+	const struct sysctl *c = proc_of(i)->node->entry->sysctl;
+	int mode = i->mode;
+
+	if (c->may_write)
+		mode = c->may_write() ? mode >> 6 : mode;
+	else if (current->cred->euid == 0)
+		mode >>= 6;
+	else if (current->cred->egid == 0 || cred_in_group(current->cred, 0))
+		mode >>= 3;
+	return mask & (MAY_READ | MAY_WRITE | MAY_EXEC) & ~mode ? -EACCES : 0;
+}
+
+const struct inode_ops proc_sysctl_iops = {.permission = sysctl_permission};
+
 const struct file_ops proc_sysctl_fops = {
 	.open = sysctl_open,
 	.read = seq_read,

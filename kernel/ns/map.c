@@ -463,12 +463,18 @@ static int max_show(enum ucount_kind k, char *buf, size_t size)
 	return scnprintf(buf, size, "%d", READ_ONCE(current->cred->user_ns->max[k]));
 }
 
+/* Each user namespace has its own; who rules it sets them. */
+static bool may_set_max(void)
+{
+	return ns_capable(current->cred->user_ns, CAP_SYS_RESOURCE);
+}
+
 static int max_store(enum ucount_kind k, const char *text)
 {
 	struct user_ns *u = current->cred->user_ns;
 	int v;
 
-	if (!ns_capable(u, CAP_SYS_RESOURCE))
+	if (!may_set_max())
 		return -EPERM;
 	if (!proc_parse_int(text, &v) || v < 0)
 		return -EINVAL;
@@ -476,16 +482,17 @@ static int max_store(enum ucount_kind k, const char *text)
 	return 0;
 }
 
-#define ID_MAX_FILE(name_, kind_)                       \
-	static int name_##_show(char *buf, size_t size) \
-	{                                               \
-		return max_show(kind_, buf, size);      \
-	}                                               \
-	static int name_##_store(const char *text)      \
-	{                                               \
-		return max_store(kind_, text);          \
-	}                                               \
-	SYSCTL_TEXT("user/" #name_, 0644, name_##_show, name_##_store)
+#define ID_MAX_FILE(name_, kind_)                                                  \
+	static int name_##_show(char *buf, size_t size)                            \
+	{                                                                          \
+		return max_show(kind_, buf, size);                                 \
+	}                                                                          \
+	static int name_##_store(const char *text)                                 \
+	{                                                                          \
+		return max_store(kind_, text);                                     \
+	}                                                                          \
+	SYSCTL("user/" #name_, 0644, .show = name_##_show, .store = name_##_store, \
+	       .may_write = may_set_max)
 
 ID_MAX_FILE(max_user_namespaces, UCOUNT_USER_NAMESPACES);
 ID_MAX_FILE(max_pid_namespaces, UCOUNT_PID_NAMESPACES);

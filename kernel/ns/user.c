@@ -37,30 +37,22 @@ struct user_ns user_ns_init = {
 
 /* ---- translation ---- */
 
-/* Last extent of the sorted @v whose start is <= @id, or NULL. */
-static const struct id_extent *find_first(const struct id_extent *v, u32 n, u32 id)
+/* Where an extent begins: inside, or in kernel ids. */
+static u32 extent_start(const struct id_extent *e, bool lower)
 {
-	u32 lo = 0, hi = n;
-
-	while (lo < hi) {
-		u32 mid = lo + (hi - lo) / 2;
-
-		if (v[mid].first <= id)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo ? &v[lo - 1] : NULL;
+	return lower ? e->lower : e->first;
 }
 
-static const struct id_extent *find_lower(const struct id_extent *v, u32 n, u32 id)
+/* Last extent of @v, which is sorted by that start, that begins at or below @id, or NULL. */
+static __always_inline const struct id_extent *find_extent(const struct id_extent *v, u32 n, u32 id,
+							   bool lower)
 {
 	u32 lo = 0, hi = n;
 
 	while (lo < hi) {
 		u32 mid = lo + (hi - lo) / 2;
 
-		if (v[mid].lower <= id)
+		if (extent_start(&v[mid], lower) <= id)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -71,7 +63,7 @@ static const struct id_extent *find_lower(const struct id_extent *v, u32 n, u32 
 u32 id_map_down_range(const struct id_map *m, u32 id, u32 count)
 {
 	u32 n = __atomic_load_n(&m->count, __ATOMIC_ACQUIRE);
-	const struct id_extent *e = n ? find_first(m->by_first, n, id) : NULL;
+	const struct id_extent *e = n ? find_extent(m->by_first, n, id, false) : NULL;
 
 	return e && id - e->first < e->count && count <= e->count - (id - e->first)
 		       ? e->lower + (id - e->first)
@@ -86,7 +78,7 @@ u32 id_map_down(const struct id_map *m, u32 id)
 u32 id_map_up(const struct id_map *m, u32 kid)
 {
 	u32 n = __atomic_load_n(&m->count, __ATOMIC_ACQUIRE);
-	const struct id_extent *e = n ? find_lower(m->by_lower, n, kid) : NULL;
+	const struct id_extent *e = n ? find_extent(m->by_lower, n, kid, true) : NULL;
 
 	return e && kid - e->lower < e->count ? e->first + (kid - e->lower) : ID_NONE;
 }
@@ -192,19 +184,18 @@ int user_ns_create(struct cred *c)
 
 	if (parent->level > USER_NS_LEVELS)
 		return -ENOSPC;
-	/* A jail stays one: full rights inside must not open it. */
-	if (fs_ctx_is_chrooted(current->fs))
-		return -EPERM;
-	if (user_ns_uid(parent, c->euid) == ID_NONE || user_ns_gid(parent, c->egid) == ID_NONE)
-		return -EPERM;
 	u = kzalloc(sizeof(*u));
 	if (!u)
 		return -ENOMEM;
 	err = ns_init(&u->ns, &user_ns_kind, parent);
-	if (err) {
-		kfree(u);
-		return err;
-	}
+	if (err)
+		goto out_free;
+	/* A jail stays one: full rights inside must not open it. */
+	err = -EPERM;
+	if (fs_ctx_is_chrooted(current->fs))
+		goto out_release;
+	if (user_ns_uid(parent, c->euid) == ID_NONE || user_ns_gid(parent, c->egid) == ID_NONE)
+		goto out_release;
 	u->level = parent->level + 1;
 	u->owner_uid = c->euid;
 	u->owner_gid = c->egid;
@@ -216,6 +207,11 @@ int user_ns_create(struct cred *c)
 	user_ns_put(parent);
 	full_capabilities(c);
 	return 0;
+out_release:
+	ns_release(&u->ns);
+out_free:
+	kfree(u);
+	return err;
 }
 
 static void map_free(struct id_map *m)

@@ -34,6 +34,9 @@ struct sysctl {
 	u64 min64, max64;
 	int (*show)(char *buf, size_t size); /* a text: its length without newline, or -errno */
 	int (*store)(const char *text);	     /* NULL: not writable (-EPERM) */
+	/* May current write (and read) it, whoever it is? Else it only reads. NULL: as for files
+	 * of root, and capabilities do not help. */
+	bool (*may_write)(void);
 };
 
 struct proc_entry {

@@ -337,6 +337,94 @@ TEST(setns_into_a_user_namespace)
 	CHECK_EQ(reap(pid), 0);
 }
 
+static int write_max(const char *text)
+{
+	int fd = open("/proc/sys/user/max_user_namespaces", O_WRONLY);
+
+	if (fd < 0)
+		return -1;
+	ssize_t n = write(fd, text, strlen(text));
+
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static long read_max(void)
+{
+	char buf[16] = "";
+	int fd = open("/proc/sys/user/max_user_namespaces", O_RDONLY);
+	ssize_t n = read(fd, buf, sizeof(buf) - 1);
+
+	close(fd);
+	return n > 0 ? atol(buf) : -1;
+}
+
+/* Whoever has no name may not make another namespace. */
+static int become_mapped(void)
+{
+	return write_text("/proc/self/uid_map", "0 1000 1") ||
+	       write_text("/proc/self/setgroups", "deny") ||
+	       write_text("/proc/self/gid_map", "0 1000 1");
+}
+
+/* Who rules a user namespace limits it, and all below count for it. */
+TEST(limits_of_a_user_namespace)
+{
+	long outside = read_max();
+	pid_t pid = fork();
+
+	if (!pid) {
+		CHECK(!setresgid(1000, 1000, 1000) && !setresuid(1000, 1000, 1000));
+		CHECK_ERR(write_max("5"), EACCES);
+		CHECK_EQ(prctl(PR_SET_DUMPABLE, 1), 0);
+		REQUIRE(!unshare(CLONE_NEWUSER));
+		REQUIRE(!become_mapped());
+		CHECK_EQ(read_max(), 2147483647);
+		CHECK_ERR(write_max("-1"), EINVAL);
+		CHECK_EQ(write_max("1"), 0);
+		CHECK_EQ(read_max(), 1);
+		CHECK_EQ(unshare(CLONE_NEWUSER), 0);
+		/* Inside its own limit is another; the one above is reached. */
+		CHECK_EQ(read_max(), 2147483647);
+		CHECK_ERR(unshare(CLONE_NEWUSER), ENOSPC);
+		CHECK_EQ(write_max("10"), 0);
+		CHECK_ERR(unshare(CLONE_NEWUSER), ENOSPC);
+		fflush(stdout);
+		_exit(test_failures != 0);
+	}
+	int st;
+
+	CHECK_EQ(waitpid(pid, &st, 0), pid);
+	CHECK_EQ(st, 0);
+	CHECK_EQ(read_max(), outside);
+}
+
+/* Variables of the machine ask who one is, not what capabilities one has. */
+TEST(other_variables_take_root)
+{
+	pid_t pid = fork();
+	int st;
+
+	if (!pid) {
+		CHECK(!prctl(PR_SET_KEEPCAPS, 1) && !setresgid(1000, 1000, 1000) &&
+		      !setgroups(0, NULL) && !setresuid(1000, 1000, 1000));
+		struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+		struct __user_cap_data_struct d[2];
+
+		CHECK_EQ(syscall(SYS_capget, &h, d), 0);
+		d[0].effective = d[0].permitted;
+		d[1].effective = d[1].permitted;
+		CHECK_EQ(syscall(SYS_capset, &h, d), 0);
+		CHECK_ERR(open("/proc/sys/kernel/hostname", O_WRONLY), EACCES);
+		CHECK_ERR(open("/proc/sys/kernel/pid_max", O_WRONLY), EACCES);
+		CHECK(open("/proc/sys/kernel/pid_max", O_RDONLY) >= 0);
+		fflush(stdout);
+		_exit(test_failures != 0);
+	}
+	CHECK_EQ(waitpid(pid, &st, 0), pid);
+	CHECK_EQ(st, 0);
+}
+
 TEST(chrooted_may_not)
 {
 	mkdir("/tmp", 01777);
