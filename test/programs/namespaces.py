@@ -17,6 +17,12 @@ INSIDE_SHOWS = r"^\d+ %d\n[34]\ntouch: .*Read-only file system\n/dev/pts/ptmx\n[
 HOLD = "unshare %s sleep 30 & p=$!; while [ \"$(cat /proc/$p/comm)\" != sleep ]; do sleep 0.02; done; "
 
 
+# mkdir(2) and mkdirat(2) answer EPERM, as the program that bwrap reads.
+FILTER = """import struct, sys
+code = [(0x20, 0, 0, 0), (0x15, 1, 0, 83), (0x15, 0, 1, 258), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)]
+sys.stdout.buffer.write(b"".join(struct.pack("<HBBI", *c) for c in code))"""
+
+
 def differs(kind):
     return "a=$(readlink /proc/self/ns/%s); b=$(unshare %%s readlink /proc/self/ns/%s); [ -n \"$b\" ] && [ $a != $b ] && echo new" % (kind, kind)
 
@@ -47,6 +53,9 @@ CHECKS = [
     Check("nsenter -p -m", "unshare -p -f --mount-proc sleep 30 & sleep 0.5; c=$(pgrep -P $!); nsenter -p -m -t $c sh -c 'cat /proc/1/comm; [ $$ -lt 10 ] && echo low'; kill $c", "^sleep\nlow$"),
     Check("nsenter -a", "unshare -m -u -i -p -f --mount-proc sleep 30 & sleep 0.5; c=$(pgrep -P $!); nsenter -a -t $c cat /proc/1/comm; kill $c", "^sleep$"),
     Check("nsenter -U of a user's namespace", USER + "sh -c " + quote("unshare -U -r sleep 30 & p=$!; sleep 0.5; nsenter -U --preserve-credentials -t $p id -u; nsenter -U -t $p id -u; kill $p"), "^0\nnsenter: setgroups failed: Operation not permitted$"),
+    Check("unshare -T", "a=$(cut -d. -f1 /proc/uptime); b=$(unshare -T -f --boottime 1000000 --monotonic 2000000 cut -d. -f1 /proc/uptime); [ $b -ge $((a + 1000000)) ] && [ $b -lt $((a + 1000100)) ] && echo shifted; unshare -T -f --boottime 100000000 uptime -p", r"^shifted\nup 3 years"),
+    Check("unshare -T, clocks of a program", "unshare -T -f --monotonic 5000000 python3 -c 'import time; print(time.monotonic() // 1000000, time.clock_gettime(time.CLOCK_BOOTTIME) < 100000)'", "^5.0 True$"),
+    Check("nsenter -T", "unshare -T -f --boottime 1000000 sleep 30 & while ! c=$(pgrep -P $!); do sleep 0.1; done; nsenter -T -t $c sh -c 'u=$(cut -d. -f1 /proc/uptime); [ $u -ge 1000000 ] && echo shifted'; kill $c", "^shifted$"),
     Check("lsns", HOLD % "-u -m" + "lsns -n -o NS,TYPE,NPROCS,PID -p $p | awk '{print $2}' | sort | tr '\\n' ' '; lsns -n -o COMMAND $(stat -Lc %i /proc/$p/ns/uts); kill $p", r"^cgroup ipc mnt net pid (time )?user uts sleep 30$"),
     Check("lsns as a user", USER + "sh -c 'unshare -r lsns -n -t user -o NS,PATH,COMMAND'", "lsns"),
     Check("bwrap as root", BWRAP + INSIDE, INSIDE_SHOWS % 0),
@@ -55,6 +64,10 @@ CHECKS = [
     Check("bwrap --tmpfs --bind --dir --symlink", "mkdir -p /tmp/bw; chmod 777 /tmp/bw; " + USER + BWRAP + "--tmpfs /mnt --dir /mnt/d --symlink d /mnt/l --bind /tmp/bw /mnt/d sh -c 'echo x > /mnt/l/f; ls -1 /mnt'; cat /tmp/bw/f", "^d\nl\nx$"),
     Check("bwrap from an empty root", USER + "bwrap --unshare-all --share-net --ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64 --proc /proc --dev /dev --tmpfs /tmp --die-with-parent ls -1 /", "^bin\ndev\nlib\nlib64\nproc\ntmp\nusr$"),
     Check("bwrap --new-session --as-pid-1 --clearenv", USER + BWRAP + "--new-session --as-pid-1 --clearenv --setenv A b bash -c 'echo $$ $A $HOME.'", r"^1 b \.$"),
+    Check("bwrap, each namespace by its own flag", USER + "bwrap --unshare-user --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --ro-bind / / --proc /proc --dev /dev sh -c " + quote("for k in user pid ipc uts cgroup net; do readlink /proc/self/ns/$k; done") + " > /tmp/in; for k in user pid ipc uts cgroup net; do readlink /proc/self/ns/$k; done | grep -F -x -f - /tmp/in", r"^net:\[\d+\]$"),
+    Check("bwrap --die-with-parent", "sh -c " + quote(BWRAP + "--die-with-parent sleep 779 & while ! pgrep -f '^sleep 779' > /dev/null; do sleep 0.1; done; kill -9 $$") + "; for i in $(seq 100); do pgrep -f '^sleep 779' > /dev/null || break; sleep 0.1; done; pgrep -c -f '^sleep 779'", "^0$", status=1),
+    Check("bwrap --seccomp", "python3 -c " + quote(FILTER) + " > /tmp/filter; " + USER + BWRAP + "--tmpfs /mnt --seccomp 9 sh -c 'mkdir /mnt/d; echo $?; grep ^Seccomp: /proc/self/status' 9< /tmp/filter", r"cannot create directory.*Operation not permitted\n1\nSeccomp:\s+2$"),
+    Check("bwrap --disable-userns", USER + BWRAP + "--unshare-user --disable-userns --assert-userns-disabled sh -c 'unshare -U true || bwrap --ro-bind / / true'", r"^unshare: unshare failed: No space left on device\nbwrap: .*ENOSPC", status=1),
     Check("bwrap in bwrap", USER + BWRAP + BWRAP + "id -u", "^1000$"),
     Check("bwrap and its child's status", USER + BWRAP + "sh -c 'exit 7'; echo $?; " + USER + BWRAP + "sh -c 'kill -9 $$'; echo $?", "^7\n137$"),
     Check("set-id programs gain nothing", USER + "unshare -r sh -c 'setpriv --reuid=0 su -c id nobody; head -c1 /etc/shadow'", "Permission denied", status=1),
