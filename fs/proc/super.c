@@ -233,9 +233,17 @@ static int proc_mount(const struct fs_type *t, u32 ms_flags, const char *source,
 	return err;
 }
 
+static const struct fs_param proc_params[] = {
+	{"gid", FS_PARAM_NUMBER},
+	{"hidepid", FS_PARAM_TEXT},
+	{"subset", FS_PARAM_TEXT},
+	{NULL, FS_PARAM_FLAG},
+};
+
 static const struct fs_type proc_type = {
 	.name = "proc",
 	.flags = FS_NODEV | FS_USERNS | FS_VISIBLE,
 	.mount = proc_mount,
+	.params = proc_params,
 };
 FS_TYPE(proc_type);

@@ -1,5 +1,6 @@
 /* open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2), fspick(2), mount_setattr(2). */
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -231,6 +232,97 @@ TEST(other_types)
 		close(m);
 		close(fs);
 	}
+}
+
+/* Looks at /proc mounted at /tmp/hp as user 1000, with group @gid: what 1 and we ourselves show. */
+static int sees(gid_t gid, int shown, int entered)
+{
+	pid_t pid = fork();
+	struct stat st;
+	int status;
+
+	if (!pid) {
+		if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(1000, 1000, 1000))
+			_exit(2);
+		CHECK_EQ(!stat("/tmp/hp/1", &st), shown);
+		CHECK_EQ(!stat("/tmp/hp/1/status", &st), entered);
+		CHECK_EQ(stat("/tmp/hp/self/status", &st), 0);
+		fflush(stdout);
+		_exit(test_failures != 0);
+	}
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+/* Changes an option of the mounted one. */
+static int proc_option(const char *key, const char *value)
+{
+	int fs = fspick(AT_FDCWD, "/tmp/hp", 0);
+	int err = fs < 0 ? -1 : fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0);
+
+	if (!err)
+		err = fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
+	close(fs);
+	return err;
+}
+
+/* Errno of a value that is bad: told at once, or when the file system is made. */
+static int proc_refuses(const char *key, const char *value)
+{
+	int fs = fsopen("proc", 0);
+
+	errno = 0;
+	if (!fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0))
+		fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	int err = errno;
+
+	close(fs);
+	return err;
+}
+
+TEST(options_of_proc)
+{
+	int fs = fsopen("proc", 0);
+	struct stat st;
+
+	REQUIRE(fs >= 0);
+	mkdir("/tmp/hp", 0755);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_FLAG, "hidepid", NULL, 0), EINVAL);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_STRING, "gid", "wheel", 0), EINVAL);
+	CHECK_ERR(fsconfig(fs, FSCONFIG_SET_STRING, "size", "1m", 0), EINVAL);
+	CHECK_EQ(proc_refuses("hidepid", "3"), EINVAL);
+	CHECK_EQ(proc_refuses("hidepid", "5"), EINVAL);
+	CHECK_EQ(proc_refuses("hidepid", "hidden"), EINVAL);
+	CHECK_EQ(proc_refuses("hidepid", "-1"), EINVAL);
+	CHECK_EQ(proc_refuses("subset", "sys"), EINVAL);
+	CHECK_EQ(fsconfig(fs, FSCONFIG_SET_STRING, "hidepid", "invisible", 0), 0);
+	CHECK_EQ(fsconfig(fs, FSCONFIG_SET_STRING, "gid", "55", 0), 0);
+	CHECK_EQ(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), 0);
+	int mnt = fsmount(fs, 0, 0);
+
+	CHECK(mnt >= 0);
+	CHECK_EQ(move_mount(mnt, "", AT_FDCWD, "/tmp/hp", MOVE_MOUNT_F_EMPTY_PATH), 0);
+	close(mnt);
+	close(fs);
+	CHECK(has("/tmp/hp", "rw,gid=55,hidepid=invisible"));
+	CHECK_EQ(sees(1000, 0, 0), 0);
+	CHECK_EQ(sees(55, 1, 1), 0);
+	CHECK_EQ(stat("/tmp/hp/1/status", &st), 0);
+	CHECK_EQ(proc_option("hidepid", "1"), 0);
+	CHECK_EQ(sees(1000, 1, 0), 0);
+	CHECK(has("/tmp/hp", "rw,gid=55,hidepid=noaccess"));
+	CHECK_EQ(proc_option("hidepid", "0"), 0);
+	CHECK_EQ(sees(1000, 1, 1), 0);
+	/* Nobody who may not trace sees it; the group does not help. */
+	CHECK_EQ(proc_option("hidepid", "ptraceable"), 0);
+	CHECK_EQ(sees(1000, 0, 0), 0);
+	CHECK_EQ(sees(55, 0, 0), 0);
+	CHECK_EQ(stat("/tmp/hp/1/status", &st), 0);
+	CHECK(has("/tmp/hp", "rw,gid=55,hidepid=ptraceable"));
+	CHECK_EQ(proc_option("subset", "pid"), 0);
+	CHECK_ERR(stat("/tmp/hp/meminfo", &st), ENOENT);
+	CHECK_ERR(stat("/tmp/hp/sys", &st), ENOENT);
+	CHECK_EQ(stat("/tmp/hp/self", &st), 0);
+	CHECK_EQ(umount2("/tmp/hp", 0), 0);
 }
 
 TEST(copies_of_trees)
