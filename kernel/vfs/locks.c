@@ -7,6 +7,7 @@
  * it waits for, and a request whose chain of owners leads back to itself is refused.
  */
 #include <kernel/file/file_impl.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/seq/seq.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
@@ -290,10 +291,9 @@ static int range_of(struct file *f, const struct flock *fl, struct file_lock *l)
 	return 0;
 }
 
-/* Locks remember the machine's number of their owner; 0: it has none in current's namespace. */
-static int pid_as_seen(int nr)
+/* Locks remember the machine's number of their owner; 0: it has none in @ns. */
+static int pid_as_seen(int nr, const struct pid_ns *ns)
 {
-	const struct pid_ns *ns = task_pid_ns(current);
 	struct pid *pid;
 
 	if (ns == &pid_ns_init)
@@ -319,7 +319,7 @@ static long get_lock(struct file *f, struct file_lock *want, struct flock *fl,
 		fl->l_whence = SEEK_SET;
 		fl->l_start = c->start;
 		fl->l_len = c->end == S64_MAX ? 0 : c->end - c->start + 1;
-		fl->l_pid = c->kind == KIND_OFD ? -1 : pid_as_seen(c->pid);
+		fl->l_pid = c->kind == KIND_OFD ? -1 : pid_as_seen(c->pid, task_pid_ns(current));
 	}
 	spin_unlock(&locks_lock);
 	return copy_to_user(ufl, fl, sizeof(*fl)) ? -EFAULT : 0;
@@ -441,9 +441,10 @@ void locks_inode_free(struct inode *i)
 static void show_lock(struct seq *s, const struct file_lock *l, int n, bool waits)
 {
 	static const char *const kinds[] = {"POSIX ", "OFDLCK", "FLOCK "};
+	int pid = l->kind == KIND_OFD ? -1 : pid_as_seen(l->pid, proc_seq_ns(s));
 
 	seq_printf(s, "%d: %s%s ADVISORY  %s %d %02x:%02x:%llu %lld ", n, waits ? "-> " : "",
-		   kinds[l->kind], l->type == F_WRLCK ? "WRITE" : "READ", l->pid,
+		   kinds[l->kind], l->type == F_WRLCK ? "WRITE" : "READ", pid,
 		   vfs_major(l->inode->super->dev), vfs_minor(l->inode->super->dev),
 		   (unsigned long long)l->inode->ino, (long long)l->start);
 	if (l->end == S64_MAX)
@@ -452,7 +453,7 @@ static void show_lock(struct seq *s, const struct file_lock *l, int n, bool wait
 		seq_printf(s, "%lld\n", (long long)l->end);
 }
 
-/* Each lock with those who wait for its owner behind it. */
+/* Each lock with those who wait for its owner behind it; not those of strangers. */
 void locks_show(struct seq *s)
 {
 	struct file_lock *l;
@@ -461,6 +462,10 @@ void locks_show(struct seq *s)
 
 	spin_lock(&locks_lock);
 	list_for_each_entry (l, &all_locks, all) {
+		if (l->kind != KIND_OFD && !pid_as_seen(l->pid, proc_seq_ns(s))) {
+			n++;
+			continue;
+		}
 		show_lock(s, l, n, false);
 		list_for_each_entry (w, &waiters, link) {
 			if (w->blocker == l->owner && w->want->inode == l->inode &&

@@ -708,6 +708,74 @@ TEST(reboot_in_a_pid_namespace)
 	CHECK_EQ(reap(pid), 0);
 }
 
+static int locks_of(const char *path, int nr)
+{
+	char line[160], want[32];
+	int n = 0;
+	FILE *f = fopen(path, "r");
+
+	snprintf(want, sizeof(want), " %d ", nr);
+	while (f && fgets(line, sizeof(line), f))
+		n += strstr(line, "ADVISORY") && strstr(line, want);
+	if (f)
+		fclose(f);
+	return f ? n : -1;
+}
+
+static int total_locks(const char *path)
+{
+	char line[160];
+	int n = 0;
+	FILE *f = fopen(path, "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		n++;
+	if (f)
+		fclose(f);
+	return f ? n : -1;
+}
+
+static int lock_inside(void)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_len = 1};
+	int fd = open("/tmp/ns-lock", O_RDWR);
+
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return 1;
+	mkdir("/tmp/lp", 0755);
+	CHECK_EQ(mount("proc", "/tmp/lp", "proc", 0, NULL), 0);
+	/* The lock of a stranger is not there. */
+	CHECK_EQ(total_locks("/tmp/lp/locks"), 0);
+	l.l_start = 10;
+	CHECK_EQ(fcntl(fd, F_SETLK, &l), 0);
+	CHECK_EQ(locks_of("/tmp/lp/locks", 1), 1);
+	CHECK_EQ(total_locks("/tmp/lp/locks"), 1);
+	/* As the first namespace numbers it, here too. */
+	CHECK_EQ(total_locks("/proc/locks"), 2);
+	CHECK_EQ(locks_of("/proc/locks", 1), 0);
+	return 0;
+}
+
+TEST(locks_of_a_namespace)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_len = 1};
+	int fd = open("/tmp/ns-lock", O_CREAT | O_RDWR, 0644);
+
+	CHECK_EQ(fcntl(fd, F_SETLK, &l), 0);
+	CHECK_EQ(locks_of("/proc/locks", getpid()), 1);
+	pid_t pid = (pid_t)clone_flags(CLONE_NEWPID | SIGCHLD);
+
+	if (!pid) {
+		int r = lock_inside();
+
+		fflush(stdout);
+		_exit(r || test_failures);
+	}
+	CHECK_EQ(reap(pid), 0);
+	close(fd);
+	unlink("/tmp/ns-lock");
+}
+
 TEST(nested_setns_pid)
 {
 	int old = ns_file("pid_for_children");
