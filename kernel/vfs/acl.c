@@ -7,6 +7,7 @@
  * linux/posix_acl_xattr.h.
  */
 #include <kern/overflow.h>
+#include <kernel/ns/user.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <linux/limits.h>
@@ -204,6 +205,19 @@ static bool is_default(const char *name)
 	return !strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT);
 }
 
+/* Ids of entries as current's user namespace has them; ACL_UNDEFINED_ID: none, or not mapped. */
+static u32 id_of_user(u16 tag, u32 id)
+{
+	return tag == ACL_USER ? uid_from_user(id) : tag == ACL_GROUP ? gid_from_user(id) : id;
+}
+
+static u32 id_to_user(u16 tag, u32 id)
+{
+	const struct user_ns *u = current_cred()->user_ns;
+
+	return tag == ACL_USER ? user_ns_uid(u, id) : tag == ACL_GROUP ? user_ns_gid(u, id) : id;
+}
+
 ssize_t acl_xattr_get(struct inode *i, const char *name, void *buf, size_t size)
 {
 	struct posix_acl_xattr_header *h = buf;
@@ -226,7 +240,7 @@ ssize_t acl_xattr_get(struct inode *i, const char *name, void *buf, size_t size)
 	for (u32 n = 0; n < a->count; n++) {
 		to[n].e_tag = a->entry[n].tag;
 		to[n].e_perm = a->entry[n].perm;
-		to[n].e_id = a->entry[n].id;
+		to[n].e_id = id_to_user(a->entry[n].tag, a->entry[n].id);
 	}
 	return (ssize_t)len;
 }
@@ -278,7 +292,8 @@ static int acl_parse(const void *v, size_t size, struct acl **out)
 	if (!a)
 		return -ENOMEM;
 	for (u32 n = 0; n < a->count; n++)
-		a->entry[n] = (struct acl_entry){from[n].e_tag, from[n].e_perm, from[n].e_id};
+		a->entry[n] = (struct acl_entry){from[n].e_tag, from[n].e_perm,
+						 id_of_user(from[n].e_tag, from[n].e_id)};
 	*out = a;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/mount.h>
@@ -297,6 +298,58 @@ TEST(inheritance)
 	CHECK(!removexattr("d", DEFAULT));
 	close(open("d/i", O_CREAT | O_RDWR, 0666));
 	CHECK_EQ(mode_of("d/i"), 0600);
+}
+
+/* Ids in a list are those of the user namespace that reads or writes it. */
+static void in_user_namespace(int ready, int mapped)
+{
+	char c;
+
+	REQUIRE(!unshare(CLONE_NEWUSER));
+	REQUIRE(write(ready, "x", 1) == 1 && read(mapped, &c, 1) == 1);
+	REQUIRE(!setresgid(0, 0, 0) && !setresuid(0, 0, 0));
+	CHECK_STR(get("f", ACCESS), "u=7,u3=4,u-1=2,g=7,g-1=1,m=7,o=7");
+	CHECK_ERR(set("f", ACCESS, "u=7,u20=4,g=7,m=7,o=7"), EINVAL);
+	CHECK_ERR(set("f", ACCESS, "u=7,g=7,g20=4,m=7,o=7"), EINVAL);
+	CHECK(!set("f", ACCESS, "u=7,u1=6,u2=5,g=7,g9=4,m=7,o=7"));
+	CHECK_STR(get("f", ACCESS), "u=7,u1=6,u2=5,g=7,g9=4,m=7,o=7");
+	fflush(stdout);
+	_exit(test_failures != 0);
+}
+
+static int write_map(pid_t pid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	int fd = open(path, O_WRONLY);
+	ssize_t n = write(fd, "0 1000 10\n", 10);
+
+	close(fd);
+	return n == 10 ? 0 : -1;
+}
+
+TEST(user_namespaces)
+{
+	int ready[2], mapped[2], status;
+	char c;
+
+	if (geteuid())
+		return;
+	enter();
+	close(open("f", O_CREAT | O_WRONLY, 0777));
+	CHECK(!chown("f", 1000, 1000));
+	CHECK(!set("f", ACCESS, "u=7,u1003=4,u2000=2,g=7,g55=1,m=7,o=7"));
+	REQUIRE(!pipe(ready) && !pipe(mapped));
+	pid_t pid = fork();
+
+	if (!pid)
+		in_user_namespace(ready[1], mapped[0]);
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	CHECK(!write_map(pid, "uid_map") && !write_map(pid, "gid_map"));
+	CHECK_EQ(write(mapped[1], "x", 1), 1);
+	CHECK(waitpid(pid, &status, 0) == pid && !status);
+	CHECK_STR(get("f", ACCESS), "u=7,u1001=6,u1002=5,g=7,g1009=4,m=7,o=7");
 }
 
 int main(void)
