@@ -5,6 +5,7 @@
  */
 #include <kernel/cred/filecaps.h>
 #include <kernel/notify/notify.h>
+#include <kernel/ns/user.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <linux/capability.h>
 #include <linux/inotify.h>
@@ -63,8 +64,14 @@ int generic_permission(struct inode *inode, int mask)
 
 int inode_may_create(struct inode *dir)
 {
+	const struct user_ns *u = dir->super->owner;
+
 	if (dir->flags & INODE_DEAD)
 		return -ENOENT;
+	/* Who has no name where the file system was mounted could own nothing on it. */
+	if (unlikely(u != &user_ns_init) && (user_ns_uid(u, current_cred()->fsuid) == ID_NONE ||
+					     user_ns_gid(u, current_cred()->fsgid) == ID_NONE))
+		return -EOVERFLOW;
 	return inode_permission(dir, MAY_WRITE | MAY_EXEC);
 }
 

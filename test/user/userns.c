@@ -425,6 +425,55 @@ TEST(other_variables_take_root)
 	CHECK_EQ(st, 0);
 }
 
+/* The tmpfs of a user namespace knows ten ids; those of others are nobody's there. */
+TEST(strangers_in_a_file_system)
+{
+	int ready[2], done[2], status;
+	char c, path[64], dir[64];
+
+	if (geteuid())
+		return;
+	mkdir("/tmp", 01777);
+	mkdir("/tmp/us", 0755);
+	REQUIRE(!pipe(ready) && !pipe(done));
+	pid_t pid = fork();
+
+	if (!pid) {
+		REQUIRE(!unshare(CLONE_NEWUSER | CLONE_NEWNS));
+		REQUIRE(write(ready[1], "x", 1) == 1 && read(done[0], &c, 1) == 1);
+		REQUIRE(!setresgid(0, 0, 0) && !setresuid(0, 0, 0));
+		REQUIRE(!mount("t", "/tmp/us", "tmpfs", 0, "mode=777"));
+		close(open("/tmp/us/f", O_CREAT | O_WRONLY, 0666));
+		REQUIRE(write(ready[1], "x", 1) == 1 && read(done[0], &c, 1) == 1);
+		_exit(0);
+	}
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	CHECK_EQ(write_text(path, "0 1000 10"), 0);
+	snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+	CHECK_EQ(write_text(path, "0 1000 10"), 0);
+	CHECK_EQ(write(done[1], "x", 1), 1);
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	snprintf(dir, sizeof(dir), "/proc/%d/root/tmp/us", pid);
+	REQUIRE(!chdir(dir));
+	CHECK_ERR(open("new", O_CREAT | O_WRONLY, 0600), EOVERFLOW);
+	CHECK_ERR(mkdir("d", 0700), EOVERFLOW);
+	CHECK_ERR(symlink("f", "l"), EOVERFLOW);
+	CHECK_ERR(mknod("p", S_IFIFO | 0600, 0), EOVERFLOW);
+	CHECK_ERR(link("f", "h"), EOVERFLOW);
+	CHECK_ERR(rename("f", "g"), EOVERFLOW);
+	int fd = open("f", O_CREAT | O_WRONLY, 0600);
+
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK_EQ(chown("f", 5, 5), 0);
+	CHECK_EQ(chown("f", 1003, 1004), 0);
+	CHECK_EQ(unlink("f"), 0);
+	CHECK_EQ(chdir("/"), 0);
+	CHECK_EQ(write(done[1], "x", 1), 1);
+	CHECK(waitpid(pid, &status, 0) == pid && !status);
+}
+
 TEST(chrooted_may_not)
 {
 	mkdir("/tmp", 01777);
