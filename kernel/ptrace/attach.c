@@ -228,7 +228,7 @@ void ptrace_exit_tracer(struct task *tracer, struct list_head *dead)
 
 /* ---- fork and exec ---- */
 
-int ptrace_fork_event(u64 clone_flags, int exit_signal)
+int ptrace_fork_event_slow(u64 clone_flags, int exit_signal)
 {
 	int event = clone_flags & CLONE_VFORK ? PTRACE_EVENT_VFORK
 		    : exit_signal != SIGCHLD  ? PTRACE_EVENT_CLONE

@@ -60,7 +60,11 @@ bool ptrace_syscall_enter(void) __must_check;
 void ptrace_syscall_leave(struct regs *regs);
 
 /* fork: which event a request is, 0 if the tracer does not want it. */
-int ptrace_fork_event(u64 clone_flags, int exit_signal);
+int ptrace_fork_event_slow(u64 clone_flags, int exit_signal);
+static inline int ptrace_fork_event(u64 clone_flags, int exit_signal)
+{
+	return unlikely(current->tracer) ? ptrace_fork_event_slow(clone_flags, exit_signal) : 0;
+}
 /* Under tasklist_lock and the child's handlers' lock: @t, not yet started, is traced as current is.
  */
 void ptrace_fork(struct task *t);

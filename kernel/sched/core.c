@@ -151,12 +151,27 @@ static struct task *rq_pick(struct runqueue *rq, struct task *prev, u64 now)
 	}
 }
 
-static inline void rq_note_idle(struct runqueue *rq, struct task *prev, struct task *next)
+/* @next gets the CPU. */
+static __always_inline void rq_arrive(struct runqueue *rq, struct task *prev, struct task *next,
+				      u64 now)
 {
-	if (next == rq->idle)
+	next->se.exec_start_ns = now;
+	next->se.on_cpu = 1;
+	rq->curr = next;
+	rq->switches++;
+	if (next == rq->idle) {
 		cpumask_set(&sched_idle_cpus, rq->cpu);
-	else if (prev == rq->idle)
-		cpumask_clear(&sched_idle_cpus, rq->cpu);
+	} else {
+		u64 waited = now - next->se.wait_start_ns;
+
+		next->se.wait_sum_ns += waited;
+		rq->wait_ns += waited;
+		rq->arrivals++;
+		if (prev == rq->idle) {
+			cpumask_clear(&sched_idle_cpus, rq->cpu);
+			time_tick_start(now);
+		}
+	}
 }
 
 /* The task that just left this CPU may not run here any more. */
@@ -265,21 +280,7 @@ static void sched_switch(bool preempted)
 	account_switch(rq, prev, now);
 	if (prev->rseq)
 		__atomic_fetch_or(&prev->work, WORK_RSEQ, __ATOMIC_RELAXED);
-	if (next == rq->idle || prev == rq->idle)
-		rq_note_idle(rq, prev, next);
-	next->se.exec_start_ns = now;
-	if (next != rq->idle) {
-		u64 waited = now - next->se.wait_start_ns;
-
-		next->se.wait_sum_ns += waited;
-		rq->wait_ns += waited;
-		rq->arrivals++;
-	}
-	next->se.on_cpu = 1;
-	rq->curr = next;
-	rq->switches++;
-	if (prev == rq->idle)
-		time_tick_start(now);
+	rq_arrive(rq, prev, next, now);
 	lock_debug_release(&rq->lock.debug, &rq->lock);
 	if (next->mm)
 		mm_switch(prev->mm, next->mm, next);

@@ -232,6 +232,9 @@ static const struct siginfo *as_seen_by(struct task *t, const struct siginfo *in
 	*force = !info || info->si_code == SI_KERNEL;
 	if (!info || !names_sender(info))
 		return info;
+	if (likely(task_pid_ns(current) == task_pid_ns(t) &&
+		   current->cred == rcu_dereference(t->cred)))
+		return info;
 	bool from_outside = !pid_nr_in(current->pid, task_pid_ns(t));
 	const struct user_ns *mine = current->cred->user_ns;
 	const struct user_ns *theirs = rcu_dereference(t->cred)->user_ns;

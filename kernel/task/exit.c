@@ -281,7 +281,7 @@ static void give_children_away(struct process *p, struct list_head *dead)
 	list_for_each_entry_safe (child, next, &p->children, sibling) {
 		struct task *leader = child->leader;
 
-		child->parent = reaper;
+		process_set_parent(child, reaper);
 		set_parent_thread(child, to);
 		parent_death_signals(child);
 		list_move_tail(&child->sibling, &reaper->children);

@@ -179,18 +179,17 @@ static void publish_process(struct task *t, u64 flags)
 	struct process *p = t->process, *me = current->process;
 
 	if (flags & CLONE_PARENT) {
-		p->parent = me->parent;
 		p->parent_thread = me->parent_thread;
 		p->parent_exec_id = me->parent_exec_id;
 		t->exit_signal = me->leader->exit_signal;
 	} else {
-		p->parent = me;
 		p->parent_thread = current;
 		p->parent_exec_id = me->exec_id;
 	}
 	p->exec_id = me->exec_id;
 	p->live = 1;
 	p->pid = pid_get(t->pid);
+	process_set_parent(p, flags & CLONE_PARENT ? me->parent : me);
 	p->pgrp = pid_get(me->pgrp);
 	p->session = pid_get(me->session);
 	p->tty = me->tty;
@@ -389,7 +388,8 @@ long fork_user(const struct fork_request *r)
 	sched_start(t);
 	if (unlikely(event))
 		ptrace_event(event, message);
-	if ((r->flags & CLONE_VFORK) && !vfork_wait(t, &vfork_done))
+	if ((r->flags & CLONE_VFORK) && !vfork_wait(t, &vfork_done) &&
+	    ptrace_event_enabled(PTRACE_EVENT_VFORK_DONE))
 		ptrace_event(PTRACE_EVENT_VFORK_DONE, message);
 	return nr;
 }

@@ -17,14 +17,7 @@ long sys_gettid(void)
 
 long sys_getppid(void)
 {
-	/* A parent is freed a grace period after its children have another one. */
-	rcu_read_lock();
-	const struct process *parent = rcu_dereference(current->process->parent);
-	/* Of another namespace: further out, where there is no name for it here. */
-	int nr = parent && parent->pid->ns == current->pid->ns ? parent->pid->own_nr : 0;
-
-	rcu_read_unlock();
-	return nr;
+	return READ_ONCE(current->process->parent_nr);
 }
 
 long sys_getpgrp(void)

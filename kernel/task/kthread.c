@@ -44,10 +44,10 @@ static void kthread_publish(struct task *t, struct process *p)
 {
 	unsigned long irq_flags = spin_lock_irqsave(&tasklist_lock);
 
-	p->parent = kthreadd ? kthreadd->process : NULL;
 	p->live = 1;
 	p->thread_count = 1;
 	p->pid = pid_get(t->pid);
+	process_set_parent(p, kthreadd ? kthreadd->process : NULL);
 	p->pgrp = pid_get(current->process->pgrp);
 	p->session = pid_get(current->process->session);
 	if (p->parent) {
@@ -199,7 +199,7 @@ int task_start_init(int (*fn)(void *ctx))
 	irq_flags = spin_lock_irqsave(&tasklist_lock);
 	list_del_init(&t->process->sibling);
 	list_del_init(&t->process->forked_link);
-	t->process->parent = NULL;
+	process_set_parent(t->process, NULL);
 	t->process->parent_thread = NULL;
 	t->process->is_reaper = true;
 	t->process->group_flags |= PROC_UNKILLABLE;

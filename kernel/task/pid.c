@@ -124,11 +124,6 @@ struct pid *pid_find(int nr)
 	return pid_find_in(task_pid_ns(current), nr);
 }
 
-int pid_vnr(const struct pid *p)
-{
-	return pid_nr_in(p, task_pid_ns(current));
-}
-
 /* Under pid_lock: makes sure of the leaf of @nr; may drop the lock.  -ENOMEM. */
 static int leaf_need(struct pid_table *t, int nr, unsigned long *irq_flags)
 {
@@ -152,6 +147,26 @@ static int leaf_need(struct pid_table *t, int nr, unsigned long *irq_flags)
 static struct pid **slot_of(struct pid_ns *ns, int nr)
 {
 	return &ns->table->leaf[nr >> LEAF_BITS][nr & (LEAF_SIZE - 1)];
+}
+
+/* Under pid_lock: the number after the last one, if that can be had at once; the first namespace.
+ */
+static bool place_next(struct pid *p)
+{
+	struct pid_ns *ns = p->ns;
+	int nr = ns->last + 1;
+	struct pid **leaf;
+
+	if (ns->level || nr >= pid_max)
+		return false;
+	leaf = ns->table->leaf[nr >> LEAF_BITS];
+	if (!leaf || leaf[nr & (LEAF_SIZE - 1)] || ns->closed)
+		return false;
+	p->number[0].nr = nr;
+	rcu_assign(leaf[nr & (LEAF_SIZE - 1)], p);
+	ns->count++;
+	ns->last = nr;
+	return true;
 }
 
 /* Under pid_lock: a number in the namespace of one level. */
@@ -220,29 +235,40 @@ static struct pid *pid_new(struct pid_ns *ns)
 	return p;
 }
 
-int pid_alloc(struct pid_ns *ns, const struct pid_wanted *wanted, struct pid **out)
+/* Under pid_lock: a number in each namespace, or in none. */
+static noinline int place_all(struct pid *p, const struct pid_wanted *wanted,
+			      unsigned long *irq_flags)
 {
-	struct pid *p = pid_new(ns);
-	unsigned long irq_flags;
-	u32 level = ns->level + 1;
+	u32 level = p->level + 1;
 	int err = 0;
 
-	if (!p)
-		return -ENOMEM;
-	/* The first threads are made with interrupts off. */
-	irq_flags = spin_lock_irqsave(&pid_lock);
 	while (level && !err) {
-		u32 inward = ns->level - --level;
+		u32 inward = p->level - --level;
 		int nr = wanted && inward < wanted->count ? wanted->nr[inward] : 0;
 
 		/* Without its init a namespace has room for that one only. */
 		if (nr > 1 && !p->number[level].ns->count)
 			err = -EINVAL;
 		else
-			err = place(p, level, nr, &irq_flags);
+			err = place(p, level, nr, irq_flags);
 	}
 	if (err)
 		unplace(p, level + 1);
+	return err;
+}
+
+int pid_alloc(struct pid_ns *ns, const struct pid_wanted *wanted, struct pid **out)
+{
+	struct pid *p = pid_new(ns);
+	unsigned long irq_flags;
+	int err = 0;
+
+	if (!p)
+		return -ENOMEM;
+	/* The first threads are made with interrupts off. */
+	irq_flags = spin_lock_irqsave(&pid_lock);
+	if ((wanted && wanted->count) || unlikely(!place_next(p)))
+		err = place_all(p, wanted, &irq_flags);
 	spin_unlock_irqrestore(&pid_lock, irq_flags);
 	if (err) {
 		pid_put(p); /* it was in a table: readers may look at it */

@@ -256,11 +256,6 @@ int task_tid(const struct task *t)
 	return pid_vnr(t->pid);
 }
 
-int task_tgid(const struct task *t)
-{
-	return pid_vnr(t->process->pid);
-}
-
 int process_ppid_in(struct process *p, const struct pid_ns *ns)
 {
 	rcu_read_lock();

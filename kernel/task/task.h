@@ -225,7 +225,8 @@ struct process {
 	struct list_head pid_link;
 	struct pid *pgrp, *session; /* +1; LK_TASKLIST */
 	struct list_head pgrp_link, session_link;
-	struct process *parent;		    /* LK_TASKLIST */
+	struct process *parent;		    /* LK_TASKLIST; process_set_parent() */
+	int parent_nr;			    /* its number as this process counts, 0: none there */
 	struct list_head children, sibling; /* LK_TASKLIST */
 	struct task *parent_thread;	    /* +0; the thread of parent that made it; LK_TASKLIST */
 	struct list_head forked_link;	    /* parent_thread->forked; LK_TASKLIST */
@@ -308,9 +309,9 @@ struct process *process_next_in(struct pid_ns *ns, int nr) __must_check;
 /* The number of @p in @ns; 0: it has none there. */
 static inline int pid_nr_in(const struct pid *p, const struct pid_ns *ns);
 /* As current sees them: 0 when they are out of its sight. */
-int pid_vnr(const struct pid *p);
+static inline int pid_vnr(const struct pid *p);
 int task_tid(const struct task *t);
-int task_tgid(const struct task *t);
+static inline int task_tgid(const struct task *t);
 int process_ppid(struct process *p);
 /* As @ns sees them. */
 int task_tid_in(const struct task *t, const struct pid_ns *ns);
@@ -396,6 +397,18 @@ extern const struct ns_kind pid_ns_kind;
 static inline int pid_nr_in(const struct pid *p, const struct pid_ns *ns)
 {
 	return p->level >= ns->level && p->number[ns->level].ns == ns ? p->number[ns->level].nr : 0;
+}
+
+static inline int pid_vnr(const struct pid *p)
+{
+	const struct pid_ns *ns = task_pid_ns(current);
+
+	return likely(p->ns == ns) ? p->own_nr : pid_nr_in(p, ns);
+}
+
+static inline int task_tgid(const struct task *t)
+{
+	return pid_vnr(t->process->pid);
 }
 
 /* Sessions and groups as the terminal sees them.  Caller holds tasklist_lock or RCU. */

@@ -45,6 +45,13 @@ void task_free_unborn(struct task *t);
 void task_release(struct task *t);
 /* CLONE_SYSVSEM: asks the rooms above. -ENOMEM. */
 int task_undo_share(struct task *child) __must_check;
+/* LK_TASKLIST held; @p has its pid, @parent may be NULL. */
+static inline void process_set_parent(struct process *p, struct process *parent)
+{
+	p->parent = parent;
+	WRITE_ONCE(p->parent_nr, parent ? pid_nr_in(parent->pid, p->pid->ns) : 0);
+}
+
 /* Is the leader a zombie that waits for its last threads? */
 static inline bool process_is_zombie(const struct process *p)
 {

@@ -50,7 +50,7 @@ static void fill_exit_status(struct wait_request *w, int st)
 
 static void fill_child(struct wait_request *w, struct task *t)
 {
-	w->found = task_tid(t);
+	w->found = pid_vnr(t->pid);
 	w->uid = uid_to_user(t->cred->uid);
 	if (w->usage)
 		usage_get(t->process, t, USAGE_BOTH, w->usage);
@@ -141,11 +141,9 @@ static bool look_stopped(struct wait_request *w, struct task *t, bool traced)
 	return hit;
 }
 
-/* One child, or one tracee (@traced) that may be anybody's child; true: that is the answer. */
-static bool consider(struct wait_request *w, struct task *t, bool traced)
+/* One that is no plain zombie, or traced. */
+static noinline bool consider_more(struct wait_request *w, struct task *t, bool traced)
 {
-	if (t->exit_state == EXIT_DEAD || !wants(w, t, traced))
-		return false;
 	/* Traced by its parent: its own stops hide those of the process. */
 	if (unlikely(t->tracer) && !ptrace_reparented(t))
 		traced = true;
@@ -160,6 +158,17 @@ static bool consider(struct wait_request *w, struct task *t, bool traced)
 		w->any = true;
 	}
 	return look_stopped(w, t, traced);
+}
+
+/* One child, or one tracee (@traced) that may be anybody's child; true: that is the answer. */
+static inline bool consider(struct wait_request *w, struct task *t, bool traced)
+{
+	if (t->exit_state == EXIT_DEAD || !wants(w, t, traced))
+		return false;
+	if (likely(t->exit_state == EXIT_ZOMBIE && !t->tracer && t == t->process->leader &&
+		   t->process->thread_count == 1))
+		return look_zombie(w, t);
+	return consider_more(w, t, traced);
 }
 
 static bool consider_child(struct wait_request *w, struct process *p)

@@ -180,9 +180,10 @@ void unix_scm_deliver_files(struct socket_msg *m, struct unix_scm *scm, bool pee
 
 void unix_scm_deliver_identity(struct socket *s, struct socket_msg *m, const struct unix_scm *scm)
 {
+	if (likely(!s->passcred))
+		return;
 	struct ucred u = {scm->pid ? (u32)pid_vnr(scm->pid) : 0, uid_to_user(scm->uid),
 			  gid_to_user(scm->gid)};
 
-	if (s->passcred)
-		socket_put_cmsg(m, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u));
+	socket_put_cmsg(m, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u));
 }

@@ -75,11 +75,6 @@ void unix_queue_append(struct unix_sock *to, struct unix_msg *msg)
 	to->queue_bytes += msg->len;
 }
 
-struct unix_msg *unix_queue_first(struct unix_sock *sk)
-{
-	return list_first_entry_or_null(&sk->queue, struct unix_msg, link);
-}
-
 void unix_queue_remove(struct unix_sock *sk, struct unix_msg *msg)
 {
 	list_del(&msg->link);

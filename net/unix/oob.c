@@ -11,13 +11,6 @@
 #include <kernel/poll/poll.h>
 #include <kernel/signal/signal.h>
 
-bool unix_stream_readable(const struct socket *s, const struct unix_sock *sk, size_t skip)
-{
-	bool apart = READ_ONCE(sk->oob) && !s->oobinline;
-
-	return READ_ONCE(sk->queue_bytes) > skip + (apart ? 1 : 0);
-}
-
 /* The owner of the receiver's file hears of it: SIGURG. */
 static int oob_deliver(struct unix_sock *peer, struct unix_msg *msg)
 {

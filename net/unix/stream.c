@@ -130,7 +130,15 @@ static int stream_wait(struct socket *s, struct unix_sock *sk, u32 flags, size_t
 	return 1;
 }
 
-static bool same_sender(const struct unix_scm *a, const struct unix_scm *b)
+struct stream_reader {
+	bool have_first, passcred;
+	/* The first message's sender, +1 on the pid, if @passcred. */
+	struct pid *pid;
+	u32 uid, gid;
+	size_t peeked; /* bytes of the queue looked at by MSG_PEEK */
+};
+
+static bool same_sender(const struct stream_reader *a, const struct unix_scm *b)
 {
 	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
 }
@@ -151,21 +159,17 @@ static void stream_consume(struct unix_sock *sk, struct unix_msg *msg, u32 n)
 		unix_msg_free(msg);
 }
 
-struct stream_reader {
-	struct unix_scm first; /* of the first message: identity only, +1 on the pid */
-	bool have_first;
-	size_t peeked; /* bytes of the queue looked at by MSG_PEEK */
-};
-
 static void stream_begin(struct stream_reader *r, struct socket *s, struct socket_msg *m,
 			 struct unix_msg *msg)
 {
 	m->name_len = msg->name ? unix_name_copy(msg->name, m->name) : 0;
-	r->first = msg->scm;
-	r->first.files = NULL;
-	r->first.file_count = 0;
-	r->first.pid = msg->scm.pid ? pid_get(msg->scm.pid) : NULL;
 	r->have_first = true;
+	r->passcred = s->passcred;
+	if (unlikely(r->passcred)) {
+		r->pid = pid_get(msg->scm.pid);
+		r->uid = msg->scm.uid;
+		r->gid = msg->scm.gid;
+	}
 	unix_scm_deliver_identity(s, m, &msg->scm);
 }
 
@@ -242,7 +246,7 @@ static int stream_copy(struct stream_reader *r, struct socket *s, struct unix_so
 	size_t got;
 	u32 n;
 
-	if (r->have_first && s->passcred && !same_sender(&r->first, &msg->scm))
+	if (r->have_first && unlikely(r->passcred) && !same_sender(r, &msg->scm))
 		return 1;
 	had_files = msg->scm.file_count;
 	if (!r->have_first)
@@ -305,7 +309,7 @@ ssize_t unix_stream_recv(struct socket *s, struct socket_msg *m)
 	}
 	unix_move_peek(s, done, flags & MSG_PEEK);
 	mutex_unlock(&sk->read_lock);
-	pid_put(r.first.pid);
+	pid_put(r.pid);
 	if (done || err > 0)
 		return done;
 	return err;

@@ -147,8 +147,11 @@ int unix_accept(struct socket *s, struct socket *fresh, bool nonblock);
 int unix_msg_create(struct unix_sock *sk, struct socket_msg *m, size_t len, struct unix_scm *scm,
 		    struct unix_msg **out) __must_check;
 void unix_msg_free(struct unix_msg *msg); /* gives the charge back, wakes the sender */
-void unix_queue_append(struct unix_sock *to, struct unix_msg *msg); /* lock held */
-struct unix_msg *unix_queue_first(struct unix_sock *sk);	    /* lock held */
+void unix_queue_append(struct unix_sock *to, struct unix_msg *msg);   /* lock held */
+static inline struct unix_msg *unix_queue_first(struct unix_sock *sk) /* lock held */
+{
+	return list_first_entry_or_null(&sk->queue, struct unix_msg, link);
+}
 void unix_queue_remove(struct unix_sock *sk, struct unix_msg *msg); /* lock held */
 /* Waits until the sender may have more in flight. -EAGAIN, -EPIPE, -ERESTARTSYS. */
 int unix_wait_wmem(struct socket *s, u32 flags) __must_check;
@@ -163,7 +166,13 @@ int unix_oob_send(struct socket *s, struct unix_sock *peer, struct socket_msg *m
 ssize_t unix_oob_recv(struct socket *s, struct socket_msg *m);
 int unix_oob_mark(struct unix_sock *sk); /* SIOCATMARK */
 /* Are there bytes to read behind the first @skip? */
-bool unix_stream_readable(const struct socket *s, const struct unix_sock *sk, size_t skip);
+static inline bool unix_stream_readable(const struct socket *s, const struct unix_sock *sk,
+					size_t skip)
+{
+	bool apart = READ_ONCE(sk->oob) && !s->oobinline;
+
+	return READ_ONCE(sk->queue_bytes) > skip + (apart ? 1 : 0);
+}
 
 /* stream.c, datagram.c */
 ssize_t unix_stream_send(struct socket *s, struct socket_msg *m);
