@@ -504,8 +504,8 @@ static long epoll_wait_file(struct file *f, struct epoll_event __user *events, i
 
 		if (n || !deadline)
 			return n;
-		err = wait_event_full(&ep->wait, epoll_has_ready(ep), TASK_INTERRUPTIBLE, true,
-				      deadline);
+		err = wait_event_slack(&ep->wait, epoll_has_ready(ep), TASK_INTERRUPTIBLE, true,
+				       deadline, sched_poll_slack(deadline));
 		if (err == -ETIME)
 			return 0;
 		if (err)

@@ -107,7 +107,8 @@ int poll_waiter_block(struct poll_waiter *w, u64 deadline_ns)
 
 	sched_set_state(TASK_INTERRUPTIBLE);
 	if (!READ_ONCE(w->triggered))
-		err = sched_block(TASK_INTERRUPTIBLE, deadline_ns);
+		err = sched_block_slack(TASK_INTERRUPTIBLE, deadline_ns,
+					sched_poll_slack(deadline_ns));
 	sched_set_state(TASK_RUNNING);
 	WRITE_ONCE(w->triggered, false);
 	smp_mb();

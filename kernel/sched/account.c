@@ -4,6 +4,7 @@
  * A task's total is exact, from the cycle counter at each switch.  Its split into user and system
  * follows the ticks, as reading the counter at each entry and exit of the kernel would cost
  * more than most system calls.  A task that never met a tick is reckoned as user time, as on Linux.
+ * The split moves with the ticks, but neither part of what was once told goes back.
  * CPU totals are brought up to date at ticks and switches.
  *
  * The load average is computed from what is runnable every five seconds.  Without a tick on idle
@@ -69,17 +70,30 @@ void account_tick(struct runqueue *rq, bool from_user, u64 now)
 
 void sched_task_times(struct task *t, u64 *utime_ns, u64 *stime_ns)
 {
-	u64 total = sched_task_runtime_ns(t);
-	u64 user = READ_ONCE(t->utime_ns), system = READ_ONCE(t->stime_ns);
+	struct sched_entity *se = &t->se;
+	u64 user = READ_ONCE(t->utime_ns), system = READ_ONCE(t->stime_ns), total;
+	unsigned long flags = irqs_save();
+	struct runqueue *rq;
 
-	if (!user && system)
-		user = 0;
-	else if (!system)
-		user = total;
-	else
+	preempt_disable();
+	rq = rq_lock_task(t);
+	if (rq->curr == t)
+		rq_update_curr(rq, time_mono_ns());
+	total = se->sum_exec_ns;
+	if (system && user)
 		user = mul_u64_u64_div_u64(total, user, user + system);
-	*utime_ns = user;
-	*stime_ns = total - user;
+	else
+		user = system ? 0 : total;
+	/* Both told parts fit: their sum was a total once. */
+	if (user < se->utime_told_ns)
+		user = se->utime_told_ns;
+	if (total - user < se->stime_told_ns)
+		user = total - se->stime_told_ns;
+	se->utime_told_ns = *utime_ns = user;
+	se->stime_told_ns = *stime_ns = total - user;
+	rq_unlock(rq);
+	irqs_restore(flags);
+	preempt_enable();
 }
 
 void sched_cpu_times(unsigned int cpu, struct sched_cpu_times *out)

@@ -10,12 +10,17 @@
  * tasks do not divide evenly, the surplus one is passed on ten times a second, so that it is not
  * always the same tasks that share a CPU. The masks are hints: nothing is lost when they are wrong
  * for a moment.
+ *
+ * Real-time tasks go where something less urgent runs: at wake-up; when a CPU turns to something
+ * less urgent than what waits elsewhere it fetches that (balance_rt_pull); and when one preempts
+ * another, a CPU that could fetch the loser is told to look (balance_rt_push).
  */
 #include <kernel/sched/sched_impl.h>
 
 #define BALANCE_TICKS 8
 #define BALANCE_ROTATE_TICKS 25
 #define BALANCE_SCAN_MAX 8
+#define BALANCE_RT_SCAN_MAX 64
 
 void balance_note_load(struct runqueue *rq)
 {
@@ -45,22 +50,23 @@ static unsigned int balance_least_loaded(struct cpumask set)
 	return best;
 }
 
-/* For a real-time task that has to share: a CPU that runs something less urgent. */
-static unsigned int balance_select_rt(const struct task *t, struct cpumask set, unsigned int prev)
+/* The CPU of @set that runs the least urgent task, with @prev first among equals. */
+static unsigned int balance_least_urgent(struct cpumask set, unsigned int prev, u8 *prio)
 {
-	unsigned int cpu;
+	unsigned int cpu, best = cpumask_first(set);
 
-	if (cpumask_test(&set, prev) && !READ_ONCE(rq_of(prev)->nr_rt))
-		return prev;
+	if (cpumask_test(&set, prev))
+		best = prev;
+	*prio = READ_ONCE(READ_ONCE(rq_of(best)->curr)->se.prio);
 	for_each_cpu (cpu, set) {
-		if (!READ_ONCE(rq_of(cpu)->nr_rt))
-			return cpu;
+		u8 other = READ_ONCE(READ_ONCE(rq_of(cpu)->curr)->se.prio);
+
+		if (other < *prio) {
+			best = cpu;
+			*prio = other;
+		}
 	}
-	for_each_cpu (cpu, set) {
-		if (READ_ONCE(rq_of(cpu)->curr->se.prio) < t->se.prio)
-			return cpu;
-	}
-	return cpumask_test(&set, prev) ? prev : cpumask_first(set);
+	return best;
 }
 
 unsigned int balance_select_cpu(struct task *t, bool sync)
@@ -68,6 +74,7 @@ unsigned int balance_select_cpu(struct task *t, bool sync)
 	struct cpumask set = cpumask_and(t->se.allowed, cpumask_read(&sched_cpus));
 	unsigned int this = cpu_id(), prev = t->se.cpu;
 	struct cpumask idle;
+	u8 prio;
 
 	if (unlikely(cpumask_empty(set)))
 		set = cpumask_read(&sched_cpus);
@@ -87,7 +94,7 @@ unsigned int balance_select_cpu(struct task *t, bool sync)
 		return cpu;
 	}
 	if (se_is_rt(&t->se))
-		return balance_select_rt(t, set, prev);
+		return balance_least_urgent(set, prev, &prio);
 	if (cpumask_test(&set, prev) && READ_ONCE(rq_of(prev)->nr_running) < 2)
 		return prev;
 	return balance_least_loaded(set);
@@ -147,6 +154,70 @@ bool balance_pull(struct runqueue *rq, u64 now)
 			return true;
 	}
 	return false;
+}
+
+/* The most urgent that waits on @from, may run on a CPU of @set and is above @prio. */
+static struct task *balance_rt_waiting(struct runqueue *from, const struct task *curr,
+				       struct cpumask set, u8 prio)
+{
+	unsigned int seen = 0;
+
+	for (unsigned int i = 0; i < 99u - prio; i++) {
+		struct task *t;
+
+		list_for_each_entry (t, &from->rt[i], se.rt_link) {
+			if (t != curr && !cpumask_empty(cpumask_and(t->se.allowed, set)))
+				return t;
+			if (++seen == BALANCE_RT_SCAN_MAX)
+				return NULL;
+		}
+	}
+	return NULL;
+}
+
+void balance_rt_pull(struct runqueue *rq, u64 now)
+{
+	struct cpumask full = cpumask_without(cpumask_read(&sched_rt_cpus), rq->cpu);
+	u8 prio = rq->nr_rt ? rt_pick(rq)->se.prio : 0;
+	unsigned int cpu;
+
+	if (rq->rt_throttled)
+		return;
+	for_each_cpu (cpu, full) {
+		struct runqueue *from = rq_of(cpu);
+		struct task *t;
+
+		if (!rq_trylock(from)) {
+			need_resched_set(); /* look again */
+			continue;
+		}
+		t = from->rt_throttled
+			    ? NULL
+			    : balance_rt_waiting(from, from->curr, CPUMASK_OF(rq->cpu), prio);
+		if (t && !smp_load_acquire(&t->se.on_cpu)) {
+			u64 wait_start = t->se.wait_start_ns;
+
+			rq_dequeue(from, t, now);
+			rq_enqueue(rq, t, now);
+			t->se.wait_start_ns = wait_start;
+			prio = t->se.prio;
+		}
+		rq_unlock(from);
+	}
+}
+
+void balance_rt_push(struct runqueue *rq, struct task *next)
+{
+	struct cpumask others = cpumask_without(cpumask_read(&sched_cpus), rq->cpu);
+	struct task *t = balance_rt_waiting(rq, next, others, 0);
+	unsigned int cpu;
+	u8 prio;
+
+	if (!t)
+		return;
+	cpu = balance_least_urgent(cpumask_and(others, t->se.allowed), t->se.cpu, &prio);
+	if (prio < t->se.prio)
+		ipi_send(cpu, IPI_RESCHED);
 }
 
 /* The next CPU in the ring with fewer tasks, so that the surplus goes round; this one if there is

@@ -21,7 +21,7 @@
 #include <kern/string.h>
 
 DEFINE_PERCPU(struct runqueue, runqueue);
-struct cpumask sched_cpus, sched_idle_cpus, sched_busy_cpus;
+struct cpumask sched_cpus, sched_idle_cpus, sched_busy_cpus, sched_rt_cpus;
 bool sched_smp;
 
 struct runqueue *rq_lock_task(struct task *t)
@@ -134,6 +134,8 @@ static struct task *rq_pick(struct runqueue *rq, struct task *prev, u64 now)
 {
 	struct task *next;
 
+	if (unlikely(!cpumask_empty(cpumask_read(&sched_rt_cpus))))
+		balance_rt_pull(rq, now);
 	for (;;) {
 		if (unlikely(rt_may_run(rq))) {
 			/* A fair task that is preempted goes back to its tree. */
@@ -269,6 +271,8 @@ static void sched_switch(bool preempted)
 		rq_start_migration(rq, prev, now);
 	next = rq_pick(rq, prev, now);
 	rq->yielding = false;
+	if (unlikely(rq->nr_rt > 1) && sched_smp)
+		balance_rt_push(rq, next);
 	if (unlikely(next == prev)) {
 		rq_unlock(rq);
 		return;
@@ -518,17 +522,35 @@ static void sleeper_expired(struct timer *timer)
 	sched_wake(container_of(timer, struct sleeper, timer)->task, TASK_NORMAL);
 }
 
-static void sched_block_until(u64 deadline_ns)
+/* Real-time tasks have none. */
+static inline u64 sched_slack(u64 slack_ns)
+{
+	if (unlikely(se_is_rt(&current->se)))
+		return 0;
+	return slack_ns == SLACK_OF_TASK ? READ_ONCE(current->timer_slack_ns) : slack_ns;
+}
+
+u64 sched_poll_slack(u64 deadline_ns)
+{
+	u64 now = time_mono_ns(), part;
+
+	if (deadline_ns == U64_MAX || deadline_ns <= now)
+		return 0;
+	part = (deadline_ns - now) / (current->se.nice > 0 ? 200 : 1000);
+	return max(min(part, POLL_SLACK_MAX_NS), READ_ONCE(current->timer_slack_ns));
+}
+
+static void sched_block_until(u64 deadline_ns, u64 slack_ns)
 {
 	struct sleeper s = {.task = current};
 
 	timer_init(&s.timer, sleeper_expired);
-	timer_start(&s.timer, deadline_ns);
+	timer_start_range(&s.timer, deadline_ns, sched_slack(slack_ns));
 	sched_schedule();
 	timer_cancel_sync(&s.timer);
 }
 
-int sched_block(unsigned int state, u64 deadline_ns)
+int sched_block_slack(unsigned int state, u64 deadline_ns, u64 slack_ns)
 {
 	struct task *t = current;
 
@@ -536,7 +558,7 @@ int sched_block(unsigned int state, u64 deadline_ns)
 	if (deadline_ns == U64_MAX)
 		sched_schedule();
 	else if (time_mono_ns() < deadline_ns)
-		sched_block_until(deadline_ns);
+		sched_block_until(deadline_ns, slack_ns);
 	WRITE_ONCE(t->state, TASK_RUNNING);
 	if (sched_signal_wakes(t, state))
 		return -ERESTARTSYS;

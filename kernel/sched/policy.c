@@ -62,6 +62,9 @@ static void policy_change(struct runqueue *rq, struct task *t, const struct sche
 	if (queued) {
 		rq_enqueue(rq, t, now);
 		rq_check_preempt(rq, t, false);
+		/* It may be more urgent than what another CPU runs. */
+		if (unlikely(rq->nr_rt > 1))
+			rq_kick(rq);
 	}
 }
 

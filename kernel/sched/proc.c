@@ -9,7 +9,6 @@
 #include <kernel/seq/seq.h>
 #include <linux/capability.h>
 
-#define TIMER_SLACK_DEFAULT_NS 50000
 #define NSEC_PER_JIFFY 4000000u
 
 static int show_schedstat(struct seq *s, void *v)
@@ -95,7 +94,7 @@ static int store_slack(struct task *t, const char *text)
 		return err;
 	if (proc_parse_u64s(text, &ns, 1) != 1)
 		return -EINVAL;
-	WRITE_ONCE(t->timer_slack_ns, ns ? ns : TIMER_SLACK_DEFAULT_NS);
+	WRITE_ONCE(t->timer_slack_ns, ns ? ns : READ_ONCE(t->default_timer_slack_ns));
 	return 0;
 }
 PROC_TASK_ENTRY(.name = "timerslack_ns", .mode = S_IFREG | 0666, .show = show_slack,

@@ -31,7 +31,8 @@ void rt_enqueue(struct runqueue *rq, struct sched_entity *se, bool at_head)
 	else
 		list_add_tail(&se->rt_link, &rq->rt[i]);
 	rq->rt_bits[i / 64] |= 1ull << (i % 64);
-	rq->nr_rt++;
+	if (++rq->nr_rt == 2 && sched_smp)
+		cpumask_set(&sched_rt_cpus, rq->cpu);
 }
 
 void rt_dequeue(struct runqueue *rq, struct sched_entity *se)
@@ -41,7 +42,8 @@ void rt_dequeue(struct runqueue *rq, struct sched_entity *se)
 	list_del_init(&se->rt_link);
 	if (list_empty(&rq->rt[i]))
 		rq->rt_bits[i / 64] &= ~(1ull << (i % 64));
-	rq->nr_rt--;
+	if (--rq->nr_rt == 1 && sched_smp)
+		cpumask_clear(&sched_rt_cpus, rq->cpu);
 }
 
 struct task *rt_pick(struct runqueue *rq)

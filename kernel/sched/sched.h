@@ -33,14 +33,15 @@ struct sched_entity {
 	struct rb_node node; /* in the run queue's tree */
 	struct list_head rt_link;
 	u64 vruntime, deadline, slice_ns, exec_start_ns;
-	u64 sum_exec_ns;		/* CPU time so far; read by getrusage, /proc */
-	u64 nvcsw, nivcsw;		/* voluntary and involuntary switches */
-	u64 wait_start_ns, wait_sum_ns; /* run-queue delay, /proc/PID/schedstat */
-	u64 sleep_start_ns;		/* when it blocked */
-	u64 burst_ns;			/* average run between two blocks */
-	u64 burst_start_exec_ns;	/* sum_exec_ns at the last wake-up */
-	u64 inv_weight;			/* 2^42 / weight */
-	u64 rt_run_ns;			/* real-time run time since it blocked: RLIMIT_RTTIME */
+	u64 sum_exec_ns;		  /* CPU time so far; read by getrusage, /proc */
+	u64 utime_told_ns, stime_told_ns; /* as split last: neither goes back; LK_RUNQUEUE */
+	u64 nvcsw, nivcsw;		  /* voluntary and involuntary switches */
+	u64 wait_start_ns, wait_sum_ns;	  /* run-queue delay, /proc/PID/schedstat */
+	u64 sleep_start_ns;		  /* when it blocked */
+	u64 burst_ns;			  /* average run between two blocks */
+	u64 burst_start_exec_ns;	  /* sum_exec_ns at the last wake-up */
+	u64 inv_weight;			  /* 2^42 / weight */
+	u64 rt_run_ns;			  /* real-time run time since it blocked: RLIMIT_RTTIME */
 	u32 weight;
 	u32 rt_slice_left_ns; /* SCHED_RR */
 	s8 nice;	      /* -20..19 */
@@ -70,7 +71,15 @@ void sched_preempt_irq(void);
  * or past @deadline_ns (CLOCK_MONOTONIC).  Returns 0 when woken, -ERESTARTSYS, -ETIME; state is
  * RUNNING.
  */
-int sched_block(unsigned int state, u64 deadline_ns) __must_check;
+int sched_block_slack(unsigned int state, u64 deadline_ns, u64 slack_ns) __must_check;
+/* @slack_ns: the deadline may be so much later, to share an interrupt. */
+#define SLACK_OF_TASK U64_MAX /* as PR_SET_TIMERSLACK says */
+static inline int __must_check sched_block(unsigned int state, u64 deadline_ns)
+{
+	return sched_block_slack(state, deadline_ns, SLACK_OF_TASK);
+}
+/* The slack of poll(2) and its like: a part of what is left. */
+u64 sched_poll_slack(u64 deadline_ns);
 /* Sleeps until the deadline without a queue; 0 when the time is over, -ERESTARTSYS. */
 int sched_sleep_until(u64 deadline_ns, unsigned int state) __must_check;
 void sched_set_state(unsigned int state); /* with the barrier against a concurrent waker */

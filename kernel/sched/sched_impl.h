@@ -28,6 +28,7 @@ static inline u32 rt_slice_ns(void)
 #define FAIR_CREDIT_NS (-(s64)(FAIR_SLICE_NS / 2))
 /* A task that blocks after runs shorter than this is not worth another CPU. */
 #define BURST_SHORT_NS 50000ull
+#define POLL_SLACK_MAX_NS 100000000ull
 #define WEIGHT_NICE0 1024u
 #define WEIGHT_IDLE 3u
 
@@ -68,6 +69,7 @@ DECLARE_PERCPU(struct runqueue, runqueue);
 extern struct cpumask sched_cpus;      /* atomic: CPUs whose run queue works */
 extern struct cpumask sched_idle_cpus; /* atomic, a hint */
 extern struct cpumask sched_busy_cpus; /* atomic, a hint: more than one runnable task */
+extern struct cpumask sched_rt_cpus;   /* atomic, a hint: real-time tasks wait there */
 extern bool sched_smp;		       /* more than one CPU */
 
 static inline struct runqueue *rq_of(unsigned int cpu)
@@ -162,6 +164,10 @@ static inline bool rt_may_run(const struct runqueue *rq)
 unsigned int balance_select_cpu(struct task *t, bool sync);
 /* @rq is about to idle: takes a task from a busy CPU. Only tries locks. */
 bool balance_pull(struct runqueue *rq, u64 now);
+/* Fetches real-time tasks that wait elsewhere and are more urgent than what @rq would run. */
+void balance_rt_pull(struct runqueue *rq, u64 now);
+/* Real-time tasks wait here while @next runs: tells a CPU that runs something less urgent. */
+void balance_rt_push(struct runqueue *rq, struct task *next);
 void balance_tick(struct runqueue *rq);
 void balance_note_load(struct runqueue *rq);
 

@@ -150,6 +150,7 @@ static void init_identity(struct task *t, const struct fork_request *r)
 	t->start_ns = time_mono_ns();
 	t->start_boot_ns = time_boot_ns();
 	t->exit_signal = r->exit_signal;
+	t->default_timer_slack_ns = current->timer_slack_ns;
 	if (flags & CLONE_VFORK)
 		t->flags |= TF_VFORK;
 	if (flags & CLONE_CHILD_CLEARTID)

@@ -263,7 +263,7 @@ static long prctl_task(int option, unsigned long a2)
 	case PR_GET_NAME:
 		return get_name(a2);
 	case PR_SET_TIMERSLACK:
-		t->timer_slack_ns = a2 > 0 ? a2 : 50000;
+		WRITE_ONCE(t->timer_slack_ns, a2 ? a2 : t->default_timer_slack_ns);
 		return 0;
 	case PR_GET_TIMERSLACK:
 		return (long)t->timer_slack_ns;

@@ -420,7 +420,7 @@ static void boot_task_init(void)
 	(void)strscpy(t->comm, "swapper/0", sizeof(t->comm));
 	t->cred = &cred_init;
 	t->exit_signal = -1;
-	t->timer_slack_ns = 50000;
+	t->timer_slack_ns = t->default_timer_slack_ns = 50000;
 	t->se.weight = 1024;
 
 	boot_pid.refs = 16;

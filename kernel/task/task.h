@@ -141,7 +141,7 @@ struct task {
 	u64 start_ns, start_boot_ns;
 	u64 utime_ns, stime_ns;
 	u64 min_flt, maj_flt;
-	u64 timer_slack_ns;
+	u64 timer_slack_ns, default_timer_slack_ns; /* default: the parent's at fork */
 	u64 io_rchar, io_wchar, io_syscr, io_syscw;
 	const char *wchan;
 

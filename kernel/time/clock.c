@@ -30,7 +30,8 @@ static const struct clock_rate *clock_rate = &clock_rates[0]; /* published with 
 static struct spinlock clock_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
 static unsigned int clock_rate_index;	       /* clock_lock */
 static s64 real_offset;			       /* written under clock_lock, read whole */
-static s32 tai_offset_s;		       /* the same */
+static s32 tai_offset_s;		       /* the same: TAI - real */
+static s64 tai_mono_offset;		       /* the same: TAI - monotonic; no leap changes it */
 static s32 tz_minuteswest, tz_dsttime;	       /* clock_lock */
 static struct clock_notifier *clock_notifiers; /* grows at boot only */
 struct wait_queue clock_step_wait = WAIT_QUEUE_INIT(clock_step_wait);
@@ -69,7 +70,7 @@ u64 time_coarse_real_ns(void)
 
 u64 clock_tai_ns(void)
 {
-	return time_real_ns() + (u64)((s64)READ_ONCE(tai_offset_s) * NSEC_PER_SEC);
+	return time_mono_ns() + (u64)READ_ONCE(tai_mono_offset);
 }
 
 static void clock_publish_vdso(void)
@@ -127,6 +128,15 @@ void time_register_step(struct clock_notifier *n)
 	spin_unlock_irqrestore(&clock_lock, flags);
 }
 
+/* clock_lock held. */
+static void clock_put_offsets(s64 real, s32 tai_s)
+{
+	WRITE_ONCE(real_offset, real);
+	WRITE_ONCE(tai_offset_s, tai_s);
+	WRITE_ONCE(tai_mono_offset, real + tai_s * (s64)NSEC_PER_SEC);
+	clock_publish_vdso();
+}
+
 static int clock_set_offset(s64 offset)
 {
 	unsigned long flags;
@@ -135,11 +145,20 @@ static int clock_set_offset(s64 offset)
 	if (offset < 0 || offset > S64_MAX / 2)
 		return -EINVAL;
 	flags = spin_lock_irqsave(&clock_lock);
-	WRITE_ONCE(real_offset, offset);
-	clock_publish_vdso();
+	clock_put_offsets(offset, tai_offset_s);
 	spin_unlock_irqrestore(&clock_lock, flags);
+	adjust_clear();
 	clock_notify_step();
 	return 0;
+}
+
+void clock_leap(s32 seconds)
+{
+	unsigned long flags = spin_lock_irqsave(&clock_lock);
+
+	clock_put_offsets(real_offset + seconds * (s64)NSEC_PER_SEC, tai_offset_s - seconds);
+	spin_unlock_irqrestore(&clock_lock, flags);
+	clock_notify_step();
 }
 
 int time_set_real(u64 real_ns)
@@ -156,8 +175,7 @@ void clock_set_tai(s32 seconds)
 {
 	unsigned long flags = spin_lock_irqsave(&clock_lock);
 
-	WRITE_ONCE(tai_offset_s, seconds);
-	clock_publish_vdso();
+	clock_put_offsets(real_offset, seconds);
 	spin_unlock_irqrestore(&clock_lock, flags);
 }
 
@@ -214,7 +232,7 @@ void time_init(void)
 	timer_init_cpu(0);
 	clock_rates[0] = (struct clock_rate){arch_clock.base, arch_clock.mult, 0};
 	if (rtc > 0)
-		real_offset = rtc * NSEC_PER_SEC - (s64)time_mono_ns();
+		real_offset = tai_mono_offset = rtc * NSEC_PER_SEC - (s64)time_mono_ns();
 	clock_publish_vdso();
 	pr_info("clock: %llu.%03llu MHz cycle counter%s\n", arch_clock.hz / 1000000,
 		arch_clock.hz / 1000 % 1000, arch_clock.stable ? "" : ", not constant");

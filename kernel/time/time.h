@@ -56,10 +56,14 @@ static inline u64 deadline_after(u64 now, u64 delta)
 	return now + delta < now ? U64_MAX : now + delta;
 }
 
-/* A one-shot timer; fn runs in interrupt context on the CPU that armed it. */
+/*
+ * A one-shot timer; fn runs in interrupt context on the CPU that armed it, between expires_ns and
+ * latest_ns: when the CPU is interrupted anyway, or else at the latter.
+ */
 struct timer {
 	struct rb_node node;
 	u64 expires_ns; /* CLOCK_MONOTONIC */
+	u64 latest_ns;	/* the same */
 	void (*fn)(struct timer *t);
 	u16 cpu;
 	u8 state; /* private */
@@ -67,8 +71,10 @@ struct timer {
 
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
 void timer_start(struct timer *t, u64 expires_ns); /* re-arms if active */
-bool timer_cancel(struct timer *t);		   /* was it pending?  fn may still run */
-bool timer_cancel_sync(struct timer *t);	   /* and fn has finished */
+/* It may come so much later, with another one. */
+void timer_start_range(struct timer *t, u64 expires_ns, u64 slack_ns);
+bool timer_cancel(struct timer *t);	 /* was it pending?  fn may still run */
+bool timer_cancel_sync(struct timer *t); /* and fn has finished */
 bool timer_pending(const struct timer *t);
 /* The scheduler's: this CPU runs a task from now on and wants its tick. Interrupts off. */
 void time_tick_start(u64 now_ns);

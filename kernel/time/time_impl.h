@@ -10,6 +10,10 @@ void timer_init_cpu(unsigned int cpu);
 /* The wall clock's rate and offset, for adjtimex. clock.c */
 void clock_set_rate(s64 ppm_shift16);
 int clock_step_real(s64 delta_ns) __must_check; /* -EINVAL: out of range */
+/* A leap second: the wall clock goes @seconds on, atomic time as if nothing were. */
+void clock_leap(s32 seconds);
+/* The clock was set: what disciplined it counts no more. adjust.c */
+void adjust_clear(void);
 void clock_set_tai(s32 seconds);
 s32 clock_get_tai(void);
 void clock_set_timezone(s32 minutes_west, s32 dst);

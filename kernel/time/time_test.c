@@ -40,6 +40,28 @@ KTEST(time, monotonic_does_not_go_back)
 	}
 }
 
+/* What may be late comes with what is punctual; it is in nobody's way before. */
+KTEST(time, slack_shares_an_interrupt)
+{
+	static struct probe lazy, punctual;
+	u64 now = time_mono_ns();
+
+	memset(&lazy, 0, sizeof(lazy));
+	memset(&punctual, 0, sizeof(punctual));
+	preempt_disable(); /* both on one CPU */
+	timer_init(&lazy.timer, probe_fn);
+	timer_init(&punctual.timer, probe_fn);
+	timer_start_range(&lazy.timer, now + 100000, 3600000000000ull);
+	EXPECT_EQ(lazy.timer.latest_ns, now + 100000 + 3600000000000ull);
+	timer_start(&punctual.timer, now + 3000000);
+	while (!READ_ONCE(punctual.count))
+		cpu_relax();
+	EXPECT_EQ(lazy.count, 1);
+	EXPECT_GE(lazy.fired_ns, now + 100000);
+	preempt_enable();
+	timer_cancel_sync(&lazy.timer);
+}
+
 KTEST(time, timers_fire_in_order_and_not_early)
 {
 	static struct probe p[8];
@@ -50,7 +72,11 @@ KTEST(time, timers_fire_in_order_and_not_early)
 		timer_init(&p[i].timer, probe_fn);
 		timer_start(&p[i].timer, now + (u64)(8 - i) * 500000);
 	}
-	nap(8000000);
+	/* Each CPU's in order; this one may have changed CPUs meanwhile. */
+	for (int i = 0; i < 8; i++) {
+		while (!READ_ONCE(p[i].count))
+			nap(1000000);
+	}
 	for (int i = 0; i < 8; i++) {
 		EXPECT_EQ(p[i].count, 1);
 		EXPECT_GE(p[i].fired_ns, now + (u64)(8 - i) * 500000);
@@ -72,8 +98,11 @@ KTEST(time, cancel_and_rearm)
 	EXPECT_EQ(p.count, 0);
 	p.rearm = 3;
 	timer_start(&p.timer, time_mono_ns() + 100000);
-	nap(5000000);
+	while (READ_ONCE(p.count) < 4)
+		nap(1000000);
+	nap(1000000);
 	EXPECT_EQ(p.count, 4);
+	EXPECT_FALSE(timer_pending(&p.timer));
 }
 
 KTEST(time, wall_clock_can_be_set)

@@ -2,7 +2,8 @@
  * One-shot timers.
  *
  * Each CPU has a tree of its timers by expiry; the first is cached, so the interrupt and the
- * decision whether to program the hardware look at one node.  The hardware is programmed only when
+ * decision whether to program the hardware look at one node.  The order is that of the latest
+ * moments; an interrupt takes all that may expire by then.  The hardware is programmed only when
  * something earlier than what it is set for comes up.  Cancelling leaves it alone: an interrupt for
  * nothing costs less than programming it twice for each timeout that does not happen.
  *
@@ -65,18 +66,21 @@ static void timer_program(struct timer_base *b, u64 when_ns, u64 now_ns)
 
 static inline bool timer_before(const struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, struct timer, node)->expires_ns <
-	       rb_entry(b, struct timer, node)->expires_ns;
+	return rb_entry(a, struct timer, node)->latest_ns <
+	       rb_entry(b, struct timer, node)->latest_ns;
 }
 
 /* Base locked. */
-static void timer_insert(struct timer_base *b, struct timer *t, u64 expires_ns)
+static void timer_insert(struct timer_base *b, struct timer *t, u64 expires_ns, u64 slack_ns)
 {
+	u64 latest_ns = deadline_after(expires_ns, slack_ns);
+
 	t->expires_ns = expires_ns;
+	t->latest_ns = latest_ns;
 	t->state = TIMER_QUEUED;
-	if (rb_add(&t->node, &b->tree, timer_before) && expires_ns < b->programmed_ns &&
+	if (rb_add(&t->node, &b->tree, timer_before) && latest_ns < b->programmed_ns &&
 	    b->cpu == cpu_id())
-		timer_program(b, expires_ns, time_mono_ns());
+		timer_program(b, latest_ns, time_mono_ns());
 }
 
 static inline void timer_remove(struct timer_base *b, struct timer *t)
@@ -98,7 +102,7 @@ static struct timer_base *timer_lock_base(struct timer *t)
 	}
 }
 
-void timer_start(struct timer *t, u64 expires_ns)
+void timer_start_range(struct timer *t, u64 expires_ns, u64 slack_ns)
 {
 	unsigned long flags = irqs_save();
 	struct timer_base *here = this_cpu_ptr(timer_base), *b;
@@ -118,9 +122,14 @@ void timer_start(struct timer *t, u64 expires_ns)
 		/* Somebody else armed it in between: start over. */
 		spin_unlock(&b->lock);
 	}
-	timer_insert(b, t, expires_ns);
+	timer_insert(b, t, expires_ns, slack_ns);
 	spin_unlock(&b->lock);
 	irqs_restore(flags);
+}
+
+void timer_start(struct timer *t, u64 expires_ns)
+{
+	timer_start_range(t, expires_ns, 0);
 }
 
 bool timer_cancel(struct timer *t)
@@ -166,7 +175,7 @@ static inline u64 timer_first_ns(const struct timer_base *b)
 {
 	struct rb_node *n = rb_first(&b->tree);
 
-	return n ? rb_entry(n, struct timer, node)->expires_ns : U64_MAX;
+	return n ? rb_entry(n, struct timer, node)->latest_ns : U64_MAX;
 }
 
 u64 timer_next_ns(unsigned int cpu)
@@ -181,10 +190,14 @@ u64 timer_next_ns(unsigned int cpu)
 
 static void timer_run_expired(struct timer_base *b, u64 now)
 {
-	while (timer_first_ns(b) <= now) {
-		struct timer *t = rb_entry(rb_first(&b->tree), struct timer, node);
+	struct rb_node *n;
+
+	while ((n = rb_first(&b->tree))) {
+		struct timer *t = rb_entry(n, struct timer, node);
 		void (*fn)(struct timer * t) = t->fn;
 
+		if (t->expires_ns > now)
+			break;
 		timer_remove(b, t);
 		b->running = t;
 		spin_unlock(&b->lock);

@@ -69,30 +69,33 @@ void wake_up_poll_nested(struct wait_queue *q, u32 poll_mask, unsigned int sub);
 void wake_up_sync_poll(struct wait_queue *q, u32 poll_mask);
 
 /* Returns 0, -ERESTARTSYS when interrupted by a signal, -ETIME past the deadline. */
-#define wait_event_full(q, cond, state, exclusive, deadline)                    \
-	({                                                                      \
-		struct wait_entry we_;                                          \
-		int werr_ = 0;                                                  \
-		if (!(cond)) {                                                  \
-			wait_entry_init(&we_, wait_wake_task);                  \
-			for (;;) {                                              \
-				if (exclusive)                                  \
-					wait_prepare_exclusive(q, &we_, state); \
-				else                                            \
-					wait_prepare(q, &we_, state);           \
-				if (cond)                                       \
-					break;                                  \
-				werr_ = sched_block((state), (deadline));       \
-				if (cond) {                                     \
-					werr_ = 0;                              \
-					break;                                  \
-				}                                               \
-				if (werr_)                                      \
-					break;                                  \
-			}                                                       \
-			wait_finish(q, &we_);                                   \
-		}                                                               \
-		werr_;                                                          \
+#define wait_event_full(q, cond, state, exclusive, deadline) \
+	wait_event_slack(q, cond, state, exclusive, deadline, SLACK_OF_TASK)
+/* @slack: so much later than the deadline is soon enough. */
+#define wait_event_slack(q, cond, state, exclusive, deadline, slack)                     \
+	({                                                                               \
+		struct wait_entry we_;                                                   \
+		int werr_ = 0;                                                           \
+		if (!(cond)) {                                                           \
+			wait_entry_init(&we_, wait_wake_task);                           \
+			for (;;) {                                                       \
+				if (exclusive)                                           \
+					wait_prepare_exclusive(q, &we_, state);          \
+				else                                                     \
+					wait_prepare(q, &we_, state);                    \
+				if (cond)                                                \
+					break;                                           \
+				werr_ = sched_block_slack((state), (deadline), (slack)); \
+				if (cond) {                                              \
+					werr_ = 0;                                       \
+					break;                                           \
+				}                                                        \
+				if (werr_)                                               \
+					break;                                           \
+			}                                                                \
+			wait_finish(q, &we_);                                            \
+		}                                                                        \
+		werr_;                                                                   \
 	})
 
 #define wait_event(q, cond) \

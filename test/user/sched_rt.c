@@ -5,10 +5,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 static void pin(void)
 {
@@ -207,6 +209,118 @@ TEST(limits_without_privilege)
 	sp.sched_priority = 4;
 	CHECK_EQ(sched_setscheduler(0, SCHED_RR, &sp), 0);
 	CHECK_ERR(setpriority(PRIO_PROCESS, 0, -1), EACCES);
+}
+
+/* What two tasks of the tests below share. */
+static struct moving {
+	atomic_int stage, cpu;
+	atomic_long turns;
+} * moving_create(void)
+{
+	struct moving *m =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	REQUIRE(m != MAP_FAILED);
+	return m;
+}
+
+static void everywhere(pid_t pid)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	REQUIRE(sched_setaffinity(pid, sizeof(all), &all) == 0);
+}
+
+/* A task that waits behind a better one is fetched by a CPU that has nothing as urgent. */
+TEST(waiting_task_is_fetched)
+{
+	struct timespec from;
+	int st;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	struct moving *m = moving_create();
+	pid_t better = fork();
+
+	if (!better) {
+		pin();
+		fifo(50);
+		m->stage = 1;
+		for (;;)
+			;
+	}
+	while (m->stage != 1)
+		usleep(1000);
+	pid_t waiting = fork();
+
+	if (!waiting) {
+		while (m->stage != 2)
+			usleep(1000);
+		m->cpu = sched_getcpu();
+		m->stage = 3;
+		_exit(0);
+	}
+	cpu_set_t one;
+	struct sched_param sp = {.sched_priority = 40};
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	REQUIRE(sched_setscheduler(waiting, SCHED_FIFO, &sp) == 0);
+	REQUIRE(sched_setaffinity(waiting, sizeof(one), &one) == 0);
+	m->stage = 2;
+	usleep(20000);
+	CHECK_EQ(m->stage, 2);
+	everywhere(waiting);
+	fifo(60);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	while (m->stage != 3 && ms_since(&from) < 60000)
+		usleep(5000);
+	CHECK_EQ(m->stage, 3);
+	CHECK(m->cpu != 0);
+	kill(better, SIGKILL);
+	kill(waiting, SIGKILL);
+	REQUIRE(waitpid(better, &st, 0) == better);
+	REQUIRE(waitpid(waiting, &st, 0) == waiting);
+}
+
+/* A task that is preempted by a better one goes on elsewhere. */
+TEST(preempted_task_moves)
+{
+	struct timespec from;
+	int st;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	struct moving *m = moving_create();
+	pid_t loser = fork();
+
+	if (!loser) {
+		pin();
+		fifo(40);
+		everywhere(0);
+		m->stage = 1;
+		for (;;)
+			m->turns++;
+	}
+	while (m->stage != 1)
+		usleep(1000);
+	pid_t better = fork();
+
+	if (!better) {
+		pin();
+		fifo(50);
+		long turns = m->turns;
+
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		while (m->turns < turns + 1000 && ms_since(&from) < 60000)
+			;
+		_exit(m->turns < turns + 1000);
+	}
+	REQUIRE(waitpid(better, &st, 0) == better);
+	CHECK_EQ(st, 0);
+	kill(loser, SIGKILL);
+	REQUIRE(waitpid(loser, &st, 0) == loser);
 }
 
 int main(void)
