@@ -6,8 +6,8 @@
  * the current set, and the sets are used in rotation, so that a reader who was delayed still sees
  * the one it started with.  Wall time is monotonic time plus an offset, which is one word.
  *
- * The coarse clocks are the precise ones: without a tick there is nothing cheaper to return, and a
- * read costs about a dozen instructions.
+ * Without a tick there is nothing cheaper to return for the coarse clocks, so they are cut to their
+ * resolution, here as in the vDSO: the calls, the vDSO and the times of files agree.
  */
 #include <kernel/time/time_impl.h>
 #include <kernel/printk/printk.h>
@@ -63,9 +63,14 @@ u64 time_real_ns(void)
 	return time_mono_ns() + (u64)READ_ONCE(real_offset);
 }
 
+static inline u64 clock_coarse(u64 ns)
+{
+	return ns - ns % COARSE_RES_NS;
+}
+
 u64 time_coarse_real_ns(void)
 {
-	return time_real_ns();
+	return clock_coarse(time_real_ns());
 }
 
 u64 clock_tai_ns(void)
@@ -204,15 +209,19 @@ int clock_read(int clockid, u64 *out_ns)
 {
 	switch (clockid) {
 	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
 	case CLOCK_REALTIME_ALARM:
 		*out_ns = time_real_ns();
 		return 0;
+	case CLOCK_REALTIME_COARSE:
+		*out_ns = time_coarse_real_ns();
+		return 0;
 	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
 	case CLOCK_BOOTTIME_ALARM:
 		*out_ns = time_mono_ns();
+		return 0;
+	case CLOCK_MONOTONIC_COARSE:
+		*out_ns = clock_coarse(time_mono_ns());
 		return 0;
 	case CLOCK_MONOTONIC_RAW:
 		*out_ns = time_raw_ns();

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/stat.h>
 #include <sys/timex.h>
 #include <time.h>
 
@@ -67,6 +68,33 @@ TEST(vdso_agrees_with_the_call)
 	CHECK_EQ(gettimeofday(&tv, NULL), 0);
 	CHECK(tv.tv_sec * 1000000000ll + tv.tv_usec * 1000 + 1000 >= real);
 	CHECK(labs(time(NULL) - tv.tv_sec) <= 1);
+}
+
+/* Call, vDSO and the times of files are of one kind. */
+TEST(coarse_clocks_are_in_sequence)
+{
+	const clockid_t coarse[] = {CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE};
+	char path[] = "/tmp/coarse-XXXXXX";
+	struct stat st;
+
+	for (int i = 0; i < 2000; i++) {
+		clockid_t clock = coarse[i % 2];
+		int64_t a = now_ns_call(clock), b = now_ns(clock), c = now_ns_call(clock);
+
+		CHECK(a <= b && b <= c);
+		if (test_failures)
+			break;
+	}
+	int64_t before = now_ns(CLOCK_REALTIME_COARSE);
+	int fd = mkstemp(path);
+
+	REQUIRE(fd >= 0);
+	REQUIRE(fstat(fd, &st) == 0);
+	int64_t mtime = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
+
+	CHECK(before <= mtime && mtime <= now_ns(CLOCK_REALTIME_COARSE));
+	close(fd);
+	unlink(path);
 }
 
 TEST(resolutions)
