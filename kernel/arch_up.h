@@ -28,15 +28,16 @@ struct task;
 #define TASK_WORK_AUDIT 0x400u
 #define TASK_WORK_LOG 0x800u /* strace-like logging of this task */
 #define TASK_WORK_EMULATE 0x1000u
-#define TASK_WORK_ACCOUNT 0x2000u /* precise user/system time at each crossing */
+#define TASK_WORK_ACCOUNT 0x2000u  /* precise user/system time at each crossing */
+#define TASK_WORK_DISPATCH 0x4000u /* PR_SET_SYSCALL_USER_DISPATCH */
 
 /* Any of these: the slow way in, respectively out. */
 #define TASK_WORK_ENTER                                                          \
 	(TASK_WORK_TRACE | TASK_WORK_SECCOMP | TASK_WORK_AUDIT | TASK_WORK_LOG | \
-	 TASK_WORK_EMULATE | TASK_WORK_ACCOUNT)
+	 TASK_WORK_EMULATE | TASK_WORK_ACCOUNT | TASK_WORK_DISPATCH)
 #define TASK_WORK_LEAVE_SYSCALL                                                     \
 	(TASK_WORK_TRACE | TASK_WORK_AUDIT | TASK_WORK_LOG | TASK_WORK_SINGLESTEP | \
-	 TASK_WORK_ACCOUNT)
+	 TASK_WORK_ACCOUNT | TASK_WORK_DISPATCH)
 #define TASK_WORK_LEAVE                                                                 \
 	(TASK_WORK_RESCHED | TASK_WORK_SIGNAL | TASK_WORK_NOTIFY | TASK_WORK_FPU_LOAD | \
 	 TASK_WORK_RESTORE_MASK | TASK_WORK_RSEQ | TASK_WORK_FULL_REGS | TASK_WORK_ACCOUNT)

@@ -12,6 +12,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/arch_up.h>
+#include <kernel/exec/exec.h>
 #include <kernel/panic/panic.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
@@ -22,6 +23,8 @@
 
 struct task *switch_stack(struct task *prev, struct task *next);
 void entry_thread_start(void);
+
+#define CR4_TSD (1UL << 2)
 
 /* What switch_stack() pops, lowest first. */
 struct switch_frame {
@@ -68,12 +71,50 @@ static __always_inline void switch_bases(struct arch_thread *prev, struct arch_t
 		write_user_gs_base(next->gs_base);
 }
 
+static void tsc_protect(bool on)
+{
+	unsigned long cr4;
+
+	asm volatile("mov %%cr4, %0" : "=r"(cr4));
+	cr4 = on ? cr4 | CR4_TSD : cr4 & ~CR4_TSD;
+	asm volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
+}
+
+static void special_switch(struct task *prev, struct task *next)
+{
+	u32 changed = prev->arch.special ^ next->arch.special;
+
+	if ((prev->arch.special | next->arch.special) & THREAD_DEBUG)
+		debug_switch(prev, next);
+	if (changed & THREAD_NO_TSC)
+		tsc_protect(next->arch.special & THREAD_NO_TSC);
+	if (changed & THREAD_BLOCK_STEP)
+		debug_block_step(next->arch.special & THREAD_BLOCK_STEP);
+}
+
+void arch_tsc_allow(bool allow)
+{
+	unsigned long flags = irqs_save();
+
+	if (allow)
+		current->arch.special &= ~THREAD_NO_TSC;
+	else
+		current->arch.special |= THREAD_NO_TSC;
+	tsc_protect(!allow);
+	irqs_restore(flags);
+}
+
+bool arch_tsc_allowed(void)
+{
+	return !(current->arch.special & THREAD_NO_TSC);
+}
+
 struct task *arch_switch(struct task *prev, struct task *next)
 {
 	fpu_switch(prev, next);
 	switch_bases(&prev->arch, &next->arch);
-	if (unlikely(prev->arch.debug || next->arch.debug))
-		debug_switch(prev, next);
+	if (unlikely(prev->arch.special | next->arch.special))
+		special_switch(prev, next);
 	this_cpu_write(current_task, next);
 	this_cpu_ptr(cpu_tss)->rsp[0] = (u64)(unsigned long)next->stack + THREAD_SIZE;
 	return switch_stack(prev, next);
@@ -114,6 +155,7 @@ int arch_thread_fork_user(struct task *child, const struct regs *regs, unsigned 
 
 	memset(a, 0, sizeof(*a));
 	a->fpu_cpu = FPU_NO_CPU;
+	a->special = current->arch.special & THREAD_NO_TSC;
 	int err = fpu_fork(child);
 
 	if (err)
@@ -186,8 +228,31 @@ long thread_arch_prctl(struct task *t, int option, unsigned long arg)
 	}
 }
 
+/* States that a program must ask for before it uses them: none of this kernel's. */
+#define XSTATES 19u
+
+static long xstate_request(unsigned long number)
+{
+	return number < XSTATES ? -EOPNOTSUPP : -EINVAL;
+}
+
 long sys_arch_prctl(int option, unsigned long arg)
 {
+	switch (option) {
+	case ARCH_GET_CPUID:
+		return 1; /* may be used */
+	case ARCH_SET_CPUID:
+		return -ENODEV; /* and cannot be made to fault */
+	case ARCH_GET_XCOMP_SUPP:
+	case ARCH_GET_XCOMP_PERM:
+	case ARCH_GET_XCOMP_GUEST_PERM:
+		return put_user(fpu_user_features(), (u64 __user *)arg);
+	case ARCH_REQ_XCOMP_PERM:
+	case ARCH_REQ_XCOMP_GUEST_PERM:
+		return xstate_request(arg);
+	case ARCH_MAP_VDSO_64:
+		return exec_map_vdso(arg);
+	}
 	return thread_arch_prctl(current, option, arg);
 }
 

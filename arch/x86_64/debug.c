@@ -39,6 +39,17 @@ static void dr7_write(u64 v)
 	asm volatile("mov %0, %%dr7" : : "r"(v));
 }
 
+#define MSR_DEBUGCTL 0x1d9u
+#define DEBUGCTL_BTF 2ull
+
+/* All CPUs of 64 bits have the register; some machines without hardware ignore what it says. */
+void debug_block_step(bool on)
+{
+	u64 v = msr_read(MSR_DEBUGCTL);
+
+	msr_write(MSR_DEBUGCTL, on ? v | DEBUGCTL_BTF : v & ~DEBUGCTL_BTF);
+}
+
 void debug_switch(struct task *prev, struct task *next)
 {
 	const struct debug_regs *d = next->arch.debug;
@@ -65,6 +76,7 @@ void debug_free(struct task *t)
 	if (t == current && d->loaded)
 		dr7_write(DR7_FIXED);
 	t->arch.debug = NULL;
+	t->arch.special &= ~THREAD_DEBUG;
 	irqs_restore(flags);
 	kfree(d);
 }
@@ -159,6 +171,7 @@ int debug_reg_set(struct task *t, unsigned int n, u64 value)
 		t->arch.debug = kzalloc(sizeof(struct debug_regs));
 		if (!t->arch.debug)
 			return -ENOMEM;
+		t->arch.special |= THREAD_DEBUG;
 	}
 	return n == 7 ? dr7_set(t->arch.debug, value) : addr_set(t->arch.debug, n, value);
 }
@@ -180,6 +193,8 @@ int debug_trap_user(struct regs *regs)
 	const struct debug_regs *d = t->arch.debug;
 	u64 dr6 = dr6_take(), hits = 0;
 
+	/* The CPU has cleared the bit of its register. */
+	t->arch.special &= ~THREAD_BLOCK_STEP;
 	/* The CPU also reports addresses that match but are not enabled. */
 	for (unsigned int i = 0; d && i < 4; i++) {
 		if (!(dr6 & 1ULL << i) || !bp_enabled(d->loaded, i))
@@ -236,7 +251,7 @@ static bool loads_flags(struct task *t, const struct regs *regs)
 	return false;
 }
 
-void arch_step_enable(struct task *t)
+static void step_enable(struct task *t)
 {
 	struct regs *regs = task_regs(t);
 	bool had = regs->flags & X86_FLAGS_TF;
@@ -250,8 +265,28 @@ void arch_step_enable(struct task *t)
 		t->arch.forced_tf = true;
 }
 
+void arch_step_enable(struct task *t)
+{
+	t->arch.special &= ~THREAD_BLOCK_STEP;
+	step_enable(t);
+}
+
+void arch_block_step_enable(struct task *t)
+{
+	t->arch.special |= THREAD_BLOCK_STEP;
+	step_enable(t);
+}
+
 void arch_step_disable(struct task *t)
 {
+	if (unlikely(t->arch.special & THREAD_BLOCK_STEP)) {
+		unsigned long flags = irqs_save();
+
+		t->arch.special &= ~THREAD_BLOCK_STEP;
+		if (t == current)
+			debug_block_step(false);
+		irqs_restore(flags);
+	}
 	if (READ_ONCE(t->work) & TASK_WORK_SINGLESTEP)
 		__atomic_fetch_and(&t->work, ~TASK_WORK_SINGLESTEP, __ATOMIC_RELAXED);
 	if (!t->arch.forced_tf)

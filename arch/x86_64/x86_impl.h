@@ -145,6 +145,8 @@ long thread_arch_prctl(struct task *t, int option, unsigned long arg);
 
 /* debug.c */
 void debug_switch(struct task *prev, struct task *next);
+/* DEBUGCTL of this CPU: does TF trap after branches only? */
+void debug_block_step(bool on);
 void debug_free(struct task *t); /* current (exec), or one that does not run any more */
 u64 debug_reg_get(const struct task *t, unsigned int n);
 int debug_reg_set(struct task *t, unsigned int n, u64 value) __must_check;

@@ -52,17 +52,35 @@ static bool shown(const struct super *sb, struct task *t, int level)
 	return proc_may_look(t);
 }
 
-/* Owner of the files: the effective user, or root when the task is not dumpable. */
+/*
+ * Owner of the files: the effective user, or when the memory is not dumpable the root of its user
+ * namespace.  Directories that anybody may enter tell the effective user all the same.  Under RCU.
+ */
+static void pid_owner(const struct inode *i, struct task *t, u32 *uid, u32 *gid)
+{
+	const struct cred *c = rcu_dereference(t->cred);
+
+	*uid = c->euid;
+	*gid = c->egid;
+	if (i->mode == (S_IFDIR | 0555))
+		return;
+	spin_lock(&t->alloc_lock);
+	if (!t->mm || READ_ONCE(t->mm->dumpable) != DUMP_USER) {
+		*uid = t->mm ? user_ns_kuid(t->mm->user_ns, 0) : 0;
+		*gid = t->mm ? user_ns_kgid(t->mm->user_ns, 0) : 0;
+	}
+	spin_unlock(&t->alloc_lock);
+	if (*uid == ID_NONE)
+		*uid = 0;
+	if (*gid == ID_NONE)
+		*gid = 0;
+}
+
 static void pid_set_owner(struct inode *i, struct task *t)
 {
-	const struct cred *c = cred_of(t);
-	struct mm *mm = task_mm(t);
-	bool dumpable = !mm || mm->dumpable == DUMP_USER;
-
-	i->uid = dumpable ? c->euid : 0;
-	i->gid = dumpable ? c->egid : 0;
-	mm_put(mm);
-	cred_put(c);
+	rcu_read_lock();
+	pid_owner(i, t, &i->uid, &i->gid);
+	rcu_read_unlock();
 }
 
 int proc_pid_inode(struct super *sb, struct task *t, const struct proc_inode *data, umode_t mode,
@@ -102,12 +120,12 @@ static bool pid_unchanged(const struct inode *i)
 {
 	struct pid *pid = proc_of(i)->head.pid;
 	struct list_head *first = READ_ONCE(pid->members[PID_TASK].next);
-	const struct cred *c;
+	u32 uid, gid;
 
 	if (first == &pid->members[PID_TASK])
 		return false;
-	c = rcu_dereference(container_of(first, struct task, pid_link)->cred);
-	return c->euid == i->uid && c->egid == i->gid;
+	pid_owner(i, container_of(first, struct task, pid_link), &uid, &gid);
+	return uid == i->uid && gid == i->gid;
 }
 
 /* A change of owner (set-id exec) shows at the next look. */
@@ -310,12 +328,15 @@ static const struct inode_ops pid_dir_iops = {
 	.getattr = pid_dir_getattr,
 };
 static const struct file_ops pid_dir_fops = {.readdir = pid_readdir, .lseek = generic_lseek};
+/* The same, and told apart: a descriptor of /proc/PID names the process. */
+const struct file_ops proc_process_dir_ops = {.readdir = pid_readdir, .lseek = generic_lseek};
 
 static int pid_dir_instantiate(struct dentry *d, struct task *t, bool is_thread)
 {
 	struct proc_inode data = {.head = {t->pid}, .fd = -1, .is_thread = is_thread};
 
-	return proc_pid_instantiate(d, t, &data, S_IFDIR | 0555, &pid_dir_iops, &pid_dir_fops);
+	return proc_pid_instantiate(d, t, &data, S_IFDIR | 0555, &pid_dir_iops,
+				    is_thread ? &pid_dir_fops : &proc_process_dir_ops);
 }
 
 /* ---- /proc/PID/task ---- */

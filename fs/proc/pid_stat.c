@@ -9,6 +9,8 @@
 #include <kernel/time/time.h>
 #include <kernel/tty/tty.h>
 #include <asm/cpumask.h>
+#include <asm/context.h>
+#include <linux/prctl.h>
 #include <linux/sched.h>
 
 struct pid_signals {
@@ -340,6 +342,15 @@ static void status_caps(struct seq *s, struct task *t)
 	cred_put(c);
 }
 
+/* What prctl(PR_GET_SPECULATION_CTRL) says; no task differs from another. */
+static void status_speculation(struct seq *s)
+{
+	bool safe = arch_speculation_get(PR_SPEC_STORE_BYPASS) == PR_SPEC_NOT_AFFECTED;
+
+	seq_printf(s, "Speculation_Store_Bypass:\t%s\nSpeculationIndirectBranch:\t%s\n",
+		   safe ? "not vulnerable" : "vulnerable", "always enabled");
+}
+
 int proc_pid_status(struct seq *s, struct task *t)
 {
 	struct mm *mm = task_mm(t);
@@ -353,6 +364,7 @@ int proc_pid_status(struct seq *s, struct task *t)
 	mm_put(mm);
 	status_signals(s, t);
 	status_caps(s, t);
+	status_speculation(s);
 	seq_printf(s, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t", mask);
 	seq_put_bits(s, mask);
 	seq_printf(s,

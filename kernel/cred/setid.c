@@ -73,12 +73,24 @@ static int set_real_uid(struct cred *c, u32 uid)
 	return 0;
 }
 
+/* Whoever becomes a user that has too many processes is told by exec: execve(2), EAGAIN. */
+static void judge_nproc(const struct cred *c)
+{
+	if (c->user == current->cred->user)
+		return;
+	if (c->uid && (u64)READ_ONCE(c->user->processes) > task_rlimit(RLIMIT_NPROC))
+		current->flags |= TF_NPROC_EXCEEDED;
+	else
+		current->flags &= ~TF_NPROC_EXCEEDED;
+}
+
 static long finish_uid(struct cred *c, long err)
 {
 	if (err) {
 		cred_abort(c);
 		return err;
 	}
+	judge_nproc(c);
 	cred_caps_fix_setuid(c, current->cred);
 	cred_commit(c);
 	return 0;

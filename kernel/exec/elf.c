@@ -353,6 +353,8 @@ static int elf_load(struct exec *x)
 	err = read_plan(x->file, x->head, sizeof(x->head), &l->main);
 	if (!err && l->main.interp_size)
 		err = open_interp(x, l);
+	if (!err && x->interp)
+		exec_judge_dump(x, x->interp);
 	if (!err)
 		err = run(x, l);
 	kfree(l);

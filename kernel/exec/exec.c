@@ -13,6 +13,7 @@
 #include <kernel/cred/filecaps.h>
 #include <kernel/file/file.h>
 #include <kernel/mm/mm.h>
+#include <kernel/ns/user.h>
 #include <kernel/ptrace/ptrace.h>
 #include <kernel/rng/rng.h>
 #include <kernel/signal/signal.h>
@@ -162,12 +163,33 @@ static void set_comm(struct exec *x)
 	task_set_comm(current, base ? base + 1 : x->filename);
 }
 
+/* Could somebody with all capabilities in @u read @i? */
+static bool owns_inode(const struct user_ns *u, const struct inode *i)
+{
+	return user_ns_uid(u, i->uid) != ID_NONE && user_ns_gid(u, i->gid) != ID_NONE;
+}
+
+void exec_judge_dump(struct exec *x, struct file *f)
+{
+	struct user_ns *u = x->mm->user_ns;
+
+	if (!vfs_permission(f->inode, MAY_READ))
+		return;
+	x->unreadable = true;
+	while (user_ns_parent(u) && !owns_inode(u, f->inode))
+		u = user_ns_parent(u);
+	if (u != x->mm->user_ns) {
+		user_ns_get(u);
+		user_ns_put(x->mm->user_ns);
+		x->mm->user_ns = u;
+	}
+}
+
 /* A change of credentials narrows it further: cred_commit(). */
 static void set_dumpable(const struct exec *x)
 {
 	const struct cred *c = current->cred;
-	bool own =
-		c->euid == c->uid && c->egid == c->gid && !vfs_permission(x->file->inode, MAY_READ);
+	bool own = c->euid == c->uid && c->egid == c->gid && !x->unreadable;
 
 	current->mm->dumpable = own ? DUMP_USER : (u8)READ_ONCE(mm_suid_dumpable);
 }
@@ -185,6 +207,7 @@ int exec_commit(struct exec *x)
 	if (err)
 		return err;
 	x->committed = true;
+	exec_judge_dump(x, x->file);
 	err = sighand_unshare();
 	if (err)
 		return err;
@@ -312,6 +335,19 @@ static int exec_prepare(struct exec *x, int dfd, const char *path, int at_flags,
 	return err ? err : read_head(x);
 }
 
+/* A user with too many processes, whom no fork refused as it came here by set*uid(2). */
+static int judge_nproc(void)
+{
+	struct task *t = current;
+
+	if (likely(!(t->flags & TF_NPROC_EXCEEDED)))
+		return 0;
+	if ((u64)READ_ONCE(t->cred->user->processes) > task_rlimit(RLIMIT_NPROC))
+		return -EAGAIN;
+	t->flags &= ~TF_NPROC_EXCEEDED;
+	return 0;
+}
+
 static int exec_run(int dfd, const char *path, int at_flags, struct exec_vector *argv,
 		    struct exec_vector *envp)
 {
@@ -322,7 +358,9 @@ static int exec_run(int dfd, const char *path, int at_flags, struct exec_vector 
 
 	if (!x)
 		return -ENOMEM;
-	err = exec_prepare(x, dfd, path, at_flags, argv, envp);
+	err = judge_nproc();
+	if (!err)
+		err = exec_prepare(x, dfd, path, at_flags, argv, envp);
 	if (!err)
 		err = run_formats(x);
 	if (err && x->committed && !signal_fatal_pending(current))

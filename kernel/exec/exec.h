@@ -26,7 +26,8 @@ struct exec {		     /* one exec in progress */
 	int argc, envc;
 	u64 stack_top; /* where strings were put so far */
 	u64 entry, stack, brk;
-	bool secure; /* AT_SECURE */
+	bool secure;	 /* AT_SECURE */
+	bool unreadable; /* a file of it may not be read by the caller */
 	bool exec_stack;
 	unsigned int depth; /* of #! */
 	bool again;	    /* the format put another file in place */
@@ -64,8 +65,19 @@ void exec_drop_argv0(struct exec *x);
  * survive an exec is gone.  An error after it kills the process.
  */
 int exec_commit(struct exec *x) __must_check;
+/*
+ * Before the commit: @f becomes part of the new memory.  If the caller may not read it the memory
+ * is not dumpable, and belongs to a user namespace that has rights over the file.
+ */
+void exec_judge_dump(struct exec *x, struct file *f);
 /* Reads the program or script that replaces x->file. */
 int exec_open_next(struct exec *x, const char *name) __must_check;
+
+/*
+ * arch_prctl(ARCH_MAP_VDSO_64): maps the vDSO again, at @addr or where there is room; the size of
+ * its code.  -EEXIST: some of it is there.
+ */
+long exec_map_vdso(u64 addr);
 
 /* For init: kernel strings.  On success current returns to user mode in the new image. */
 int exec_kernel(const char *path, const char *const *argv, const char *const *envp) __must_check;

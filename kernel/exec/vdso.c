@@ -80,3 +80,26 @@ int vdso_map(struct mm *mm, u64 above, u64 *out)
 		mm->arch.vdso = (unsigned long)*out;
 	return err;
 }
+
+static bool is_mapped(struct mm *mm)
+{
+	struct vma *v;
+
+	rwsem_read_lock(&mm->lock);
+	for (v = vma_find(mm, 0); v && v->ops != &vvar_ops && v->ops != &vdso_ops;)
+		v = vma_next(mm, v);
+	rwsem_read_unlock(&mm->lock);
+	return v;
+}
+
+long exec_map_vdso(u64 addr)
+{
+	u64 at;
+
+	/* Two threads at once may both map it, which hurts nobody. */
+	if (is_mapped(current->mm))
+		return -EEXIST;
+	int err = vdso_map(current->mm, addr, &at);
+
+	return err ? err : (long)vdso_text_pages() << PAGE_SHIFT;
+}

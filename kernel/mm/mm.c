@@ -14,6 +14,7 @@
 #include <kern/string.h>
 #include <kernel/file/file.h>
 #include <kernel/ns/ns.h>
+#include <kernel/ns/user.h>
 #include <kernel/panic/panic.h>
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/rng/rng.h>
@@ -43,7 +44,7 @@ static u64 choose_mmap_base(void)
 	return page_down(USER_END - min_t(u64, reserve, USER_END / 6 * 5) - (shift << PAGE_SHIFT));
 }
 
-static int mm_alloc(struct mm **out)
+static int mm_alloc(struct user_ns *user_ns, struct mm **out)
 {
 	struct mm *mm = slab_alloc(mm_cache, GFP_KERNEL | GFP_ZERO);
 
@@ -64,6 +65,7 @@ static int mm_alloc(struct mm **out)
 	mm->seq = __atomic_add_fetch(&mm_count, 1, __ATOMIC_RELAXED) << 32;
 	mm->task_size = USER_END;
 	mm->dumpable = DUMP_USER;
+	mm->user_ns = user_ns_get(user_ns);
 	mm->coredump_filter = DUMP_FILTER_DEFAULT;
 	spin_init(&mm->spare_lock, LK_PTE);
 	list_init(&mm->huge_link);
@@ -75,7 +77,7 @@ int mm_suid_dumpable = DUMP_NONE;
 
 int mm_create(struct mm **out)
 {
-	int err = mm_alloc(out);
+	int err = mm_alloc(current->cred->user_ns, out);
 
 	if (err)
 		return err;
@@ -153,6 +155,8 @@ static void teardown(struct mm *mm)
 	mm->exe_file = NULL;
 	ns_put(mm->time_ns);
 	mm->time_ns = NULL;
+	user_ns_put(mm->user_ns);
+	mm->user_ns = NULL;
 }
 
 void mm_put(struct mm *mm)
@@ -313,6 +317,7 @@ static void copy_figures(struct mm *to, const struct mm *from)
 	memcpy(to->saved_auxv, from->saved_auxv, sizeof(to->saved_auxv));
 	to->auxv_len = from->auxv_len;
 	to->dumpable = from->dumpable;
+	to->membarrier = READ_ONCE(from->membarrier);
 	to->coredump_filter = from->coredump_filter;
 	to->thp_disabled = from->thp_disabled;
 	to->arch.vdso = from->arch.vdso;
@@ -352,7 +357,7 @@ int mm_fork(struct mm *from, struct mm **out)
 	struct vma *v;
 	struct mm *mm;
 	bool protected = false;
-	int err = mm_alloc(&mm);
+	int err = mm_alloc(from->user_ns, &mm);
 
 	if (err)
 		return err;

@@ -21,6 +21,7 @@ struct pagecache;
 struct regs;
 struct seq;
 struct task;
+struct user_ns;
 struct vma;
 
 #define VM_READ 0x1ul
@@ -117,12 +118,16 @@ struct mm {
 	u32 vma_count;
 	u32 def_flags;
 	struct file *exe_file; /* +1; LK_MM */
-	u8 dumpable;	       /* DUMP_*: PR_SET_DUMPABLE, suid_dumpable */
-	u8 coredump_filter;    /* /proc/PID/coredump_filter: DUMP_FILTER_* */
-	bool oom_victim;       /* being killed: its memory will come back */
-	bool oom_skip;	       /* it has, or will not: look elsewhere */
-	bool reaped;	       /* private memory was taken by process_mrelease(2): faults fail */
-	bool thp_disabled;     /* PR_SET_THP_DISABLE; inherited */
+	/* [I] +1 while there are users: where its program may be read; rights over it are rights
+	 * there. */
+	struct user_ns *user_ns;
+	u32 membarrier;	    /* atomic: MEMBARRIER_CMD_REGISTER_* done */
+	u8 dumpable;	    /* DUMP_*: PR_SET_DUMPABLE, suid_dumpable */
+	u8 coredump_filter; /* /proc/PID/coredump_filter: DUMP_FILTER_* */
+	bool oom_victim;    /* being killed: its memory will come back */
+	bool oom_skip;	    /* it has, or will not: look elsewhere */
+	bool reaped;	    /* private memory was taken by process_mrelease(2): faults fail */
+	bool thp_disabled;  /* PR_SET_THP_DISABLE; inherited */
 	/* One empty table for each huge entry, so that splitting one needs no memory. */
 	struct spinlock spare_lock; /* LK_PTE */
 	struct frame *spare_tables; /* spare_lock; linked by owner */

@@ -21,6 +21,16 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+struct pid *proc_process_dir(const struct file *f)
+{
+	const struct proc_inode_head *head;
+
+	if (f->ops != &proc_process_dir_ops)
+		return NULL;
+	head = f->inode->fs_data;
+	return head->pid;
+}
+
 bool proc_parse_int(const char *p, int *out)
 {
 	bool negative;

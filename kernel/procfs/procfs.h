@@ -17,6 +17,7 @@
 #include <kern/compiler.h>
 #include <linux/stat.h>
 
+struct file;
 struct file_ops;
 struct inode;
 struct inode_ops;
@@ -138,6 +139,10 @@ struct proc_inode_head {
 	struct pid *pid; /* +1 */
 };
 struct task *proc_task(const struct inode *i) __must_check;
+/* Of the directories /proc/PID (fs/proc). */
+extern const struct file_ops proc_process_dir_ops;
+/* The number whose directory /proc/PID @f is, +0: lasts as long as @f.  NULL: it is none. */
+struct pid *proc_process_dir(const struct file *f);
 /* Every super of fs/proc begins its fs_data so: the namespace whose numbers it shows. */
 struct proc_super_head {
 	struct pid_ns *pid_ns; /* +1 */

@@ -5,6 +5,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/mm/mm.h>
 #include <kernel/ns/user.h>
+#include <kernel/rcu/rcu.h>
 
 static bool ids_match(const struct cred *me, const struct cred *c, u32 mode)
 {
@@ -15,13 +16,27 @@ static bool ids_match(const struct cred *me, const struct cred *c, u32 mode)
 	       gid == c->sgid && gid == c->gid;
 }
 
-/* Read after the credentials: a task that gives up privileges becomes undumpable first. */
-static bool is_dumpable(struct task *t)
+/*
+ * Memory that is not dumpable belongs to whom the program that it holds may be read by. Read after
+ * the credentials: a task that gives up privileges becomes undumpable first.
+ */
+static bool memory_allows(struct task *t)
 {
 	spin_lock(&t->alloc_lock);
-	bool ok = !t->mm || READ_ONCE(t->mm->dumpable) == DUMP_USER;
+	bool ok = !t->mm || READ_ONCE(t->mm->dumpable) == DUMP_USER ||
+		  ns_capable(t->mm->user_ns, CAP_SYS_PTRACE);
 
 	spin_unlock(&t->alloc_lock);
+	return ok;
+}
+
+bool ptrace_tracer_capable(const struct task *t, const struct user_ns *ns)
+{
+	rcu_read_lock();
+	const struct cred *c = rcu_dereference(t->tracer_cred);
+	bool ok = !c || cred_ns_capable(c, ns, CAP_SYS_PTRACE);
+
+	rcu_read_unlock();
 	return ok;
 }
 
@@ -33,13 +48,13 @@ int ptrace_may_access(struct task *t, u32 mode)
 		return 0;
 	c = cred_of(t);
 	u64 mine = mode & PTRACE_MODE_FSCREDS ? me->cap_effective : me->cap_permitted;
-	bool ok =
+	bool own =
 		ids_match(me, c, mode) && me->user_ns == c->user_ns && !(c->cap_permitted & ~mine);
+	bool ok = own || ns_capable(c->user_ns, CAP_SYS_PTRACE);
 
-	smp_rmb();
-	ok = (ok && is_dumpable(t)) || ns_capable(c->user_ns, CAP_SYS_PTRACE);
 	cred_put(c);
-	return ok ? 0 : -EPERM;
+	smp_rmb();
+	return ok && memory_allows(t) ? 0 : -EPERM;
 }
 
 int ptrace_access_begin(struct task *t, u32 mode)
@@ -69,7 +84,8 @@ int ptrace_access_mm(struct task *t, u32 mode, struct mm **out)
 	if (err)
 		return err;
 	mm = task_mm(t);
-	err = mm ? ptrace_may_access(t, mode) : 0;
+	/* Who shares it has it already. */
+	err = mm && mm != current->mm ? ptrace_may_access(t, mode) : 0;
 	mutex_unlock(lock);
 	if (err)
 		mm_put(mm);

@@ -3,9 +3,9 @@
 
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
-#include <kernel/ns/user.h>
 #include <kernel/mm/mm.h>
 #include <kernel/ns/user.h>
+#include <kernel/rcu/rcu.h>
 #include <kernel/signal/signal.h>
 #include <kernel/task/task.h>
 #include <asm/regset.h>
@@ -16,10 +16,11 @@
 	 PTRACE_O_TRACEEXEC | PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT |                      \
 	 PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP)
 
-/* Under tasklist_lock. */
-static void link_to(struct task *t, struct task *tracer, u32 flags)
+/* Under tasklist_lock. What @tracer may do to @t is what @cred allows. */
+static void link_to(struct task *t, struct task *tracer, const struct cred *cred, u32 flags)
 {
 	rcu_assign(t->tracer, tracer);
+	rcu_assign(t->tracer_cred, cred_get(cred));
 	list_add_tail(&t->traced_link, &tracer->tracees);
 	tracer->process->tracees++;
 	t->ptrace_flags = flags;
@@ -66,7 +67,7 @@ static int attach_locked(struct task *t, bool seize, u32 flags)
 		spin_unlock_irq(&tasklist_lock);
 		return -EPERM;
 	}
-	link_to(t, current, flags);
+	link_to(t, current, current->cred, flags);
 	if (!seize)
 		(void)signal_send_task(t, SIGSTOP, NULL);
 	stopped_to_traced(t);
@@ -76,7 +77,7 @@ static int attach_locked(struct task *t, bool seize, u32 flags)
 
 int ptrace_attach(struct task *t, bool seize, unsigned long addr, unsigned long options)
 {
-	u32 flags = PT_TRACED | (capable(CAP_SYS_PTRACE) ? PT_CAPABLE : 0);
+	u32 flags = PT_TRACED;
 	struct process *p = t->process;
 	int err;
 
@@ -116,12 +117,10 @@ int ptrace_traceme(void)
 		/* Rights of two namespaces cannot be compared. */
 		if (cred_ns_capable(c, mine->user_ns, CAP_SYS_PTRACE) ||
 		    (c->user_ns == mine->user_ns && !(mine->cap_permitted & ~c->cap_permitted))) {
-			/* Who asks to be traced lends its tracer no right that it lacks itself. */
-			u32 trust = cred_capable(mine, CAP_SYS_PTRACE) ? PT_CAPABLE : 0;
-
 			err = 0;
+			/* Who asks to be traced lends its tracer no right that it lacks itself. */
 			if (!(parent->flags & TF_EXITING))
-				link_to(t, parent, PT_TRACED | trust);
+				link_to(t, parent, mine, PT_TRACED);
 		}
 	}
 	spin_unlock_irq(&tasklist_lock);
@@ -133,11 +132,14 @@ int ptrace_traceme(void)
 void ptrace_unlink(struct task *t)
 {
 	struct process *p = t->process;
+	const struct cred *cred = t->tracer_cred;
 	unsigned long flags;
 
 	list_del_init(&t->traced_link);
 	t->tracer->process->tracees--;
 	rcu_assign(t->tracer, NULL);
+	rcu_assign(t->tracer_cred, NULL);
+	cred_put(cred);
 	task_work_clear(t, WORK_TRACE | WORK_EMULATE);
 	if (!sighand_lock(t, &flags))
 		return;
@@ -245,7 +247,7 @@ void ptrace_fork(struct task *t)
 
 	if (!me->tracer)
 		return;
-	link_to(t, me->tracer, me->ptrace_flags);
+	link_to(t, me->tracer, me->tracer_cred, me->ptrace_flags);
 	if (t->ptrace_flags & PT_SEIZED)
 		t->stop_state |= STOP_TRAP;
 	else
@@ -257,11 +259,10 @@ void ptrace_fork(struct task *t)
 void ptrace_exec_cred(struct cred *c)
 {
 	const struct cred *old = current->cred;
-	u32 flags = READ_ONCE(current->ptrace_flags);
 	bool gains = c->euid != old->uid || c->egid != old->gid ||
 		     (c->cap_permitted & ~old->cap_permitted);
 
-	if (!flags || (flags & PT_CAPABLE) || !gains)
+	if (!gains || ptrace_tracer_capable(current, c->user_ns))
 		return;
 	if (!ns_capable(c->user_ns, CAP_SETUID) || current->no_new_privs) {
 		c->euid = c->suid = c->fsuid = c->uid;

@@ -14,6 +14,7 @@
 
 struct cred;
 struct mm;
+struct user_ns;
 
 /* What is asked, and by which of the caller's ids: one of each. */
 #define PTRACE_MODE_READ 1u
@@ -35,6 +36,9 @@ int ptrace_access_begin(struct task *t, u32 mode) __must_check;
 void ptrace_access_end(struct task *t);
 /* So taken: the memory of @t, +1; NULL without an error when it has none. */
 int ptrace_access_mm(struct task *t, u32 mode, struct mm **out) __must_check;
+
+/* Has the tracing of @t CAP_SYS_PTRACE over what @ns owns? A task without a tracer: true. */
+bool ptrace_tracer_capable(const struct task *t, const struct user_ns *ns);
 
 /* Does current's tracer want to know of PTRACE_EVENT_@event? */
 static inline bool ptrace_event_enabled(int event)

@@ -16,9 +16,24 @@
 #include <asm/ptrace-abi.h>
 #include <linux/elf.h>
 
-static int peek(struct task *t, unsigned long addr, unsigned long data)
+/*
+ * The memory of a tracee, +1; NULL: none, or it holds by now a program that the tracer may not
+ * read.
+ */
+static struct mm *tracee_mm(struct task *t)
 {
 	struct mm *mm = task_mm(t);
+
+	if (mm && READ_ONCE(mm->dumpable) != DUMP_USER && !ptrace_tracer_capable(t, mm->user_ns)) {
+		mm_put(mm);
+		mm = NULL;
+	}
+	return mm;
+}
+
+static int peek(struct task *t, unsigned long addr, unsigned long data)
+{
+	struct mm *mm = tracee_mm(t);
 	u64 word;
 	size_t n = mm ? mm_access(mm, addr, &word, sizeof(word), false, true) : 0;
 
@@ -30,7 +45,7 @@ static int peek(struct task *t, unsigned long addr, unsigned long data)
 
 static int poke(struct task *t, unsigned long addr, u64 word)
 {
-	struct mm *mm = task_mm(t);
+	struct mm *mm = tracee_mm(t);
 	size_t n = mm ? mm_access(mm, addr, &word, sizeof(word), true, true) : 0;
 
 	mm_put(mm);

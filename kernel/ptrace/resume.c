@@ -88,8 +88,8 @@ int ptrace_resume(struct task *t, long request, unsigned long sig)
 	work_set_if(t, WORK_TRACE, request == PTRACE_SYSCALL);
 	work_set_if(t, WORK_EMULATE, emulate);
 	if (request == PTRACE_SINGLEBLOCK)
-		return -EIO; /* the CPU's branch traps are not used */
-	if (request == PTRACE_SINGLESTEP || request == PTRACE_SYSEMU_SINGLESTEP)
+		arch_block_step_enable(t);
+	else if (request == PTRACE_SINGLESTEP || request == PTRACE_SYSEMU_SINGLESTEP)
 		arch_step_enable(t);
 	else
 		arch_step_disable(t);

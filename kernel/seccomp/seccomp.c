@@ -36,7 +36,7 @@ static void send_sigsys(const struct regs *regs, u32 data, bool fatal)
 	info.si_call_addr = (void *)regs_ip(regs);
 	info.si_syscall = (int)regs_syscall_nr(regs);
 	info.si_arch = SECCOMP_ARCH;
-	signal_force_info(&info, fatal);
+	signal_force_info(&info, fatal ? FORCE_EXIT : FORCE_HANDLER);
 }
 
 static int kill_by_filter(struct regs *regs, long nr, u32 action)

@@ -44,6 +44,10 @@ long sys_rt_sigaction(int sig, const struct sigaction __user *act, struct sigact
 	struct ksigaction *ka = &t->sighand->action[sig - 1];
 
 	spin_lock_irq(&t->sighand->lock);
+	if (unlikely(ka->flags & SA_IMMUTABLE)) {
+		spin_unlock_irq(&t->sighand->lock);
+		return -EINVAL;
+	}
 	old = *ka;
 	if (act) {
 		new.mask &= ~SIGMASK_UNBLOCKABLE;

@@ -98,7 +98,8 @@ static int next_handled(struct task *t, struct siginfo *info, struct ksigaction 
 		sig = signal_take(t, ~t->blocked, info);
 		if (!sig)
 			break;
-		if (unlikely(t->ptrace_flags) && sig != SIGKILL) {
+		if (unlikely(t->ptrace_flags) && sig != SIGKILL &&
+		    !(t->sighand->action[sig - 1].flags & SA_IMMUTABLE)) {
 			sig = trap_delivery(t, sig, info);
 			if (!sig)
 				continue;
@@ -230,32 +231,35 @@ void signal_deliver(struct regs *regs)
 
 /* ---- faults ---- */
 
-/* Lock held. @fatal: even a handler does not help. */
-static void force_locked(struct task *t, const struct siginfo *info, bool fatal)
+/* Lock held. */
+static void force_locked(struct task *t, const struct siginfo *info, enum signal_force how)
 {
 	int sig = info->si_signo;
 	struct ksigaction *ka = &t->sighand->action[sig - 1];
 	bool blocked = sig_in(sig, t->blocked);
 
-	if (blocked || ka->handler == HANDLER_IGN || fatal) {
+	if (blocked || ka->handler == HANDLER_IGN || how != FORCE_HANDLER) {
 		ka->handler = HANDLER_DFL;
+		if (how == FORCE_EXIT)
+			ka->flags |= SA_IMMUTABLE;
 		if (blocked) {
 			t->blocked &= ~SIGMASK(sig);
 			signal_recalc();
 		}
 	}
-	/* An unhandled fault ends init too: there is nothing to go on with. */
-	if (ka->handler == HANDLER_DFL)
+	/* An unhandled fault ends init too: there is nothing to go on with.  Unless a debugger may
+	 * mend it. */
+	if (ka->handler == HANDLER_DFL && (!t->ptrace_flags || how == FORCE_EXIT))
 		t->process->group_flags &= ~PROC_UNKILLABLE;
 	(void)signal_send_locked(t, false, sig, info, true);
 }
 
-void signal_force_info(const struct siginfo *info, bool fatal)
+void signal_force_info(const struct siginfo *info, enum signal_force how)
 {
 	struct task *t = current;
 
 	spin_lock_irq(&t->sighand->lock);
-	force_locked(t, info, fatal);
+	force_locked(t, info, how);
 	spin_unlock_irq(&t->sighand->lock);
 }
 
@@ -268,17 +272,27 @@ void signal_force(int sig, int code, u64 addr, int trapno)
 	info.si_signo = sig;
 	info.si_code = code;
 	info.si_addr = (void *)(unsigned long)addr;
-	signal_force_info(&info, false);
+	signal_force_info(&info, FORCE_HANDLER);
 }
 
-void signal_force_fatal_if(int sig, bool fatal)
+static void force_by_kernel(int sig, enum signal_force how)
 {
 	struct siginfo info;
 
 	memset(&info, 0, sizeof(info));
 	info.si_signo = sig;
 	info.si_code = SI_KERNEL;
-	signal_force_info(&info, fatal);
+	signal_force_info(&info, how);
+}
+
+void signal_force_fatal_if(int sig, bool fatal)
+{
+	force_by_kernel(sig, fatal ? FORCE_DEFAULT : FORCE_HANDLER);
+}
+
+void signal_force_exit(int sig)
+{
+	force_by_kernel(sig, FORCE_EXIT);
 }
 
 void trap_user(struct regs *regs, int sig, int code, unsigned long addr)

@@ -50,9 +50,17 @@ int siginfo_from_user(struct siginfo *info, const struct siginfo __user *uinfo, 
 	__must_check;
 /* A fault of current: cannot be ignored or blocked. */
 void signal_force(int sig, int code, u64 addr, int trapno);
-/* The same with all details; @fatal: no handler helps. */
-void signal_force_info(const struct siginfo *info, bool fatal);
-/* As a fault without address (SI_KERNEL); @fatal: no handler helps. */
+/* What may come between a forced signal and its default action. */
+enum signal_force {
+	FORCE_HANDLER, /* a handler, unless the signal is blocked or ignored */
+	FORCE_DEFAULT, /* only a tracer */
+	FORCE_EXIT,    /* nothing */
+};
+/* The same with all details. */
+void signal_force_info(const struct siginfo *info, enum signal_force how);
+/* @sig from the kernel (SI_KERNEL) ends current. */
+void signal_force_exit(int sig);
+/* As a fault without address (SI_KERNEL); @fatal: FORCE_DEFAULT. */
 void signal_force_fatal_if(int sig, bool fatal);
 /* sigaltstack(2) by the kernel. */
 int signal_altstack_restore(u64 sp, u64 size, int flags, u64 user_sp);

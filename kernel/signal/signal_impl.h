@@ -24,6 +24,9 @@ struct sigqueue {
 #define PROC_TELL_STOPPED 0x100u
 #define PROC_TELL_CONTINUED 0x200u
 
+/* Of an action: it is the default one, and nobody changes that or sees the signal before. */
+#define SA_IMMUTABLE 0x00800000ul
+
 #define sig_in(sig, mask) ((SIGMASK(sig) & (mask)) != 0)
 
 static inline bool signal_valid(int sig)

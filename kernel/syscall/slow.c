@@ -24,24 +24,28 @@ void syscall_log_task(struct task *t, bool on)
 }
 
 /* Runs in the process that did exec, when it is its only thread and has its new name. */
-static void syscall_log_exec(struct process *p)
+static void syscall_exec(struct process *p)
 {
 	char comm[TASK_COMM_LEN];
 
 	(void)p;
+	if (unlikely(READ_ONCE(current->work) & WORK_DISPATCH))
+		task_work_clear(current, WORK_DISPATCH);
 	if (!cmdline_value("syscall_log", comm, sizeof(comm)))
 		return;
 	if (strcmp(comm, "*") == 0 || strcmp(comm, current->comm) == 0)
 		syscall_log_task(current, true);
 }
 
-static const struct task_hook syscall_task_hook = {.exec = syscall_log_exec};
+static const struct task_hook syscall_task_hook = {.exec = syscall_exec};
 TASK_HOOK(syscall_task_hook);
 
 long syscall_enter_slow(struct regs *regs, long nr)
 {
 	u32 work = READ_ONCE(current->work);
 
+	if ((work & WORK_DISPATCH) && syscall_dispatch_enter(regs))
+		return -1;
 	if (work & (WORK_TRACE | WORK_EMULATE)) {
 		if (ptrace_syscall_enter())
 			return -1;
@@ -61,6 +65,8 @@ void syscall_leave_slow(struct regs *regs)
 {
 	u32 work = READ_ONCE(current->work);
 
+	if ((work & WORK_DISPATCH) && syscall_dispatch_leave())
+		return;
 	if (work & WORK_LOG)
 		syscall_log_leave(regs);
 	if (work & (WORK_TRACE | WORK_SINGLESTEP))

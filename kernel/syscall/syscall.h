@@ -33,5 +33,11 @@ const char *syscall_name(unsigned int nr);
  */
 void syscall_log_enter(const struct regs *regs);
 void syscall_log_leave(const struct regs *regs);
+/* prctl(PR_SET_SYSCALL_USER_DISPATCH): -EINVAL, -EFAULT. */
+int syscall_dispatch_set(unsigned long mode, u64 start, u64 len, u8 __user *selector) __must_check;
+/* With WORK_DISPATCH, before anybody else looks at the call.  True: it is not made. */
+bool syscall_dispatch_enter(struct regs *regs) __must_check;
+/* After it: true when it was not made, and so is nobody's to see. */
+bool syscall_dispatch_leave(void) __must_check;
 /* Turns the log of @t on or off; its children inherit it. */
 void syscall_log_task(struct task *t, bool on);

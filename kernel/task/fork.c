@@ -29,6 +29,7 @@ static int nproc_check(const struct cred *c)
 	if ((u64)n >= task_rlimit(RLIMIT_NPROC) && c->uid && !capable(CAP_SYS_RESOURCE) &&
 	    !capable(CAP_SYS_ADMIN))
 		return -EAGAIN;
+	current->flags &= ~TF_NPROC_EXCEEDED;
 	return READ_ONCE(task_count) > (u32)task_threads_max ? -EAGAIN : 0;
 }
 

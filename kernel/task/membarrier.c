@@ -2,7 +2,8 @@
  * membarrier(2): orders memory for threads that do not order it themselves.
  *
  * An interrupt and its return order memory and serialise the core, so the kinds differ only in whom
- * they interrupt: the CPUs that run a thread of the same memory, or of any process that registered.
+ * they interrupt: the CPUs that run a thread of the same memory, or of any memory that registered
+ * (which copies inherit and exec ends).
  * A CPU that switches to such a thread at this moment has passed the full barrier of the run
  * queue's lock. The command for restartable sequences also has those of the threads abort.
  */
@@ -38,15 +39,20 @@ static void restart_sequence(void *arg)
 		__atomic_fetch_or(&t->work, WORK_RSEQ, __ATOMIC_RELAXED);
 }
 
-static bool is_wanted(const struct task *t, const struct mm *mm)
+static bool is_wanted(struct task *t, const struct mm *mm)
 {
 	if (mm)
-		return t->mm == mm;
-	return t->process &&
-	       (READ_ONCE(t->process->membarrier) & MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
+		return READ_ONCE(t->mm) == mm;
+	/* It may exec or end meanwhile. */
+	spin_lock(&t->alloc_lock);
+	bool wanted =
+		t->mm && (READ_ONCE(t->mm->membarrier) & MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
+
+	spin_unlock(&t->alloc_lock);
+	return wanted;
 }
 
-/* Other CPUs that run a thread of @mm; NULL: of a process that wants the global command. */
+/* Other CPUs that run a thread of @mm; NULL: of memory that wants the global command. */
 static struct cpumask cpus_of(const struct mm *mm)
 {
 	struct cpumask cpus = cpumask_without(cpumask_read(&cpu_online_mask), cpu_id()), out = {0};
@@ -54,7 +60,7 @@ static struct cpumask cpus_of(const struct mm *mm)
 
 	rcu_read_lock();
 	for_each_cpu (cpu, cpus) {
-		const struct task *t = sched_cpu_task(cpu);
+		struct task *t = sched_cpu_task(cpu);
 
 		if (t && is_wanted(t, mm))
 			cpumask_set(&out, cpu);
@@ -67,7 +73,7 @@ static long private_barrier(u32 registered, void (*fn)(void *arg), int cpu)
 {
 	struct cpumask cpus;
 
-	if (!(READ_ONCE(current->process->membarrier) & registered))
+	if (!(READ_ONCE(current->mm->membarrier) & registered))
 		return -EPERM;
 	smp_mb();
 	cpus = cpus_of(current->mm);
@@ -103,7 +109,7 @@ long sys_membarrier(int cmd, unsigned int flags, int cpu_id_arg)
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE:
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ:
-		__atomic_fetch_or(&current->process->membarrier, (u32)cmd, __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(&current->mm->membarrier, (u32)cmd, __ATOMIC_SEQ_CST);
 		return 0;
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
 		return private_barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, barrier_here, -1);

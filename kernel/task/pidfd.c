@@ -90,6 +90,23 @@ int pidfd_get(unsigned int fd, struct pid **out, u32 *f_flags)
 	return 0;
 }
 
+/* pidfd_send_signal(2) takes an open /proc/PID as well. */
+static int signal_target(unsigned int fd, struct pid **out)
+{
+	struct fd_ref ref = fd_get(fd);
+
+	if (!ref.file)
+		return -EBADF;
+	struct pid *pid = pidfd_pid(ref.file);
+
+	if (!pid)
+		pid = proc_process_dir(ref.file);
+	if (pid)
+		*out = pid_get(pid);
+	fd_put(ref);
+	return pid ? 0 : -EBADF;
+}
+
 long sys_pidfd_open(int pid, unsigned int flags)
 {
 	struct file *f;
@@ -152,12 +169,11 @@ long sys_pidfd_send_signal(int pidfd, int sig, const struct siginfo __user *uinf
 	struct siginfo info = {.si_signo = sig, .si_code = SI_USER};
 	struct process *p;
 	struct pid *pid;
-	u32 f_flags;
 	int err;
 
 	if (flags)
 		return -EINVAL;
-	err = pidfd_get((unsigned int)pidfd, &pid, &f_flags);
+	err = signal_target((unsigned int)pidfd, &pid);
 	if (err)
 		return err;
 	/* Not to where one could not look, though a descriptor leads there. */

@@ -1,5 +1,5 @@
 /* prctl(2): one function per group of options; unknown ones answer EINVAL as Linux does. */
-#include <kernel/task/task_impl.h>
+#include <kernel/task/prctl_impl.h>
 
 #include <kern/errno.h>
 #include <kern/string.h>
@@ -8,6 +8,7 @@
 #include <kernel/seccomp/seccomp.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
+#include <asm/context.h>
 #include <linux/prctl.h>
 #include <linux/securebits.h>
 
@@ -189,36 +190,6 @@ static long prctl_cred(int option, unsigned long a2, unsigned long a3, unsigned 
 
 /* ---- memory descriptions ---- */
 
-static long set_mm_field(unsigned long what, unsigned long addr)
-{
-	struct mm *mm = current->mm;
-	u64 *fields[] = {
-		[PR_SET_MM_START_CODE] = &mm->start_code,
-		[PR_SET_MM_END_CODE] = &mm->end_code,
-		[PR_SET_MM_START_DATA] = &mm->start_data,
-		[PR_SET_MM_END_DATA] = &mm->end_data,
-		[PR_SET_MM_START_STACK] = &mm->start_stack,
-		[PR_SET_MM_START_BRK] = &mm->start_brk,
-		[PR_SET_MM_BRK] = &mm->brk,
-		[PR_SET_MM_ARG_START] = &mm->arg_start,
-		[PR_SET_MM_ARG_END] = &mm->arg_end,
-		[PR_SET_MM_ENV_START] = &mm->env_start,
-		[PR_SET_MM_ENV_END] = &mm->env_end,
-	};
-
-	if (what >= ARRAY_SIZE(fields) || !fields[what])
-		return -EINVAL;
-	if (addr >= USER_END)
-		return -EINVAL;
-	rwsem_write_lock(&mm->lock);
-	bool mapped = vma_at(mm, addr) || what == PR_SET_MM_BRK || what == PR_SET_MM_START_BRK;
-
-	if (mapped)
-		*fields[what] = addr;
-	rwsem_write_unlock(&mm->lock);
-	return mapped ? 0 : -EINVAL;
-}
-
 static long prctl_mm(int option, unsigned long a2, unsigned long a3, unsigned long a4,
 		     unsigned long a5)
 {
@@ -231,11 +202,7 @@ static long prctl_mm(int option, unsigned long a2, unsigned long a3, unsigned lo
 		current->mm->dumpable = (u8)a2;
 		return 0;
 	case PR_SET_MM:
-		if (a5 || (a4 && a2 != PR_SET_MM_AUXV))
-			return -EINVAL;
-		if (!capable(CAP_SYS_RESOURCE))
-			return -EPERM;
-		return set_mm_field(a2, a3);
+		return prctl_set_mm(a2, a3, a4, a5);
 	case PR_SET_THP_DISABLE:
 		return a3 || a4 || a5 ? -EINVAL : mm_set_huge_disabled(current->mm, a2 != 0);
 	case PR_GET_THP_DISABLE:
@@ -277,19 +244,91 @@ static long prctl_task(int option, unsigned long a2)
 	return -EINVAL;
 }
 
-static long prctl_machine(int option, unsigned long a2)
+/* ---- the machine ---- */
+
+static long tsc_get(unsigned long to)
+{
+	return put_user(arch_tsc_allowed() ? PR_TSC_ENABLE : PR_TSC_SIGSEGV, (int __user *)to);
+}
+
+static long tsc_set(unsigned long how)
+{
+	if (how != PR_TSC_ENABLE && how != PR_TSC_SIGSEGV)
+		return -EINVAL;
+	arch_tsc_allow(how == PR_TSC_ENABLE);
+	return 0;
+}
+
+/* What to do with memory that fails: this machine has no such reports, so it is only kept. */
+static long mce_kill_set(unsigned long op, unsigned long policy)
+{
+	u32 flags = current->flags & ~(TF_MCE_PROCESS | TF_MCE_EARLY);
+
+	if (op == PR_MCE_KILL_CLEAR) {
+		if (policy)
+			return -EINVAL;
+		flags |= current->flags & TF_MCE_EARLY;
+	} else if (op != PR_MCE_KILL_SET) {
+		return -EINVAL;
+	} else if (policy == PR_MCE_KILL_EARLY) {
+		flags |= TF_MCE_PROCESS | TF_MCE_EARLY;
+	} else if (policy == PR_MCE_KILL_LATE) {
+		flags |= TF_MCE_PROCESS;
+	} else if (policy != PR_MCE_KILL_DEFAULT) {
+		return -EINVAL;
+	}
+	current->flags = flags;
+	return 0;
+}
+
+static long mce_kill_get(void)
+{
+	if (!(current->flags & TF_MCE_PROCESS))
+		return PR_MCE_KILL_DEFAULT;
+	return current->flags & TF_MCE_EARLY ? PR_MCE_KILL_EARLY : PR_MCE_KILL_LATE;
+}
+
+/* Allocations of this task shall not wait for writing to a disk: reclaim here never does. */
+static long io_flusher(int option, unsigned long on)
+{
+	if (option == PR_GET_IO_FLUSHER)
+		return on ? -EINVAL : !!(current->flags & TF_IO_FLUSHER);
+	if (on > 1)
+		return -EINVAL;
+	current->flags = (current->flags & ~TF_IO_FLUSHER) | (on ? TF_IO_FLUSHER : 0);
+	return 0;
+}
+
+static long prctl_machine(int option, unsigned long a2, unsigned long a3, unsigned long a4,
+			  unsigned long a5)
 {
 	switch (option) {
 	case PR_GET_TSC:
-		return put_user((int)PR_TSC_ENABLE, (int __user *)a2);
+		return tsc_get(a2);
 	case PR_SET_TSC:
-		return a2 == PR_TSC_ENABLE ? 0 : -EINVAL;
+		return tsc_set(a2);
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
 	case PR_SET_TIMING:
 		return a2 == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+	case PR_TASK_PERF_EVENTS_DISABLE:
+	case PR_TASK_PERF_EVENTS_ENABLE:
+		return 0; /* all that current has: there are none */
+	case PR_MCE_KILL:
+		return a4 || a5 ? -EINVAL : mce_kill_set(a2, a3);
 	case PR_MCE_KILL_GET:
-		return PR_MCE_KILL_DEFAULT;
+		return a2 || a3 || a4 || a5 ? -EINVAL : mce_kill_get();
+	case PR_GET_SPECULATION_CTRL:
+		return a3 || a4 || a5 ? -EINVAL : arch_speculation_get(a2);
+	case PR_SET_SPECULATION_CTRL:
+		return a4 || a5 ? -EINVAL : arch_speculation_set(a2, a3);
+	case PR_SET_IO_FLUSHER:
+	case PR_GET_IO_FLUSHER:
+		if (!capable(CAP_SYS_RESOURCE))
+			return -EPERM;
+		return a3 || a4 || a5 ? -EINVAL : io_flusher(option, a2);
+	case PR_SET_SYSCALL_USER_DISPATCH:
+		return syscall_dispatch_set(a2, a3, a4, (u8 __user *)a5);
 	}
 	return -EINVAL;
 }
@@ -318,13 +357,20 @@ long sys_prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long
 	case PR_SET_TSC:
 	case PR_GET_TIMING:
 	case PR_SET_TIMING:
-		return prctl_machine(option, arg2);
+	case PR_TASK_PERF_EVENTS_DISABLE:
+	case PR_TASK_PERF_EVENTS_ENABLE:
+	case PR_MCE_KILL:
+	case PR_MCE_KILL_GET:
+	case PR_GET_SPECULATION_CTRL:
+	case PR_SET_SPECULATION_CTRL:
+	case PR_SET_IO_FLUSHER:
+	case PR_GET_IO_FLUSHER:
+	case PR_SET_SYSCALL_USER_DISPATCH:
+		return prctl_machine(option, arg2, arg3, arg4, arg5);
 	case PR_GET_SECCOMP:
 		return current->seccomp_mode;
 	case PR_SET_SECCOMP:
 		return seccomp_prctl(arg2, (void __user *)arg3);
-	case PR_MCE_KILL_GET:
-		return arg2 || arg3 || arg4 || arg5 ? -EINVAL : prctl_machine(option, arg2);
 	}
 	return prctl_task(option, arg2);
 }

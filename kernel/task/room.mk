@@ -4,6 +4,6 @@ deps := kernel/coredump kernel/cred kernel/exec kernel/file kernel/frame kernel/
 	kernel/lock kernel/mm kernel/ns kernel/pagecache kernel/panic kernel/poll kernel/procfs \
 	kernel/ptrace kernel/rcu kernel/sched kernel/seccomp kernel/seq kernel/signal kernel/slab \
 	kernel/syscall kernel/time kernel/uaccess kernel/vfs kernel/vmap kernel/wait
-objs := task.o pid.o fork.o clone.o kthread.o exit.o wait.o ids.o prctl.o pid_ns.o limits.o usage.o pidfd.o \
+objs := task.o pid.o fork.o clone.o kthread.o exit.o wait.o ids.o prctl.o prctl_mm.o pid_ns.o limits.o usage.o pidfd.o \
 	rseq.o leave.o misc.o membarrier.o
 tests := task_test.o

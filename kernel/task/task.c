@@ -123,7 +123,7 @@ int task_alloc(struct task **out)
 	}
 	t->refs = 2;
 	t->work = t->work & WORK_LOG;
-	t->flags = TF_FORKNOEXEC;
+	t->flags = TF_FORKNOEXEC | (current->flags & TF_INHERITED);
 	t->state = TASK_NEW;
 	memset(&t->vma_cache, 0, sizeof(t->vma_cache));
 	spin_init(&t->pi_lock, LK_TASK_PI);
@@ -156,6 +156,7 @@ int task_alloc(struct task **out)
 	t->io_rchar = t->io_wchar = t->io_syscr = t->io_syscw = 0;
 	t->wchan = NULL;
 	t->tracer = NULL;
+	t->tracer_cred = NULL;
 	list_init(&t->traced_link);
 	list_init(&t->tracees);
 	list_init(&t->forked);

@@ -50,6 +50,7 @@ struct tty;
 #define WORK_SINGLESTEP TASK_WORK_SINGLESTEP /* exit from a call: a debugger steps */
 #define WORK_EMULATE TASK_WORK_EMULATE	     /* entry: PTRACE_SYSEMU */
 #define WORK_SECCOMP TASK_WORK_SECCOMP	     /* entry */
+#define WORK_DISPATCH TASK_WORK_DISPATCH     /* entry and exit: calls of foreign code */
 #define WORK_AUDIT TASK_WORK_AUDIT	     /* entry and exit */
 #define WORK_ENTRY_MASK TASK_WORK_ENTER
 #define WORK_EXIT_MASK TASK_WORK_LEAVE
@@ -146,10 +147,11 @@ struct task {
 	const char *wchan;
 
 	/* tracing: kernel/ptrace */
-	struct task *tracer;	      /* +0; LK_TASKLIST + LK_SIGHAND */
-	struct list_head traced_link; /* tracer->tracees; LK_TASKLIST */
-	struct list_head tracees;     /* LK_TASKLIST */
-	u32 ptrace_flags;	      /* PT_*; 0: not traced; LK_TASKLIST + LK_SIGHAND for change */
+	struct task *tracer;		/* +0; LK_TASKLIST + LK_SIGHAND */
+	const struct cred *tracer_cred; /* +1: whose rights the tracing has; LK_TASKLIST, RCU */
+	struct list_head traced_link;	/* tracer->tracees; LK_TASKLIST */
+	struct list_head tracees;	/* LK_TASKLIST */
+	u32 ptrace_flags;   /* PT_*; 0: not traced; LK_TASKLIST + LK_SIGHAND for change */
 	int ptrace_code;    /* of the stop, for wait(); then the signal to go on with; LK_SIGHAND */
 	u64 ptrace_message; /* PTRACE_GETEVENTMSG */
 	struct siginfo *ptrace_info; /* of the stop, on the tracee's stack; LK_SIGHAND */
@@ -173,9 +175,14 @@ struct task {
 	u64 fail_after, fail_interval, fail_times;
 #endif
 	u32 personality;
-	u16 mempolicy;		    /* set_mempolicy(2): POLICY_* of kernel/mm; inherited */
-	struct rb_root pi_locks;    /* contended PI futexes that it owns; kernel/futex */
-	struct pi_waiter *pi_waits; /* the one that it waits for; kernel/futex */
+	struct {
+		u8 __user *selector; /* NULL: calls from outside are always caught */
+		u64 start, len;	     /* code whose calls are never caught */
+		bool caught;	     /* the running call was: nobody else looks at it */
+	} dispatch;		     /* PR_SET_SYSCALL_USER_DISPATCH, with WORK_DISPATCH */
+	u16 mempolicy;		     /* set_mempolicy(2): POLICY_* of kernel/mm; inherited */
+	struct rb_root pi_locks;     /* contended PI futexes that it owns; kernel/futex */
+	struct pi_waiter *pi_waits;  /* the one that it waits for; kernel/futex */
 	int symlink_depth;
 	u32 stack_low_water; /* bytes never used, as last measured */
 	int (*kthread_fn)(void *ctx);
@@ -190,7 +197,12 @@ struct task {
 #define TF_SIGNALED 16u
 #define TF_SUPERPRIV 32u
 #define TF_VFORK 64u
-#define TF_DUMPED 128u /* would have dumped core */
+#define TF_DUMPED 128u	       /* would have dumped core */
+#define TF_NPROC_EXCEEDED 256u /* a set*uid(2) went beyond RLIMIT_NPROC: exec looks again */
+#define TF_IO_FLUSHER 512u     /* PR_SET_IO_FLUSHER; inherited */
+#define TF_MCE_PROCESS 1024u   /* PR_MCE_KILL_SET: its own choice; inherited */
+#define TF_MCE_EARLY 2048u     /* of PR_MCE_KILL_EARLY */
+#define TF_INHERITED (TF_IO_FLUSHER | TF_MCE_PROCESS | TF_MCE_EARLY)
 
 /* task->stop_state */
 #define STOP_SIGNAL_MASK 0xffu /* the signal that stops */
@@ -207,7 +219,6 @@ struct task {
 /* task->ptrace_flags; the options of PTRACE_SETOPTIONS are above PT_OPT_SHIFT. */
 #define PT_TRACED 1u
 #define PT_SEIZED 2u
-#define PT_CAPABLE 4u /* the tracer had CAP_SYS_PTRACE when it attached */
 #define PT_OPT_SHIFT 8
 #define PT_OPTION(o) ((u32)(o) << PT_OPT_SHIFT)
 
@@ -234,7 +245,6 @@ struct process {
 	u32 exec_id, parent_exec_id;	    /* programs run so far; the parent's at fork */
 	bool is_reaper, has_child_reaper;   /* PR_SET_CHILD_SUBREAPER */
 	bool did_exec;
-	u32 membarrier;		      /* atomic: MEMBARRIER_CMD_REGISTER_* done */
 	struct mutex exec_lock;	      /* LK_EXEC: credentials and mm against exec */
 	struct wait_queue child_wait; /* wait4() of any thread */
 

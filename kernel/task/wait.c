@@ -246,15 +246,18 @@ static int wait_do(struct wait_request *w)
 	wait_entry_init(&e, wait_wake_task);
 	for (;;) {
 		wait_prepare(q, &e, TASK_INTERRUPTIBLE);
-		if (look(w))
+		if (look(w)) {
+			err = 0;
 			break;
+		}
 		if (!w->any) {
 			err = -ECHILD;
 			break;
 		}
-		err = sched_block(TASK_INTERRUPTIBLE, WAIT_FOREVER);
+		/* What a signal tells of may be what is waited for: one more look. */
 		if (err)
 			break;
+		err = sched_block(TASK_INTERRUPTIBLE, WAIT_FOREVER);
 	}
 	wait_finish(q, &e);
 	if (err)

@@ -28,6 +28,8 @@ const struct regset *arch_regsets(unsigned int *count);
 
 /* The thread traps after its next instruction; off again. */
 void arch_step_enable(struct task *t);
+/* The same after its next branch, where the CPU can; else as a step. */
+void arch_block_step_enable(struct task *t);
 void arch_step_disable(struct task *t);
 
 /* PTRACE_* requests that generic code does not know; -EIO for what is not there either. */

@@ -10,6 +10,11 @@ struct task;
 struct debug_regs;
 struct fpu_state;
 
+/* arch_thread.special */
+#define THREAD_DEBUG 1u	     /* has debug registers */
+#define THREAD_NO_TSC 2u     /* may not read the time-stamp counter; inherited */
+#define THREAD_BLOCK_STEP 4u /* single steps go from branch to branch */
+
 /* Embedded in struct task as `arch`. */
 struct arch_thread {
 	u64 sp;		       /* kernel stack pointer while not running */
@@ -22,6 +27,7 @@ struct arch_thread {
 	u64 debug_status;	  /* DR6 of the last #DB, set bits meaning yes */
 	struct debug_regs *debug; /* NULL: no breakpoint was ever set */
 	bool forced_tf;		  /* TF in the saved flags is a debugger's */
+	u32 special;		  /* THREAD_*: a switch to or from it does more */
 };
 
 /* Switches stacks; returns, on the new stack, the task that ran before. Interrupts off. */
@@ -46,6 +52,18 @@ void arch_thread_free(struct task *task);
 /* Bases of a stopped thread, for ptrace; -EPERM/-EIO for a non-canonical one. */
 int arch_thread_set_base(struct task *task, bool gs, unsigned long base) __must_check;
 unsigned long arch_thread_get_base(const struct task *task, bool gs);
+
+/* --- prctl(2) --- */
+
+/* PR_SET_TSC: may current read the time-stamp counter in user mode?  Else it is SIGSEGV. */
+void arch_tsc_allow(bool allow);
+bool arch_tsc_allowed(void);
+/*
+ * PR_GET/SET_SPECULATION_CTRL: what the CPU does, and what may be changed of it: PR_SPEC_*.
+ * -ENODEV, -ENXIO, -EPERM, -ERANGE.
+ */
+int arch_speculation_get(unsigned long which) __must_check;
+int arch_speculation_set(unsigned long which, unsigned long control) __must_check;
 
 /* --- floating point and vector state --- */
 
