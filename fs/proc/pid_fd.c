@@ -117,6 +117,18 @@ static const struct dentry_ops fd_dentry_ops = {
 
 /* ---- fdinfo ---- */
 
+static void fdinfo_locks(struct seq *s, const struct inode *i, const struct file *f)
+{
+	struct task *t = proc_task(i);
+	struct files *files = t ? task_files(t) : NULL;
+
+	if (files) {
+		locks_show_file(s, f, files);
+		files_put(files);
+	}
+	task_put(t);
+}
+
 static int fdinfo_show(struct seq *s, void *v)
 {
 	const struct inode *i = s->private_data;
@@ -129,6 +141,7 @@ static int fdinfo_show(struct seq *s, void *v)
 	seq_printf(s, "pos:\t%lli\nflags:\t0%o\nmnt_id:\t%i\nino:\t%llu\n", (long long)f->pos,
 		   f->flags | (cloexec ? O_CLOEXEC : 0), f->path.mnt ? f->path.mnt->id : 0,
 		   (unsigned long long)f->inode->ino);
+	fdinfo_locks(s, i, f);
 	if (f->ops->fdinfo)
 		f->ops->fdinfo(f, s);
 	file_put(f);

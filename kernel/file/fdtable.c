@@ -297,7 +297,9 @@ static int close_file(struct file *f, struct files *files)
 {
 	int err = f->ops->flush ? f->ops->flush(f) : 0;
 
-	if (f->inode && !(f->mode & FMODE_PATH) && !list_empty(&f->inode->posix_locks))
+	/* The descriptor is gone before we look, as who sets a lock looks for it afterwards. */
+	smp_mb();
+	if (f->inode && !(f->mode & FMODE_PATH) && READ_ONCE(f->inode->locks))
 		locks_close(f, files);
 	file_put_now(f);
 	return err;

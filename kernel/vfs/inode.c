@@ -43,8 +43,6 @@ int inode_alloc(struct super *sb, struct inode **out)
 	rwsem_init(&i->lock, LK_INODE);
 	list_init(&i->dentries);
 	list_init(&i->super_link);
-	list_init(&i->posix_locks);
-	list_init(&i->flock_locks);
 	*out = i;
 	return 0;
 }

@@ -1,250 +1,456 @@
 /*
  * Advisory locks: fcntl(2) records (of a process: owner is its descriptor table; of an open file
- * description: owner is the file) and flock(2).
+ * description: owner is the file) and flock(2), which is a record of the whole file in a space of
+ * its own.
  *
- * One spinlock for all: locks are rare and short.  Sleepers wait on one queue and look again when
- * any lock goes. Deadlocks are looked for among process-owned records: each sleeper names the owner
- * it waits for, and a request whose chain of owners leads back to itself is refused.
+ * The locks of an inode are in two trees: by range, each node with the largest end below it, which
+ * finds a conflict; and by owner, whose records are disjoint, which finds what a request changes.
+ *
+ * A request that conflicts waits for one lock; or, if another request that already waits for that
+ * lock conflicts with it too, for that request, and so on.  So a release wakes only requests that
+ * can all be granted together.  The chain is cut at a length: what comes later waits at its end.
+ * Waiters look again when the part of the lock that they wanted goes.
+ *
+ * Deadlocks are looked for among process-owned records: a request whose chain of owners, each
+ * waiting for the next, leads back to itself is refused.  Source: fcntl(2), flock(2).
  */
-#include <kernel/file/file_impl.h>
-#include <kernel/procfs/procfs.h>
-#include <kernel/seq/seq.h>
-#include <kernel/syscall/syscall.h>
-#include <kernel/vfs/vfs_impl.h>
+#include "locks_impl.h"
+
+#include <kernel/sched/sched.h>
 #include <asm/fcntl.h>
 
-struct file_lock {
-	struct list_head link; /* inode's list */
-	struct list_head all;  /* for /proc/locks */
-	struct inode *inode;
-	const void *owner;
-	loff_t start, end; /* inclusive */
-	int pid;
-	u8 type; /* F_RDLCK, F_WRLCK */
-	u8 kind; /* KIND_* */
-};
+#define CHAIN_MAX 64
+#define DEADLOCK_MAX 10 /* owners looked at; as Linux */
+#define DROP_BATCH 64
 
-enum { KIND_POSIX, KIND_OFD, KIND_FLOCK };
-
-struct waiter {
-	struct list_head link;
-	const void *owner, *blocker;
-	const struct file_lock *want;
-};
-
-static struct spinlock locks_lock = SPINLOCK_INIT(LK_FILE_LOCKS);
-static LIST_HEAD(all_locks);
-static LIST_HEAD(waiters);
-static struct wait_queue locks_wait;
-static u64 unlock_count; /* sleepers look again when it changes */
+static struct spinlock all_lock = SPINLOCK_INIT(LK_FILE_LOCKS_ALL);
+static LIST_HEAD(all_file_locks); /* all_lock */
+/* Who waits for whom, of all inodes. */
+static struct spinlock wait_lock = SPINLOCK_INIT(LK_FILE_LOCKS_WAIT);
+static struct rb_root waiting; /* process-owned requests by owner; wait_lock */
 static struct slab_cache *lock_cache;
 
 void locks_init(void)
 {
 	lock_cache = SLAB_CACHE_BOOT(file_lock, 0);
-	wait_queue_init(&locks_wait);
 }
 
-static void unlink_lock(struct file_lock *l, struct list_head *dead)
+int file_locks_of(struct inode *i, struct file_locks **out)
 {
-	list_del(&l->all);
-	list_move(&l->link, dead);
-	unlock_count++;
+	struct file_locks *fl = smp_load_acquire(&i->locks), *there;
+
+	if (fl) {
+		*out = fl;
+		return 0;
+	}
+	fl = kzalloc(sizeof(*fl));
+	if (!fl)
+		return -ENOMEM;
+	spin_init(&fl->lock, LK_FILE_LOCKS);
+	spin_lock(&all_lock);
+	there = i->locks;
+	if (!there) {
+		list_add_tail(&fl->all, &all_file_locks);
+		smp_store_release(&i->locks, fl);
+	}
+	spin_unlock(&all_lock);
+	if (there)
+		kfree(fl);
+	*out = there ? there : fl;
+	return 0;
 }
 
-static void free_dead(struct list_head *dead)
+void locks_inode_free(struct inode *i)
 {
-	struct file_lock *l, *n;
-	bool any = !list_empty(dead);
+	struct file_locks *fl = i->locks;
 
-	list_for_each_entry_safe (l, n, dead, link)
-		slab_free(lock_cache, l);
-	if (any)
-		wake_up_all(&locks_wait);
+	if (likely(!fl))
+		return;
+	WARN_ON(!RB_EMPTY_ROOT(&fl->posix.ranges) || !RB_EMPTY_ROOT(&fl->flock.ranges));
+	spin_lock(&all_lock);
+	list_del(&fl->all);
+	spin_unlock(&all_lock);
+	kfree(fl);
 }
 
-/* Those of an owner stand together, by start: F_GETLK tells the first. */
-static void insert(struct file_lock *l, struct list_head *list)
-{
-	struct list_head *at = list;
-	struct file_lock *o;
+/* ---- trees of ranges ---- */
 
-	list_for_each_entry (o, list, link) {
-		if (o->owner != l->owner) {
-			if (at != list)
-				break;
+static struct file_lock *of_range(const struct rb_node *n)
+{
+	return n ? rb_entry(n, struct file_lock, range) : NULL;
+}
+
+static void update_ends(struct rb_node *n)
+{
+	struct file_lock *l = of_range(n);
+	const struct file_lock *kids[] = {of_range(n->left), of_range(n->right)};
+
+	l->max_end = l->end;
+	l->max_wr_end = l->type == F_WRLCK ? l->end : -1;
+	for (int k = 0; k < 2; k++) {
+		if (!kids[k])
+			continue;
+		l->max_end = max(l->max_end, kids[k]->max_end);
+		l->max_wr_end = max(l->max_wr_end, kids[k]->max_wr_end);
+	}
+}
+
+static void range_insert(struct rb_root *root, struct file_lock *l)
+{
+	struct rb_node **link = &root->node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = l->start < of_range(parent)->start ? &parent->left : &parent->right;
+	}
+	rb_link_node(&l->range, parent, link);
+	rb_insert_augmented(&l->range, root, update_ends);
+}
+
+static void range_erase(struct rb_root *root, struct file_lock *l)
+{
+	rb_erase_augmented(&l->range, root, update_ends);
+}
+
+/* What is looked for: overlaps [start, end]; @writes: of F_WRLCK only. */
+struct range_query {
+	loff_t start, end;
+	bool writes;
+};
+
+static bool reaches(const struct rb_node *subtree, const struct range_query *q)
+{
+	const struct file_lock *l = of_range(subtree);
+
+	return l && (q->writes ? l->max_wr_end : l->max_end) >= q->start;
+}
+
+static bool is_hit(const struct file_lock *l, const struct range_query *q)
+{
+	return l->end >= q->start && (!q->writes || l->type == F_WRLCK);
+}
+
+static struct file_lock *first_below(struct rb_node *n, const struct range_query *q)
+{
+	if (!reaches(n, q))
+		return NULL;
+	for (;;) {
+		if (reaches(n->left, q)) {
+			n = n->left;
 			continue;
 		}
-		if (o->start > l->start) {
-			at = &o->link;
-			break;
+		if (of_range(n)->start > q->end)
+			return NULL;
+		if (is_hit(of_range(n), q))
+			return of_range(n);
+		if (!reaches(n->right, q))
+			return NULL;
+		n = n->right;
+	}
+}
+
+static struct file_lock *next_hit(struct file_lock *l, const struct range_query *q)
+{
+	struct rb_node *n = &l->range, *from;
+
+	for (;;) {
+		if (reaches(n->right, q))
+			return first_below(n->right, q);
+		do {
+			from = n;
+			n = rb_parent(n);
+			if (!n)
+				return NULL;
+		} while (from == n->right);
+		if (of_range(n)->start > q->end)
+			return NULL;
+		if (is_hit(of_range(n), q))
+			return of_range(n);
+	}
+}
+
+struct file_lock *lock_conflict(const struct rb_root *root, const struct file_lock *want)
+{
+	struct range_query q = {want->start, want->end, want->type == F_RDLCK};
+	struct file_lock *l = first_below(root->node, &q);
+
+	while (l && l->owner == want->owner)
+		l = next_hit(l, &q);
+	return l;
+}
+
+/* ---- trees of owners ---- */
+
+static struct file_lock *of_mine(const struct rb_node *n)
+{
+	return n ? rb_entry(n, struct file_lock, mine) : NULL;
+}
+
+static bool mine_less(const struct rb_node *a, const struct rb_node *b)
+{
+	const struct file_lock *x = of_mine(a), *y = of_mine(b);
+
+	return x->owner != y->owner ? x->owner < y->owner : x->start < y->start;
+}
+
+/* The owner's record that begins last at or before @start; if there is none, its first. */
+static struct file_lock *mine_near(const struct lock_space *s, const void *owner, loff_t start)
+{
+	struct file_lock key = {.owner = owner, .start = start};
+	struct file_lock *before = NULL, *after = NULL;
+	struct rb_node *n = s->mine.node;
+
+	while (n) {
+		if (mine_less(&key.mine, n)) {
+			after = of_mine(n);
+			n = n->left;
+		} else {
+			before = of_mine(n);
+			n = n->right;
 		}
-		at = o->link.next;
 	}
-	list_add_tail(&l->link, at);
-	list_add_tail(&l->all, &all_locks);
+	if (before && before->owner == owner)
+		return before;
+	return after && after->owner == owner ? after : NULL;
 }
 
-static struct file_lock *find_conflict(struct list_head *list, const struct file_lock *want)
+struct file_lock *lock_first_of(const struct lock_space *s, const void *owner)
 {
-	struct file_lock *l;
-
-	list_for_each_entry (l, list, link) {
-		if (l->owner == want->owner || l->end < want->start || l->start > want->end)
-			continue;
-		if (l->type == F_WRLCK || want->type == F_WRLCK)
-			return l;
-	}
-	return NULL;
+	return mine_near(s, owner, -1);
 }
 
-/* Does @blocker wait, through others, for @owner? */
-static bool would_deadlock(const void *owner, const void *blocker)
+struct file_lock *lock_next_of(const struct file_lock *l)
 {
-	for (int depth = 0; depth < 10; depth++) {
-		struct waiter *w, *next = NULL;
+	struct file_lock *next = of_mine(rb_next(&l->mine));
 
-		if (blocker == owner)
+	return next && next->owner == l->owner ? next : NULL;
+}
+
+/* ---- waiting ---- */
+
+static int cmp_owner(const void *owner, const struct rb_node *n)
+{
+	const void *o = of_mine(n)->owner;
+
+	return owner < o ? -1 : owner > o;
+}
+
+/* wait_lock and the lock of the inode are held. */
+static void unblock(struct file_lock *r)
+{
+	range_erase(&r->blocker->blocked, r);
+	if (r->kind == KIND_POSIX)
+		rb_erase(&r->mine, &waiting);
+	/* The task comes back through the inode's lock, so its queue lives as long as that is held.
+	 */
+	WRITE_ONCE(r->blocker, NULL);
+	wake_up_all(r->wait);
+}
+
+/* [start, end] of @l is free, or another's: who wanted some of it looks again. */
+static void wake_blocked(struct file_lock *l, loff_t start, loff_t end)
+{
+	struct range_query q = {start, end, false};
+	struct file_lock *r;
+
+	if (RB_EMPTY_ROOT(&l->blocked))
+		return;
+	spin_lock(&wait_lock);
+	while ((r = first_below(l->blocked.node, &q)))
+		unblock(r);
+	spin_unlock(&wait_lock);
+}
+
+/* Does the owner of @c wait, through others, for the one of @want? */
+static bool would_deadlock(const struct file_lock *want, const struct file_lock *c)
+{
+	for (int n = 0; c->kind == KIND_POSIX && n < DEADLOCK_MAX; n++) {
+		if (c->owner == want->owner)
 			return true;
-		list_for_each_entry (w, &waiters, link) {
-			if (w->owner == blocker) {
-				next = w;
-				break;
-			}
-		}
-		if (!next)
+		c = of_mine(rb_find(c->owner, &waiting, cmp_owner));
+		if (!c)
 			return false;
-		blocker = next->blocker;
+		while (c->blocker)
+			c = c->blocker;
 	}
 	return false;
 }
 
-/*
- * Takes [start, end] away from the owner's records (trimming, splitting with @spare) and puts @want
- * there unless it unlocks; neighbours of the same type are joined.
- */
-static void apply(struct list_head *list, struct file_lock *want, struct file_lock **spare,
-		  struct list_head *dead)
+/* Makes @want wait for @blocker, or for a request that does. */
+static int block_on(struct file_lock *blocker, struct file_lock *want)
 {
-	struct file_lock *l, *n;
-	bool locking = want->type != F_UNLCK;
+	struct file_lock *c;
+	int err = 0;
 
-	list_for_each_entry_safe (l, n, list, link) {
-		if (l->owner != want->owner)
-			continue;
-		if (locking && l->type == want->type &&
-		    (l->end == S64_MAX || l->end + 1 >= want->start) &&
-		    (want->end == S64_MAX || want->end + 1 >= l->start)) {
-			want->start = min(want->start, l->start);
-			want->end = max(want->end, l->end);
-			unlink_lock(l, dead);
-			continue;
-		}
-		if (l->end < want->start || l->start > want->end)
-			continue;
-		if (l->start < want->start && l->end > want->end) {
-			struct file_lock *tail = *spare;
-
-			*spare = NULL;
-			*tail = *l;
-			tail->start = want->end + 1;
-			l->end = want->start - 1;
-			insert(tail, list);
-			unlock_count++;
-		} else if (l->start < want->start) {
-			l->end = want->start - 1;
-			unlock_count++;
-		} else if (l->end > want->end) {
-			l->start = want->end + 1;
-			unlock_count++;
-		} else {
-			unlink_lock(l, dead);
-		}
-	}
-	if (locking)
-		insert(want, list);
-}
-
-/* flock(2): a conversion gives up what it had first, and does not get it back if it fails. */
-static void give_up_other_type(struct list_head *list, const struct file_lock *want,
-			       struct list_head *dead)
-{
-	struct file_lock *l, *n;
-
-	list_for_each_entry_safe (l, n, list, link) {
-		if (l->owner == want->owner && l->type != want->type)
-			unlink_lock(l, dead);
-	}
-}
-
-/* One attempt.  1: done (consumes *want and perhaps *spare), 0: conflict, and the waiter is filled
- * in. */
-static int try_lock(struct list_head *list, struct file_lock **want, struct file_lock **spare,
-		    struct waiter *w, u64 *seen)
-{
-	struct file_lock *c = NULL;
-	LIST_HEAD(dead);
-	int ret = 0;
-
-	spin_lock(&locks_lock);
-	if ((*want)->kind == KIND_FLOCK && (*want)->type != F_UNLCK)
-		give_up_other_type(list, *want, &dead);
-	*seen = unlock_count;
-	if ((*want)->type != F_UNLCK)
-		c = find_conflict(list, *want);
-	if (!c) {
-		bool keep = (*want)->type != F_UNLCK;
-
-		apply(list, *want, spare, &dead);
-		if (keep)
-			*want = NULL;
-		if (w)
-			list_del_init(&w->link);
-		ret = 1;
-	} else if (w) {
-		if ((*want)->kind == KIND_POSIX && c->kind == KIND_POSIX &&
-		    would_deadlock((*want)->owner, c->owner)) {
-			ret = -EDEADLK;
-		} else {
-			w->blocker = c->owner;
-			w->want = *want;
-			if (list_empty(&w->link))
-				list_add(&w->link, &waiters);
-		}
+	/* Nobody may be found to wait for a request that waits for nobody. */
+	wake_blocked(want, 0, S64_MAX);
+	spin_lock(&wait_lock);
+	if (want->kind == KIND_POSIX && would_deadlock(want, blocker)) {
+		err = -EDEADLK;
 	} else {
-		ret = -EAGAIN;
+		for (int n = 0; n < CHAIN_MAX; n++) {
+			c = lock_conflict(&blocker->blocked, want);
+			if (!c)
+				break;
+			blocker = c;
+		}
+		WRITE_ONCE(want->blocker, blocker);
+		range_insert(&blocker->blocked, want);
+		if (want->kind == KIND_POSIX)
+			(void)rb_add(&want->mine, &waiting, mine_less);
 	}
-	spin_unlock(&locks_lock);
-	free_dead(&dead);
-	if (ret == 1)
-		wake_up_all(&locks_wait);
+	spin_unlock(&wait_lock);
+	return err;
+}
+
+/* A request that is not going to be a lock. */
+static void give_up(struct file_locks *fl, struct file_lock *want)
+{
+	spin_lock(&fl->lock);
+	if (want->blocker) {
+		spin_lock(&wait_lock);
+		unblock(want);
+		spin_unlock(&wait_lock);
+	}
+	wake_blocked(want, 0, S64_MAX);
+	spin_unlock(&fl->lock);
+}
+
+/* ---- changing ---- */
+
+static void insert(struct lock_space *s, struct file_lock *l)
+{
+	range_insert(&s->ranges, l);
+	(void)rb_add(&l->mine, &s->mine, mine_less);
+}
+
+static void remove(struct lock_space *s, struct file_lock *l)
+{
+	range_erase(&s->ranges, l);
+	rb_erase(&l->mine, &s->mine);
+	wake_blocked(l, 0, S64_MAX);
+	slab_free(lock_cache, l);
+}
+
+/* Takes [start, end] away from @l, which has some of it; @spare becomes the rest behind. */
+static void cut(struct lock_space *s, struct file_lock *l, loff_t start, loff_t end,
+		struct file_lock **spare)
+{
+	loff_t old_start = l->start, old_end = l->end;
+	struct file_lock *tail;
+
+	if (old_start >= start && old_end <= end) {
+		remove(s, l);
+		return;
+	}
+	if (old_start >= start) {
+		range_erase(&s->ranges, l);
+		l->start = end + 1;
+		range_insert(&s->ranges, l);
+		wake_blocked(l, old_start, end);
+		return;
+	}
+	l->end = start - 1;
+	rb_propagate(&l->range, update_ends);
+	if (old_end > end) {
+		tail = *spare;
+		*spare = NULL;
+		*tail = *l;
+		tail->blocked = RB_ROOT;
+		tail->start = end + 1;
+		tail->end = old_end;
+		insert(s, tail);
+	}
+	/* Who wanted what is the tail's now finds that again. */
+	wake_blocked(l, start, old_end);
+}
+
+static bool touches(const struct file_lock *l, const struct file_lock *want)
+{
+	return (l->end == S64_MAX || l->end + 1 >= want->start) &&
+	       (want->end == S64_MAX || want->end + 1 >= l->start);
+}
+
+/*
+ * Takes the range of *@want away from the owner's records and puts it there unless it unlocks;
+ * neighbours of the same type are joined.  *@want, *@spare: NULL when they became locks.
+ */
+static void apply(struct lock_space *s, struct file_lock **want, struct file_lock **spare)
+{
+	struct file_lock *w = *want, *l, *next;
+	loff_t end = w->end == S64_MAX ? S64_MAX : w->end + 1;
+
+	for (l = mine_near(s, w->owner, w->start); l && l->start <= end; l = next) {
+		next = lock_next_of(l);
+		if (l->type == w->type && touches(l, w)) {
+			if (l->start <= w->start && l->end >= w->end)
+				return;
+			w->start = min(w->start, l->start);
+			w->end = max(w->end, l->end);
+			remove(s, l);
+		} else if (l->end >= w->start && l->start <= w->end) {
+			cut(s, l, w->start, w->end, spare);
+		}
+	}
+	if (w->type == F_UNLCK)
+		return;
+	insert(s, w);
+	*want = NULL;
+}
+
+/* One attempt.  1: done, 0: waits now. */
+static int attempt(struct file_locks *fl, struct file_lock **want, struct file_lock **spare,
+		   bool wait)
+{
+	struct file_lock *w = *want, *c = NULL;
+	struct lock_space *s = lock_space_of(fl, w->kind);
+	int ret = 1;
+
+	spin_lock(&fl->lock);
+	if (w->type != F_UNLCK) {
+		/* flock(2): a conversion gives up what it had first, whatever comes of it. */
+		c = w->kind == KIND_FLOCK ? lock_first_of(s, w->owner) : NULL;
+		if (c && c->type != w->type)
+			remove(s, c);
+		c = lock_conflict(&s->ranges, w);
+	}
+	if (!c)
+		apply(s, want, spare);
+	else
+		ret = wait ? block_on(c, w) : -EAGAIN;
+	spin_unlock(&fl->lock);
 	return ret;
 }
 
-static int set_lock(struct list_head *list, const struct file_lock *proto, bool wait)
+int lock_set(const struct file_lock *proto, bool wait)
 {
-	struct file_lock *want = slab_alloc(lock_cache, GFP_KERNEL);
-	struct file_lock *spare = slab_alloc(lock_cache, GFP_KERNEL);
-	struct waiter w = {.owner = proto->owner};
-	u64 seen;
-	int err = -ENOLCK;
+	struct file_lock *want, *spare;
+	struct file_locks *fl;
+	struct wait_queue queue;
+	int err;
 
-	list_init(&w.link);
+	if (proto->type == F_UNLCK && !smp_load_acquire(&proto->inode->locks))
+		return 0;
+	err = file_locks_of(proto->inode, &fl);
+	if (err)
+		return err;
+	want = slab_alloc(lock_cache, GFP_KERNEL);
+	spare = slab_alloc(lock_cache, GFP_KERNEL);
+	err = -ENOLCK;
 	if (!want || !spare)
 		goto out;
+	wait_queue_init(&queue);
 	*want = *proto;
-	while (!(err = try_lock(list, &want, &spare, wait ? &w : NULL, &seen))) {
-		err = wait_event_interruptible(&locks_wait, READ_ONCE(unlock_count) != seen);
+	want->wait = &queue;
+	while (!(err = attempt(fl, &want, &spare, wait))) {
+		err = wait_event_interruptible(&queue, !READ_ONCE(want->blocker));
 		if (err)
 			break;
 	}
 	if (err == 1)
 		err = 0;
-	if (!list_empty(&w.link)) {
-		spin_lock(&locks_lock);
-		list_del(&w.link);
-		spin_unlock(&locks_lock);
-	}
+	if (want && wait)
+		give_up(fl, want);
 out:
 	if (want)
 		slab_free(lock_cache, want);
@@ -253,226 +459,81 @@ out:
 	return err;
 }
 
-/* ---- fcntl ---- */
-
-static int range_of(struct file *f, const struct flock *fl, struct file_lock *l)
-{
-	loff_t base;
-
-	switch (fl->l_whence) {
-	case SEEK_SET:
-		base = 0;
-		break;
-	case SEEK_CUR:
-		base = f->pos;
-		break;
-	case SEEK_END:
-		base = inode_size(f->inode);
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (__builtin_add_overflow(base, fl->l_start, &base))
-		return -EOVERFLOW;
-	if (base < 0)
-		return -EINVAL;
-	l->start = base;
-	if (fl->l_len > 0) {
-		if (__builtin_add_overflow(base, fl->l_len - 1, &l->end))
-			return -EOVERFLOW;
-	} else if (fl->l_len < 0) {
-		l->end = base - 1;
-		l->start = base + fl->l_len;
-		if (l->start < 0)
-			return -EINVAL;
-	} else {
-		l->end = S64_MAX;
-	}
-	return 0;
-}
-
-/* Locks remember the machine's number of their owner; 0: it has none in @ns. */
-static int pid_as_seen(int nr, const struct pid_ns *ns)
-{
-	struct pid *pid;
-
-	if (ns == &pid_ns_init)
-		return nr;
-	pid = pid_find_in(&pid_ns_init, nr);
-	if (!pid)
-		return 0;
-	nr = pid_nr_in(pid, ns);
-	pid_put(pid);
-	return nr;
-}
-
-static long get_lock(struct file *f, struct file_lock *want, struct flock *fl,
-		     struct flock __user *ufl)
-{
-	struct file_lock *c;
-
-	spin_lock(&locks_lock);
-	c = find_conflict(&f->inode->posix_locks, want);
-	fl->l_type = F_UNLCK;
-	if (c) {
-		fl->l_type = c->type;
-		fl->l_whence = SEEK_SET;
-		fl->l_start = c->start;
-		fl->l_len = c->end == S64_MAX ? 0 : c->end - c->start + 1;
-		fl->l_pid = c->kind == KIND_OFD ? -1 : pid_as_seen(c->pid, task_pid_ns(current));
-	}
-	spin_unlock(&locks_lock);
-	return copy_to_user(ufl, fl, sizeof(*fl)) ? -EFAULT : 0;
-}
-
-long locks_fcntl(struct file *f, unsigned int fd, unsigned int cmd, struct flock __user *ufl)
-{
-	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
-	bool get = cmd == F_GETLK || cmd == F_OFD_GETLK;
-	struct file_lock l = {.inode = f->inode,
-			      .kind = ofd ? KIND_OFD : KIND_POSIX,
-			      .owner = ofd ? (const void *)f : current->files,
-			      .pid = ofd ? -1 : current->process->pid->nr};
-	struct flock fl;
-	struct fd_ref again;
-	int err;
-
-	if (copy_from_user(&fl, ufl, sizeof(fl)))
-		return -EFAULT;
-	if (ofd && fl.l_pid)
-		return -EINVAL;
-	if (fl.l_type != F_RDLCK && fl.l_type != F_WRLCK && (get || fl.l_type != F_UNLCK))
-		return -EINVAL;
-	l.type = (u8)fl.l_type;
-	err = range_of(f, &fl, &l);
-	if (err)
-		return err;
-	if (get)
-		return get_lock(f, &l, &fl, ufl);
-	if ((l.type == F_RDLCK && !(f->mode & FMODE_READ)) ||
-	    (l.type == F_WRLCK && !(f->mode & FMODE_WRITE)))
-		return -EBADF;
-	err = set_lock(&f->inode->posix_locks, &l, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
-	if (err || ofd || l.type == F_UNLCK)
-		return err;
-	/* Another thread may have closed the descriptor meanwhile, and its close saw no lock yet.
-	 */
-	again = fd_get(fd);
-	if (again.file != f) {
-		locks_close(f, current->files);
-		err = -EBADF;
-	}
-	if (again.file)
-		fd_put(again);
-	return err;
-}
-
-/* ---- flock ---- */
-
-long sys_flock(int fd, unsigned int cmd)
-{
-	struct fd_ref r = fd_get((unsigned int)fd);
-	struct file *f = r.file;
-	struct file_lock l = {.kind = KIND_FLOCK, .start = 0, .end = S64_MAX};
-	int err = 0;
-
-	if (!f)
-		return -EBADF;
-	switch (cmd & ~(unsigned int)LOCK_NB) {
-	case LOCK_SH:
-		l.type = F_RDLCK;
-		break;
-	case LOCK_EX:
-		l.type = F_WRLCK;
-		break;
-	case LOCK_UN:
-		l.type = F_UNLCK;
-		break;
-	default:
-		err = -EINVAL;
-	}
-	if (!err && l.type != F_UNLCK && !(f->mode & (FMODE_READ | FMODE_WRITE)))
-		err = -EBADF;
-	if (!err) {
-		l.inode = f->inode;
-		l.owner = f;
-		l.pid = current->process->pid->nr;
-		err = set_lock(&f->inode->flock_locks, &l, !(cmd & LOCK_NB));
-	}
-	fd_put(r);
-	return err;
-}
-
 /* ---- ends ---- */
 
-static void drop_owner(struct list_head *list, const void *owner, struct list_head *dead)
+/* The owner takes no new ones meanwhile, so the lock may be let go between. */
+static void drop_owner(struct file_locks *fl, struct lock_space *s, const void *owner)
 {
-	struct file_lock *l, *n;
+	struct file_lock *l;
 
-	list_for_each_entry_safe (l, n, list, link) {
-		if (l->owner == owner)
-			unlink_lock(l, dead);
-	}
+	do {
+		spin_lock(&fl->lock);
+		for (int n = 0; n < DROP_BATCH; n++) {
+			l = lock_first_of(s, owner);
+			if (!l)
+				break;
+			remove(s, l);
+		}
+		spin_unlock(&fl->lock);
+	} while (l);
 }
 
 void locks_close(struct file *f, struct files *owner)
 {
-	struct inode *i = f->inode;
-	LIST_HEAD(dead);
+	struct file_locks *fl = smp_load_acquire(&f->inode->locks);
 
-	if (list_empty(&i->posix_locks) && list_empty(&i->flock_locks))
+	if (!fl)
 		return;
-	spin_lock(&locks_lock);
 	if (owner) {
-		drop_owner(&i->posix_locks, owner, &dead);
+		drop_owner(fl, &fl->posix, owner);
 	} else {
-		drop_owner(&i->posix_locks, f, &dead);
-		drop_owner(&i->flock_locks, f, &dead);
+		drop_owner(fl, &fl->posix, f);
+		drop_owner(fl, &fl->flock, f);
 	}
-	spin_unlock(&locks_lock);
-	free_dead(&dead);
 }
 
-void locks_inode_free(struct inode *i)
+/* The request after @l in the tree of those that wait for @top. */
+static struct file_lock *next_blocked(const struct file_lock *top, struct file_lock *l, int *level)
 {
-	WARN_ON(!list_empty(&i->posix_locks) || !list_empty(&i->flock_locks));
-}
+	struct rb_node *n = rb_first(&l->blocked);
 
-static void show_lock(struct seq *s, const struct file_lock *l, int n, bool waits)
-{
-	static const char *const kinds[] = {"POSIX ", "OFDLCK", "FLOCK "};
-	int pid = l->kind == KIND_OFD ? -1 : pid_as_seen(l->pid, proc_seq_ns(s));
-
-	seq_printf(s, "%d: %s%s ADVISORY  %s %d %02x:%02x:%llu %lld ", n, waits ? "-> " : "",
-		   kinds[l->kind], l->type == F_WRLCK ? "WRITE" : "READ", pid,
-		   vfs_major(l->inode->super->dev), vfs_minor(l->inode->super->dev),
-		   (unsigned long long)l->inode->ino, (long long)l->start);
-	if (l->end == S64_MAX)
-		seq_puts(s, "EOF\n");
-	else
-		seq_printf(s, "%lld\n", (long long)l->end);
-}
-
-/* Each lock with those who wait for its owner behind it; not those of strangers. */
-void locks_show(struct seq *s)
-{
-	struct file_lock *l;
-	struct waiter *w;
-	int n = 1;
-
-	spin_lock(&locks_lock);
-	list_for_each_entry (l, &all_locks, all) {
-		if (l->kind != KIND_OFD && !pid_as_seen(l->pid, proc_seq_ns(s))) {
-			n++;
-			continue;
-		}
-		show_lock(s, l, n, false);
-		list_for_each_entry (w, &waiters, link) {
-			if (w->blocker == l->owner && w->want->inode == l->inode &&
-			    w->want->start <= l->end && w->want->end >= l->start)
-				show_lock(s, w->want, n, true);
-		}
-		n++;
+	if (n) {
+		++*level;
+		return of_range(n);
 	}
-	spin_unlock(&locks_lock);
+	for (; l != top; l = l->blocker, --*level) {
+		n = rb_next(&l->range);
+		if (n)
+			return of_range(n);
+	}
+	return NULL;
+}
+
+static void for_each_in(struct lock_space *s,
+			void (*show)(void *ctx, const struct file_lock *l, int level), void *ctx)
+{
+	struct file_lock *l, *r;
+
+	rb_for_each_entry(l, &s->mine, mine)
+	{
+		int level = 0;
+
+		for (r = l; r; r = next_blocked(l, r, &level))
+			show(ctx, r, level);
+	}
+}
+
+void locks_for_each(void (*show)(void *ctx, const struct file_lock *l, int level), void *ctx)
+{
+	struct file_locks *fl;
+
+	guard(spin)(&all_lock);
+	list_for_each_entry (fl, &all_file_locks, all) {
+		spin_lock(&fl->lock);
+		spin_lock(&wait_lock);
+		for_each_in(&fl->posix, show, ctx);
+		for_each_in(&fl->flock, show, ctx);
+		spin_unlock(&wait_lock);
+		spin_unlock(&fl->lock);
+	}
 }

@@ -113,7 +113,7 @@ struct inode {
 	struct list_head dentries; /* spin */
 	struct list_head super_link;
 	struct hlist_node hash;
-	struct list_head posix_locks, flock_locks; /* kernel/vfs locks.c: LK_FILE_LOCKS */
+	struct file_locks *locks;     /* record locks, flock(2): set once; NULL: never had one */
 	struct pipe *pipe;			   /* FIFO */
 	struct notify_mark *watches;		   /* kernel/notify; NULL: nobody looks */
 	void *socket;				   /* AF_UNIX bound here: net/unix */
@@ -474,6 +474,7 @@ void mount_dissolve(struct mount *m);
 /* Do set-id bits count there for current? */
 bool mount_may_suid(const struct path *p);
 void filesystems_show(struct seq *s);
-/* Record locks: exit and close hooks, /proc/locks. */
+/* Record locks: exit and close hooks, /proc/locks, those of an open file in fdinfo. */
 void locks_close(struct file *f, struct files *owner);
 void locks_show(struct seq *s);
+void locks_show_file(struct seq *s, const struct file *f, const struct files *owner);
