@@ -226,6 +226,17 @@ static int map_frame(struct vma *vma, u64 addr, pte_t *at, struct frame *f, u32 
 	return 0;
 }
 
+/*
+ * The file changes from now on: its times say so at the fault, as in Linux, for what the device or
+ * file system does not judge itself.  The inode's lock is outside of ours; who reads the times
+ * takes none.
+ */
+static void written_to(const struct vma *vma)
+{
+	if (vma->file && vma->cache && !(vma->ops && vma->ops->page_mkwrite))
+		inode_touch(vma->file->inode, true, true);
+}
+
 static int fault_backed(struct vma *vma, u64 addr, pte_t *at, u32 flags)
 {
 	struct vma_fault vf = {
@@ -264,7 +275,10 @@ static int fault_backed(struct vma *vma, u64 addr, pte_t *at, u32 flags)
 			return err;
 		}
 	}
-	return map_frame(vma, addr, at, vf.frame, flags);
+	err = map_frame(vma, addr, at, vf.frame, flags);
+	if (write && !err)
+		written_to(vma);
+	return err;
 }
 
 /* --- writes to pages that are there, read-only --- */
@@ -285,6 +299,7 @@ static int write_shared(struct vma *vma, u64 addr, pte_t *at, pte_t e, u32 flags
 	}
 	(void)pte_cmpxchg(at, &e, pte_mk_young(pte_mk_dirty(pte_mk_write(e))));
 	tlb_flush_local_page(addr);
+	written_to(vma);
 	return 0;
 }
 
