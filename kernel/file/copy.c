@@ -157,21 +157,18 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 	ip = position(in.file, &ipos, uoff != NULL);
 	op = position(out.file, &opos, false);
 	ret = copy_loop(in.file, ip, out.file, op, min_t(size_t, count, MAX_RW_COUNT), stream);
-	if (ret > 0) {
-		if (uoff) {
-			if (put_user(ipos, uoff))
-				ret = -EFAULT;
-		} else if (ip) {
-			in.file->pos = ipos;
-		}
-		if (op)
-			out.file->pos = opos;
-	}
+	if (ret > 0 && !uoff && ip)
+		in.file->pos = ipos;
+	if (ret > 0 && op)
+		out.file->pos = opos;
 put_both:
 	if (out.file)
 		fd_put(out);
 put_in:
 	fd_put(in);
+	/* As Linux: stored whatever came of it. */
+	if (uoff && put_user(ipos, uoff))
+		ret = -EFAULT;
 	return ret;
 }
 

@@ -169,12 +169,16 @@ static int check_rwf(struct file *f, int flags, bool write)
 	return 0;
 }
 
-/* RWF_APPEND: at the end, whatever the offset says; the file's own position is not used. */
-static ssize_t write_append(struct file *f, struct uio *u)
+/* RWF_APPEND: at the end, whatever the offset says; the file's position moves if it was asked for.
+ */
+static ssize_t write_append(struct file *f, struct uio *u, bool own_pos)
 {
 	loff_t pos = inode_size(f->inode);
+	ssize_t n = generic_write_at_end(f, u, &pos);
 
-	return generic_write_at_end(f, u, &pos);
+	if (own_pos && n > 0)
+		f->pos = pos;
+	return n;
 }
 
 static ssize_t vector(int fd, const struct iovec __user *uvec, unsigned long n, s64 pos,
@@ -198,7 +202,7 @@ static ssize_t vector(int fd, const struct iovec __user *uvec, unsigned long n, 
 	if (ret)
 		goto out;
 	if (write && (flags & RWF_APPEND))
-		ret = write_append(r.file, &u);
+		ret = write_append(r.file, &u, own_pos);
 	else if (own_pos)
 		ret = at_position(r, &u, write);
 	else

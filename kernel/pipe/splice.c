@@ -273,11 +273,11 @@ static long splice_files(struct file *in, s64 __user *off_in, struct file *out, 
 			return -EINVAL;
 		n = splice_pipe_to_file(pin, out, out->mode & FMODE_STREAM ? NULL : &pos_out, len,
 					nonblock || (in->flags & O_NONBLOCK));
-		err = n > 0 ? splice_store_offset(out, off_out, pos_out) : 0;
+		err = n >= 0 ? splice_store_offset(out, off_out, pos_out) : 0;
 	} else {
 		n = splice_file_to_pipe(in, in->mode & FMODE_STREAM ? NULL : &pos_in, pout, len,
 					nonblock || (out->flags & O_NONBLOCK));
-		err = n > 0 ? splice_store_offset(in, off_in, pos_in) : 0;
+		err = n >= 0 ? splice_store_offset(in, off_in, pos_in) : 0;
 	}
 	return err ? err : n;
 }

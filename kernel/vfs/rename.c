@@ -41,6 +41,7 @@ static void unlock_dirs(struct dentry *a, struct dentry *b)
 	mutex_unlock(&a->super->rename_lock);
 }
 
+/* 1: there is nothing to do. */
 static int check(struct rename_side *o, struct rename_side *n, u32 flags)
 {
 	struct inode *from = o->dentry->inode, *to = n->dentry->inode;
@@ -64,6 +65,8 @@ static int check(struct rename_side *o, struct rename_side *n, u32 flags)
 		return -EINVAL;
 	if (to && dentry_is_below(o->dir.dentry, n->dentry))
 		return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+	if (from == to)
+		return 1;
 	err = inode_may_delete(o->dir.dentry->inode, o->dentry, is_dir);
 	if (err)
 		return err;
@@ -137,11 +140,9 @@ static int rename_locked(struct rename_side *o, struct rename_side *n, u32 flags
 	struct dentry *whiteout = NULL;
 	int err;
 
-	if (from && from == to)
-		return 0;
 	err = check(o, n, flags);
 	if (err)
-		return err;
+		return err > 0 ? 0 : err;
 	if (!di->ops->rename)
 		return -EPERM;
 	if (flags & RENAME_WHITEOUT) {
@@ -223,6 +224,7 @@ static int rename_at(int olddfd, const struct pathname *old, int newdfd, const s
 {
 	struct rename_side o __uninit, n __uninit;
 	struct dentry *gone = NULL;
+	bool replaces = false;
 	int err = side_begin(&o, olddfd, old, 0);
 
 	if (err)
@@ -241,6 +243,7 @@ static int rename_at(int olddfd, const struct pathname *old, int newdfd, const s
 	if (!err) {
 		err = side_lookup(&n);
 		if (!err) {
+			replaces = o.dentry->inode != n.dentry->inode && !(flags & RENAME_EXCHANGE);
 			err = rename_locked(&o, &n, flags);
 			gone = n.dentry;
 		}
@@ -248,7 +251,7 @@ static int rename_at(int olddfd, const struct pathname *old, int newdfd, const s
 	}
 	unlock_dirs(o.dir.dentry, n.dir.dentry);
 	/* What was replaced; another namespace may have had something on it. */
-	if (gone && !err && !(flags & RENAME_EXCHANGE))
+	if (gone && !err && replaces)
 		mount_detach_at(gone);
 	dentry_put(gone);
 end_new:
