@@ -175,33 +175,60 @@ static struct task *balance_rt_waiting(struct runqueue *from, const struct task 
 	return NULL;
 }
 
-void balance_rt_pull(struct runqueue *rq, u64 now)
+/* Locks @from beside @rq, whose lock may be let go for a moment. */
+static void balance_lock_second(struct runqueue *rq, struct runqueue *from)
+{
+	if (rq_trylock(from))
+		return;
+	if (from->cpu > rq->cpu) {
+		rq_lock_nested(from);
+		return;
+	}
+	rq_unlock(rq);
+	rq_lock(from);
+	rq_lock_nested(rq);
+}
+
+static u8 balance_rt_top(const struct runqueue *rq)
+{
+	u64 low = READ_ONCE(rq->rt_bits[0]), high = READ_ONCE(rq->rt_bits[1]);
+
+	if (low)
+		return (u8)(99 - __builtin_ctzll(low));
+	return high ? (u8)(35 - __builtin_ctzll(high)) : 0;
+}
+
+static void balance_rt_fetch(struct runqueue *rq, struct runqueue *from, u64 now)
+{
+	struct task *t =
+		balance_rt_waiting(from, from->curr, CPUMASK_OF(rq->cpu), balance_rt_top(rq));
+	u64 wait_start;
+
+	if (!t || smp_load_acquire(&t->se.on_cpu))
+		return;
+	wait_start = t->se.wait_start_ns;
+	rq_dequeue(from, t, now);
+	rq_enqueue(rq, t, now);
+	t->se.wait_start_ns = wait_start;
+}
+
+void balance_rt_pull(struct runqueue *rq, struct task *prev, u64 now)
 {
 	struct cpumask full = cpumask_without(cpumask_read(&sched_rt_cpus), rq->cpu);
-	u8 prio = rq->nr_rt ? rt_pick(rq)->se.prio : 0;
 	unsigned int cpu;
 
-	if (rq->rt_throttled)
+	/* Only when this CPU turns to something less urgent, or was told to look. */
+	if (rq->rt_throttled ||
+	    (!READ_ONCE(rq->rt_look) && READ_ONCE(prev->se.prio) <= balance_rt_top(rq)))
 		return;
+	WRITE_ONCE(rq->rt_look, false);
 	for_each_cpu (cpu, full) {
 		struct runqueue *from = rq_of(cpu);
-		struct task *t;
 
-		if (!rq_trylock(from)) {
-			need_resched_set(); /* look again */
+		if (READ_ONCE(from->rt_throttled) || balance_rt_top(from) <= balance_rt_top(rq))
 			continue;
-		}
-		t = from->rt_throttled
-			    ? NULL
-			    : balance_rt_waiting(from, from->curr, CPUMASK_OF(rq->cpu), prio);
-		if (t && !smp_load_acquire(&t->se.on_cpu)) {
-			u64 wait_start = t->se.wait_start_ns;
-
-			rq_dequeue(from, t, now);
-			rq_enqueue(rq, t, now);
-			t->se.wait_start_ns = wait_start;
-			prio = t->se.prio;
-		}
+		balance_lock_second(rq, from);
+		balance_rt_fetch(rq, from, now);
 		rq_unlock(from);
 	}
 }
@@ -209,15 +236,19 @@ void balance_rt_pull(struct runqueue *rq, u64 now)
 void balance_rt_push(struct runqueue *rq, struct task *next)
 {
 	struct cpumask others = cpumask_without(cpumask_read(&sched_cpus), rq->cpu);
-	struct task *t = balance_rt_waiting(rq, next, others, 0);
+	struct task *t = rq->rt_throttled ? NULL : balance_rt_waiting(rq, next, others, 0);
+	struct runqueue *to;
 	unsigned int cpu;
 	u8 prio;
 
 	if (!t)
 		return;
 	cpu = balance_least_urgent(cpumask_and(others, t->se.allowed), t->se.cpu, &prio);
-	if (prio < t->se.prio)
-		ipi_send(cpu, IPI_RESCHED);
+	to = rq_of(cpu);
+	if (prio >= t->se.prio || READ_ONCE(to->rt_throttled))
+		return;
+	WRITE_ONCE(to->rt_look, true);
+	ipi_send(cpu, IPI_RESCHED);
 }
 
 /* The next CPU in the ring with fewer tasks, so that the surplus goes round; this one if there is

@@ -135,7 +135,7 @@ static struct task *rq_pick(struct runqueue *rq, struct task *prev, u64 now)
 	struct task *next;
 
 	if (unlikely(!cpumask_empty(cpumask_read(&sched_rt_cpus))))
-		balance_rt_pull(rq, now);
+		balance_rt_pull(rq, prev, now);
 	for (;;) {
 		if (unlikely(rt_may_run(rq))) {
 			/* A fair task that is preempted goes back to its tree. */

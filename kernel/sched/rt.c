@@ -70,7 +70,9 @@ void rt_account(struct runqueue *rq, struct sched_entity *se, u64 delta)
 		return;
 	}
 	se->rt_slice_left_ns = rt_slice_ns();
-	rt_yield(rq, se);
+	/* One that blocks may be looked at until the switch is done. */
+	if (likely(se->on_rq))
+		rt_yield(rq, se);
 }
 
 bool rt_tick(struct runqueue *rq, u64 now)

@@ -52,6 +52,7 @@ struct runqueue {
 	struct list_head rt[RT_PRIO_COUNT]; /* runnable, curr included; index 99 - priority */
 	u64 rt_period_ns, rt_used_ns;	    /* begin of the period, real-time run time in it */
 	bool rt_throttled;		    /* used up: fair tasks go first until the period ends */
+	bool rt_look; /* another CPU has a real-time task for this one; atomic */
 
 	u64 switches;
 	s64 nr_uninterruptible; /* may be negative here; the sum over CPUs counts */
@@ -112,6 +113,13 @@ static __always_inline void rq_unlock(struct runqueue *rq)
 	spin_raw_unlock(&rq->lock);
 }
 
+/* A second one, of a higher CPU. */
+static __always_inline void rq_lock_nested(struct runqueue *rq)
+{
+	lock_debug_acquire(&rq->lock.debug, &rq->lock, 1, false, false);
+	spin_raw_lock(&rq->lock);
+}
+
 static __always_inline bool rq_trylock(struct runqueue *rq)
 {
 	if (!spin_raw_trylock(&rq->lock))
@@ -164,8 +172,11 @@ static inline bool rt_may_run(const struct runqueue *rq)
 unsigned int balance_select_cpu(struct task *t, bool sync);
 /* @rq is about to idle: takes a task from a busy CPU. Only tries locks. */
 bool balance_pull(struct runqueue *rq, u64 now);
-/* Fetches real-time tasks that wait elsewhere and are more urgent than what @rq would run. */
-void balance_rt_pull(struct runqueue *rq, u64 now);
+/*
+ * Fetches real-time tasks that wait elsewhere and are more urgent than what @rq would run. Lets go
+ * of its lock meanwhile.
+ */
+void balance_rt_pull(struct runqueue *rq, struct task *prev, u64 now);
 /* Real-time tasks wait here while @next runs: tells a CPU that runs something less urgent. */
 void balance_rt_push(struct runqueue *rq, struct task *next);
 void balance_tick(struct runqueue *rq);
