@@ -34,14 +34,13 @@ static s64 queue_cost(const struct mq_attr *a)
 /* RLIMIT_MSGQUEUE: -EMFILE. */
 static int charge(struct mq_queue *q)
 {
-	struct cred_user *u = current_cred()->user;
-	s64 now = __atomic_add_fetch(&u->mqueue_bytes, q->charge, __ATOMIC_RELAXED);
+	struct ucounts *u = current_cred()->ucounts;
 
-	if ((u64)now > task_rlimit(RLIMIT_MSGQUEUE)) {
-		__atomic_sub_fetch(&u->mqueue_bytes, q->charge, __ATOMIC_RELAXED);
+	if (!ucounts_charge(u, UCOUNT_MSGQUEUE, q->charge, task_rlimit(RLIMIT_MSGQUEUE))) {
+		ucounts_uncharge(u, UCOUNT_MSGQUEUE, q->charge);
 		return -EMFILE;
 	}
-	q->user = cred_user_get(u);
+	q->ucounts = ucounts_get(u);
 	return 0;
 }
 
@@ -100,8 +99,8 @@ static void queue_free(struct mq_queue *q)
 		rb_erase(n, &q->messages);
 		kvfree(rb_entry(n, struct mq_message, node));
 	}
-	__atomic_sub_fetch(&q->user->mqueue_bytes, q->charge, __ATOMIC_RELAXED);
-	cred_user_put(q->user);
+	ucounts_uncharge(q->ucounts, UCOUNT_MSGQUEUE, q->charge);
+	ucounts_put(q->ucounts);
 	kfree(q);
 }
 

@@ -58,7 +58,7 @@ struct mq_queue {
 	const struct cred *notify_cred; /* +1 */
 	int notify_kind, notify_signal;
 	union sigval notify_value;
-	struct cred_user *user; /* +1: who pays */
+	struct ucounts *ucounts; /* +1: who pays */
 	s64 charge;
 	struct mq_ns *ns; /* +0 */
 };

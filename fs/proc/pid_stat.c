@@ -315,7 +315,7 @@ static void status_memory(struct seq *s, struct mm *mm)
 static void status_signals(struct seq *s, struct task *t)
 {
 	const struct cred *c = cred_of(t);
-	u32 signal_count = (u32)max_t(s32, READ_ONCE(c->user->sigpending), 0);
+	u32 signal_count = (u32)max_t(s64, READ_ONCE(c->ucounts->used[UCOUNT_SIGPENDING]), 0);
 	struct pid_signals g;
 
 	cred_put(c);

@@ -30,6 +30,7 @@ struct cred cred_init = {
 	.cap_bset = CAP_FULL_SET,
 	.groups = &groups_none,
 	.user = &user_root,
+	.ucounts = &ucounts_root,
 	.user_ns = &user_ns_init,
 };
 
@@ -150,6 +151,7 @@ static void cred_free_rcu(struct rcu_head *head)
 
 	cred_groups_put(c->groups);
 	cred_user_put(c->user);
+	ucounts_put(c->ucounts);
 	user_ns_put(c->user_ns);
 	slab_free(cred_cache, c);
 }
@@ -188,6 +190,7 @@ int cred_prepare(struct cred **out)
 	c->refs = 1;
 	cred_groups_get(c->groups);
 	cred_user_get(c->user);
+	ucounts_get(c->ucounts);
 	user_ns_get(c->user_ns);
 	*out = c;
 	return 0;
@@ -200,8 +203,22 @@ void cred_abort(struct cred *new_cred)
 	/* Nobody has seen it: no grace period needed. */
 	cred_groups_put(new_cred->groups);
 	cred_user_put(new_cred->user);
+	ucounts_put(new_cred->ucounts);
 	user_ns_put(new_cred->user_ns);
 	slab_free(cred_cache, new_cred);
+}
+
+int cred_set_account(struct cred *new_cred)
+{
+	struct ucounts *old = new_cred->ucounts, *u;
+
+	if (old->ns == new_cred->user_ns && old->uid == new_cred->uid)
+		return 0;
+	if (ucounts_find(new_cred->user_ns, new_cred->uid, &u))
+		return -EAGAIN;
+	new_cred->ucounts = u;
+	ucounts_put(old);
+	return 0;
 }
 
 /* Are the capabilities of @c no more than @old has?  Over what one made oneself one has them all.
@@ -228,9 +245,10 @@ void cred_commit(struct cred *new_cred)
 			current->mm->dumpable = (u8)READ_ONCE(mm_suid_dumpable);
 		current->pdeath_signal = 0;
 	}
-	if (old->user != new_cred->user) {
-		__atomic_fetch_add(&new_cred->user->processes, 1, __ATOMIC_RELAXED);
-		__atomic_fetch_sub(&old->user->processes, 1, __ATOMIC_RELAXED);
+	if (old->ucounts != new_cred->ucounts) {
+		/* Whether that is too much shows at exec. */
+		(void)ucounts_charge(new_cred->ucounts, UCOUNT_NPROC, 1, RLIM64_INFINITY);
+		ucounts_uncharge(old->ucounts, UCOUNT_NPROC, 1);
 	}
 	rcu_assign(current->cred, new_cred);
 	cred_put(old);

@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 
 struct task;
+struct ucounts;
 struct user_ns;
 
 struct cred_groups {
@@ -19,17 +20,13 @@ struct cred_groups {
 	u32 gid[]; /* sorted */
 };
 
-/* What the tasks of one real user id use together: RLIMIT_NPROC, RLIMIT_SIGPENDING. */
+/* What the tasks of one real user id use together, whatever their user namespace. */
 struct cred_user {
 	struct cred_user *next;
 	u32 uid;
 	u32 refs;	   /* atomic; 0 -> freed under the table's lock */
-	s32 processes;	   /* atomic: tasks */
-	s32 sigpending;	   /* atomic: queued signals */
 	s32 unix_inflight; /* atomic: descriptors in messages not yet received */
-	s64 locked_shm;	   /* atomic: pages of segments under SHM_LOCK */
 	s64 pipe_pages;	   /* atomic: slots of pipes */
-	s64 mqueue_bytes;  /* atomic: RLIMIT_MSGQUEUE */
 };
 struct cred_user *cred_user_get(struct cred_user *u);
 void cred_user_put(struct cred_user *u);
@@ -42,6 +39,7 @@ struct cred {
 	u64 cap_inheritable, cap_permitted, cap_effective, cap_bset, cap_ambient;
 	struct cred_groups *groups; /* +1 */
 	struct cred_user *user;	    /* +1; of uid */
+	struct ucounts *ucounts;    /* +1; account of uid in user_ns: kernel/ns/ucount.h */
 	struct user_ns *user_ns;    /* +1; what the ids and capabilities are relative to */
 	struct rcu_head rcu;
 };
@@ -56,6 +54,9 @@ const struct cred *cred_of(struct task *t);
 int cred_prepare(struct cred **out) __must_check;
 void cred_commit(struct cred *new_cred);
 void cred_abort(struct cred *new_cred);
+/* After a change of .uid or .user_ns of a private copy: the account that goes with them. -EAGAIN.
+ */
+int cred_set_account(struct cred *new_cred) __must_check;
 /*
  * Over the machine: in the first user namespace. For what a namespace owns ask ns_capable(), for a
  * file inode_capable() of kernel/ns/user.h.

@@ -70,15 +70,15 @@ static int set_real_uid(struct cred *c, u32 uid)
 	cred_user_put(c->user);
 	c->user = u;
 	c->uid = uid;
-	return 0;
+	return cred_set_account(c);
 }
 
 /* Whoever becomes a user that has too many processes is told by exec: execve(2), EAGAIN. */
 static void judge_nproc(const struct cred *c)
 {
-	if (c->user == current->cred->user)
+	if (c->ucounts == current->cred->ucounts)
 		return;
-	if (c->uid && (u64)READ_ONCE(c->user->processes) > task_rlimit(RLIMIT_NPROC))
+	if (c->uid && ucounts_over(c->ucounts, UCOUNT_NPROC, task_rlimit(RLIMIT_NPROC)))
 		current->flags |= TF_NPROC_EXCEEDED;
 	else
 		current->flags &= ~TF_NPROC_EXCEEDED;

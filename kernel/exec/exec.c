@@ -342,7 +342,7 @@ static int judge_nproc(void)
 
 	if (likely(!(t->flags & TF_NPROC_EXCEEDED)))
 		return 0;
-	if ((u64)READ_ONCE(t->cred->user->processes) > task_rlimit(RLIMIT_NPROC))
+	if (ucounts_over(t->cred->ucounts, UCOUNT_NPROC, task_rlimit(RLIMIT_NPROC)))
 		return -EAGAIN;
 	t->flags &= ~TF_NPROC_EXCEEDED;
 	return 0;

@@ -140,21 +140,21 @@ long sys_shmget(int key, size_t size, int flags)
 	return ipc_get_id(current_ipc_ns(), &r, &shm_get_ops);
 }
 
-struct cred_user *shm_uncharge_lock(struct shm_segment *s)
+struct ucounts *shm_uncharge_lock(struct shm_segment *s)
 {
-	struct cred_user *u = s->locker;
+	struct ucounts *u = s->locker;
 
 	s->object.mode &= (u16)~SHM_MODE_LOCKED;
 	s->locker = NULL;
 	if (u)
-		__atomic_fetch_sub(&u->locked_shm, (s64)shm_size_pages(s), __ATOMIC_RELAXED);
+		ucounts_uncharge(u, UCOUNT_MEMLOCK, (s64)shm_size_pages(s));
 	return u;
 }
 
 void shm_remove_unlock(struct ipc_ns *ns, struct shm_segment *s)
 {
 	struct file *file = s->file;
-	struct cred_user *locker = shm_uncharge_lock(s);
+	struct ucounts *locker = shm_uncharge_lock(s);
 
 	ipc_unlink(shm_ids(ns), &s->object);
 	ns->shm_pages -= shm_size_pages(s);
@@ -164,7 +164,7 @@ void shm_remove_unlock(struct ipc_ns *ns, struct shm_segment *s)
 	s->file = NULL;
 	ipc_unlock_both(shm_ids(ns), &s->object);
 	if (locker)
-		cred_user_put(locker);
+		ucounts_put(locker);
 	mm_uncommit(s->committed);
 	file_put(file);
 	ipc_object_put(&s->object);

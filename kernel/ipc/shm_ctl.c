@@ -137,25 +137,26 @@ static int may_lock(const struct ipc_object *o, bool lock)
 /* The pages are in memory for good anyway; what is left of SHM_LOCK is the account. */
 static int charge_lock(struct shm_segment *s)
 {
-	struct cred_user *u = current_cred()->user;
-	u64 limit = task_rlimit(RLIMIT_MEMLOCK), pages = shm_size_pages(s);
-	s64 now;
+	struct ucounts *u = current_cred()->ucounts;
+	u64 limit = task_rlimit(RLIMIT_MEMLOCK);
+	s64 pages = (s64)shm_size_pages(s);
 
 	if (s->object.mode & SHM_MODE_LOCKED)
 		return 0;
-	now = __atomic_add_fetch(&u->locked_shm, (s64)pages, __ATOMIC_RELAXED);
-	if (limit != RLIM64_INFINITY && (u64)now > limit >> PAGE_SHIFT && !capable(CAP_IPC_LOCK)) {
-		__atomic_fetch_sub(&u->locked_shm, (s64)pages, __ATOMIC_RELAXED);
+	if (limit != RLIM64_INFINITY)
+		limit >>= PAGE_SHIFT;
+	if (!ucounts_charge(u, UCOUNT_MEMLOCK, pages, limit) && !capable(CAP_IPC_LOCK)) {
+		ucounts_uncharge(u, UCOUNT_MEMLOCK, pages);
 		return -ENOMEM;
 	}
-	s->locker = cred_user_get(u);
+	s->locker = ucounts_get(u);
 	s->object.mode |= SHM_MODE_LOCKED;
 	return 0;
 }
 
 static long shm_lock(struct ipc_ns *ns, int id, bool lock)
 {
-	struct cred_user *was = NULL;
+	struct ucounts *was = NULL;
 	struct ipc_object *o;
 	int err = ipc_lock(shm_ids(ns), id, &o);
 
@@ -168,7 +169,7 @@ static long shm_lock(struct ipc_ns *ns, int id, bool lock)
 		was = shm_uncharge_lock(shm_of(o));
 	spin_unlock(&o->lock);
 	if (was)
-		cred_user_put(was);
+		ucounts_put(was);
 	return err;
 }
 

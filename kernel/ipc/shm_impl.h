@@ -18,7 +18,7 @@ struct shm_segment {
 	struct pid *cpid, *lpid; /* +1; lpid: object.lock */
 	bool has_creator;	 /* ids lock: on a task's list */
 	struct hlist_node creator_link;
-	struct cred_user *locker; /* +1; object.lock: whom SHM_LOCK is charged to */
+	struct ucounts *locker; /* +1; object.lock: whom SHM_LOCK is charged to */
 };
 
 static inline struct shm_segment *shm_of(struct ipc_object *o)
@@ -32,5 +32,5 @@ static inline u64 shm_size_pages(const struct shm_segment *s)
 /* Both locks held and released: out of the table, memory given back. */
 void shm_remove_unlock(struct ipc_ns *ns, struct shm_segment *s);
 /* SHM_UNLOCK: object.lock held; the caller puts the user. */
-struct cred_user *shm_uncharge_lock(struct shm_segment *s);
+struct ucounts *shm_uncharge_lock(struct shm_segment *s);
 u64 shm_resident_pages(const struct shm_segment *s);

@@ -189,4 +189,5 @@ void ns_system_init(void)
 	/* Its row has the place for children. */
 	nsproxy_init.of[NS_TIME] = nsproxy_init.of[NS_TIME_CHILDREN];
 	current->nsproxy = &nsproxy_init;
+	ucounts_init();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kernel/ns/ns.h>
+#include <kernel/ns/ucount.h>
 #include <kernel/ns/user.h>
 
 /* +1 on a private copy of @from, with one reference. */

@@ -1,9 +1,8 @@
 /*
- * Who has how many namespaces: user_namespaces(7), /proc/sys/user.
+ * Accounts of (user namespace, user): life, counting through the levels.
  *
- * One object for each (user namespace, user). Making a namespace counts for the maker in its own
- * user namespace, and for the maker of that one in the next, up to the first; each level has its
- * limits.
+ * Counting takes no lock: an account above lives as long as the one below, which holds its
+ * namespace, which holds what its maker pays for it with.
  */
 #include <kernel/ns/ns_impl.h>
 
@@ -14,14 +13,7 @@
 
 #define BUCKETS 64
 
-struct ucounts {
-	struct ucounts *next; /* ucounts_lock */
-	struct user_ns *ns;   /* +0: who counts here holds the namespace as owner, or is below it */
-	u32 uid;
-	u32 refs;		 /* ucounts_lock */
-	s32 count[UCOUNT_KINDS]; /* ucounts_lock */
-};
-
+struct ucounts ucounts_root = {.refs = 2, .uid = 0, .ns = &user_ns_init};
 static struct ucounts *table[BUCKETS]; /* ucounts_lock */
 static struct spinlock ucounts_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
 
@@ -30,139 +22,186 @@ static struct ucounts **bucket(const struct user_ns *ns, u32 uid)
 	return &table[((uptr)ns / 64 + uid) % BUCKETS];
 }
 
-/* Under the lock: +1; *fresh is used up if there is none yet. */
-static struct ucounts *find_or_add(struct user_ns *ns, u32 uid, struct ucounts **fresh)
+static void insert(struct ucounts *u)
 {
-	struct ucounts **head = bucket(ns, uid), *u;
+	struct ucounts **head = bucket(u->ns, u->uid);
 
-	for (u = *head; u; u = u->next) {
-		if (u->ns == ns && u->uid == uid)
-			break;
+	u->next = *head;
+	*head = u;
+}
+
+void ucounts_init(void)
+{
+	insert(&ucounts_root);
+}
+
+/* ---- life ---- */
+
+static bool tryget(struct ucounts *u)
+{
+	u32 old = READ_ONCE(u->refs);
+
+	while (old) {
+		if (try_cmpxchg(&u->refs, &old, old + 1))
+			return true;
 	}
-	if (!u) {
-		u = *fresh;
-		*fresh = u->next;
-		u->ns = ns;
-		u->uid = uid;
-		u->next = *head;
-		*head = u;
-	}
-	u->refs++;
+	return false;
+}
+
+/* Under the lock: +1, or NULL. One that nobody has any more is on its way out and is not it. */
+static struct ucounts *lookup(const struct user_ns *ns, u32 uid)
+{
+	struct ucounts *u = *bucket(ns, uid);
+
+	while (u && (u->ns != ns || u->uid != uid || !tryget(u)))
+		u = u->next;
 	return u;
 }
 
-/* Under the lock; returns it when nobody counts in it any more: to be freed. */
-static struct ucounts *drop(struct ucounts *u)
+static struct ucounts *make(struct user_ns *ns, u32 uid)
+{
+	struct ucounts *u = kzalloc(sizeof(*u));
+
+	if (!u)
+		return NULL;
+	u->refs = 1;
+	u->uid = uid;
+	u->ns = user_ns_get(ns);
+	u->up = ns->ns.ucounts;
+	return u;
+}
+
+int ucounts_find(struct user_ns *ns, u32 kuid, struct ucounts **out)
+{
+	struct ucounts *u, *fresh;
+
+	spin_lock(&ucounts_lock);
+	u = lookup(ns, kuid);
+	spin_unlock(&ucounts_lock);
+	if (!u) {
+		fresh = make(ns, kuid);
+		if (!fresh)
+			return -ENOMEM;
+		spin_lock(&ucounts_lock);
+		u = lookup(ns, kuid);
+		if (!u)
+			insert(fresh);
+		spin_unlock(&ucounts_lock);
+		if (u) {
+			user_ns_put(ns);
+			kfree(fresh);
+		} else {
+			u = fresh;
+		}
+	}
+	*out = u;
+	return 0;
+}
+
+static void ucounts_free(struct ucounts *u)
 {
 	struct ucounts **at = bucket(u->ns, u->uid);
 
-	if (--u->refs)
-		return NULL;
+	spin_lock(&ucounts_lock);
 	while (*at != u)
 		at = &(*at)->next;
 	*at = u->next;
-	return u;
+	spin_unlock(&ucounts_lock);
+	user_ns_put(u->ns);
+	kfree(u);
 }
 
-static void free_list(struct ucounts *u)
+static void free_rcu(struct rcu_head *head)
 {
-	while (u) {
-		struct ucounts *next = u->next;
+	ucounts_free(container_of(head, struct ucounts, rcu));
+}
 
-		kfree(u);
-		u = next;
+static bool put_last(struct ucounts *u)
+{
+	return __atomic_sub_fetch(&u->refs, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+void ucounts_put(struct ucounts *u)
+{
+	if (put_last(u))
+		ucounts_free(u);
+}
+
+void ucounts_put_atomic(struct ucounts *u)
+{
+	if (put_last(u))
+		rcu_call(&u->rcu, free_rcu);
+}
+
+/* ---- namespaces ---- */
+
+static bool count_one(struct ucounts *u, enum ucount_kind kind)
+{
+	s32 old = READ_ONCE(u->count[kind]);
+
+	while (old < READ_ONCE(u->ns->max[kind])) {
+		if (try_cmpxchg(&u->count[kind], &old, old + 1))
+			return true;
 	}
+	return false;
 }
 
-/* One for each level, so that nothing is allocated under the lock. */
-static struct ucounts *prepare(u32 levels)
+/* Takes back one from @u up to but without @end. */
+static void uncount(struct ucounts *u, const struct ucounts *end, enum ucount_kind kind)
 {
-	struct ucounts *list = NULL;
-
-	for (u32 i = 0; i < levels; i++) {
-		struct ucounts *u = kzalloc(sizeof(*u));
-
-		if (!u) {
-			free_list(list);
-			return NULL;
-		}
-		u->next = list;
-		list = u;
-	}
-	return list;
-}
-
-/* The account above: of who made the namespace. */
-static struct ucounts *above(const struct ucounts *u, struct ucounts **fresh, bool add)
-{
-	struct user_ns *up = user_ns_parent(u->ns);
-
-	if (!up)
-		return NULL;
-	if (add)
-		return find_or_add(up, u->ns->owner_uid, fresh);
-	struct ucounts *at = *bucket(up, u->ns->owner_uid);
-
-	while (at && (at->ns != up || at->uid != u->ns->owner_uid))
-		at = at->next;
-	return at;
-}
-
-/* Under the lock: takes back one from @u up to but without @end. */
-static void uncount(struct ucounts *u, struct ucounts *end, enum ucount_kind kind,
-		    struct ucounts **dead)
-{
-	while (u && u != end) {
-		struct ucounts *up = above(u, NULL, false);
-
-		u->count[kind]--;
-		u = drop(u);
-		if (u) {
-			u->next = *dead;
-			*dead = u;
-		}
-		u = up;
-	}
+	for (; u != end; u = u->up)
+		__atomic_fetch_sub(&u->count[kind], 1, __ATOMIC_RELAXED);
 }
 
 struct ucounts *ucount_inc(struct user_ns *owner, u32 kuid, enum ucount_kind kind)
 {
-	struct ucounts *fresh = prepare(owner->level + 1), *first, *u, *dead = NULL;
+	struct ucounts *first, *u;
 
-	if (!fresh)
+	if (ucounts_find(owner, kuid, &first))
 		return NULL;
-	spin_lock(&ucounts_lock);
-	first = find_or_add(owner, kuid, &fresh);
-	for (u = first; u; u = above(u, &fresh, true)) {
-		if (u->count[kind] >= READ_ONCE(u->ns->max[kind]))
-			break;
-		u->count[kind]++;
-	}
-	if (u) {
-		struct ucounts *full = u;
-
-		uncount(first, full, kind, &dead);
-		full = drop(full);
-		if (full) {
-			full->next = dead;
-			dead = full;
+	for (u = first; u; u = u->up) {
+		if (!count_one(u, kind)) {
+			uncount(first, u, kind);
+			ucounts_put(first);
+			return NULL;
 		}
-		first = NULL;
 	}
-	spin_unlock(&ucounts_lock);
-	free_list(fresh);
-	free_list(dead);
 	return first;
 }
 
 void ucount_dec(struct ucounts *u, enum ucount_kind kind)
 {
-	struct ucounts *dead = NULL;
-
 	if (!u)
 		return;
-	spin_lock(&ucounts_lock);
-	uncount(u, NULL, kind, &dead);
-	spin_unlock(&ucounts_lock);
-	free_list(dead);
+	uncount(u, NULL, kind);
+	ucounts_put(u);
+}
+
+/* ---- resource limits ---- */
+
+bool ucounts_charge_above(struct ucounts *u, enum ucount_limit l, s64 n)
+{
+	bool within = true;
+
+	for (; u->up; u = u->up) {
+		s64 now = __atomic_add_fetch(&u->up->used[l], n, __ATOMIC_RELAXED);
+
+		within &= (u64)now <= u->ns->rlim_max[l];
+	}
+	return within;
+}
+
+void ucounts_uncharge_above(struct ucounts *u, enum ucount_limit l, s64 n)
+{
+	for (u = u->up; u; u = u->up)
+		__atomic_fetch_sub(&u->used[l], n, __ATOMIC_RELAXED);
+}
+
+bool ucounts_over_above(const struct ucounts *u, enum ucount_limit l)
+{
+	for (; u->up; u = u->up) {
+		if ((u64)READ_ONCE(u->up->used[l]) > u->ns->rlim_max[l])
+			return true;
+	}
+	return false;
 }

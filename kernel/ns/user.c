@@ -177,6 +177,23 @@ static void full_capabilities(struct cred *c)
 	c->cap_bset = CAP_FULL_SET;
 }
 
+/* Is RLIMIT_NPROC enforced for current? Not for root of the machine. */
+static bool nproc_counts(void)
+{
+	return current->cred->uid || current->cred->user_ns != &user_ns_init;
+}
+
+static void set_limits(struct user_ns *u)
+{
+	for (int i = 0; i < UCOUNT_KINDS; i++)
+		u->max[i] = S32_MAX;
+	u->rlim_max[UCOUNT_NPROC] = nproc_counts() ? task_rlimit(RLIMIT_NPROC) : RLIM64_INFINITY;
+	u->rlim_max[UCOUNT_SIGPENDING] = task_rlimit(RLIMIT_SIGPENDING);
+	/* In bytes, and compared with pages: as Linux has it. */
+	u->rlim_max[UCOUNT_MEMLOCK] = task_rlimit(RLIMIT_MEMLOCK);
+	u->rlim_max[UCOUNT_MSGQUEUE] = task_rlimit(RLIMIT_MSGQUEUE);
+}
+
 int user_ns_create(struct cred *c)
 {
 	struct user_ns *parent = c->user_ns, *u;
@@ -201,12 +218,11 @@ int user_ns_create(struct cred *c)
 	u->owner_gid = c->egid;
 	u->setgroups = READ_ONCE(parent->setgroups);
 	u->parent_setfcap = c->cap_effective >> CAP_SETFCAP & 1;
-	for (int i = 0; i < UCOUNT_KINDS; i++)
-		u->max[i] = S32_MAX;
+	set_limits(u);
 	c->user_ns = u;
 	user_ns_put(parent);
 	full_capabilities(c);
-	return 0;
+	return cred_set_account(c);
 out_release:
 	ns_release(&u->ns);
 out_free:
@@ -271,7 +287,7 @@ static int user_install(struct ns_set *set, struct ns_common *ns)
 	set->cred->user_ns = user_ns_get(u);
 	user_ns_put(old);
 	full_capabilities(set->cred);
-	return 0;
+	return cred_set_account(set->cred) ? -EINVAL : 0;
 }
 
 const struct ns_kind user_ns_kind = {

@@ -9,6 +9,7 @@
 
 #include <kernel/cred/cred.h>
 #include <kernel/ns/ns.h>
+#include <kernel/ns/ucount.h>
 #include <kernel/task/task.h>
 
 struct inode;
@@ -31,11 +32,12 @@ struct id_map {
 struct user_ns {
 	struct ns_common ns; /* .owner is the parent */
 	struct id_map uid_map, gid_map, projid_map;
-	u32 level;		  /* [I] 0: the first */
-	u32 owner_uid, owner_gid; /* [I] kernel ids of who made it */
-	u32 setgroups;		  /* atomic: SETGROUPS_* */
-	bool parent_setfcap;	  /* [I] its maker had CAP_SETFCAP */
-	s32 max[UCOUNT_KINDS];	  /* /proc/sys/user/max_*, as seen inside; READ_ONCE */
+	u32 level;		     /* [I] 0: the first */
+	u32 owner_uid, owner_gid;    /* [I] kernel ids of who made it */
+	u32 setgroups;		     /* atomic: SETGROUPS_* */
+	bool parent_setfcap;	     /* [I] its maker had CAP_SETFCAP */
+	s32 max[UCOUNT_KINDS];	     /* /proc/sys/user/max_*, as seen inside; READ_ONCE */
+	u64 rlim_max[UCOUNT_LIMITS]; /* [I] what its maker may have with all that is below */
 };
 #define SETGROUPS_ALLOWED 1u
 
@@ -115,8 +117,3 @@ void user_ns_limits_init(s32 max);
 int user_ns_create(struct cred *c) __must_check;
 /* May groups be set at all in @u: setgroups(2)? */
 bool user_ns_may_setgroups(const struct user_ns *u);
-
-/* ---- accounts ---- */
-/* Counts one more for (@owner, @kuid) and, upwards, whoever made each namespace; NULL: a limit. */
-struct ucounts *ucount_inc(struct user_ns *owner, u32 kuid, enum ucount_kind kind);
-void ucount_dec(struct ucounts *u, enum ucount_kind kind);

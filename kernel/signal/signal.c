@@ -141,25 +141,26 @@ void sighand_unlock(struct task *t, unsigned long irq_flags)
 
 struct sigqueue *sigqueue_alloc(struct task *t, int sig, bool over_limit)
 {
-	struct cred_user *u = t->cred->user;
-	s32 n = __atomic_add_fetch(&u->sigpending, 1, __ATOMIC_RELAXED);
+	struct ucounts *u = t->cred->ucounts;
+	bool within = ucounts_charge(u, UCOUNT_SIGPENDING, 1,
+				     t->process->rlim[RLIMIT_SIGPENDING].rlim_cur);
 	struct sigqueue *q = NULL;
 
 	(void)sig;
-	if (over_limit || (u64)n <= t->process->rlim[RLIMIT_SIGPENDING].rlim_cur)
+	if (over_limit || within)
 		q = slab_alloc(sigqueue_cache, GFP_ATOMIC);
 	if (!q) {
-		__atomic_fetch_sub(&u->sigpending, 1, __ATOMIC_RELAXED);
+		ucounts_uncharge(u, UCOUNT_SIGPENDING, 1);
 		return NULL;
 	}
-	q->user = cred_user_get(u);
+	q->ucounts = ucounts_get(u);
 	return q;
 }
 
 void sigqueue_free(struct sigqueue *q)
 {
-	__atomic_fetch_sub(&q->user->sigpending, 1, __ATOMIC_RELAXED);
-	cred_user_put(q->user);
+	ucounts_uncharge(q->ucounts, UCOUNT_SIGPENDING, 1);
+	ucounts_put_atomic(q->ucounts);
 	slab_free(sigqueue_cache, q);
 }
 

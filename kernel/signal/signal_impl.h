@@ -1,12 +1,13 @@
 /* Shared by the files of kernel/signal. */
 #pragma once
 
+#include <kernel/ns/ucount.h>
 #include <kernel/signal/signal.h>
 #include <kernel/task/task.h>
 
 struct sigqueue {
-	struct list_head link;	/* sigpending->queue; LK_SIGHAND */
-	struct cred_user *user; /* +1, counted in sigpending */
+	struct list_head link;	 /* sigpending->queue; LK_SIGHAND */
+	struct ucounts *ucounts; /* +1, counted as UCOUNT_SIGPENDING */
 	struct siginfo info;
 };
 

@@ -15,6 +15,7 @@
 #include <kernel/file/file.h>
 #include <kernel/futex/futex.h>
 #include <kernel/ns/ns.h>
+#include <kernel/ns/ucount.h>
 #include <kernel/panic/panic.h>
 #include <kernel/seccomp/seccomp.h>
 #include <kernel/ptrace/ptrace.h>
@@ -449,7 +450,7 @@ static struct task *release_one(struct task *t)
 	struct sighand *sighand = t->sighand;
 	struct task *leader, *next = NULL;
 
-	__atomic_fetch_sub(&t->cred->user->processes, 1, __ATOMIC_RELAXED);
+	ucounts_uncharge(t->cred->ucounts, UCOUNT_NPROC, 1);
 	spin_lock_irq(&tasklist_lock);
 	leader = p->leader;
 	if (unlikely(t->tracer))

@@ -22,17 +22,6 @@
 #include <linux/fcntl.h>
 #include <linux/sched.h>
 
-static int nproc_check(const struct cred *c)
-{
-	s32 n = READ_ONCE(c->user->processes);
-
-	if ((u64)n >= task_rlimit(RLIMIT_NPROC) && c->uid && !capable(CAP_SYS_RESOURCE) &&
-	    !capable(CAP_SYS_ADMIN))
-		return -EAGAIN;
-	current->flags &= ~TF_NPROC_EXCEEDED;
-	return READ_ONCE(task_count) > (u32)task_threads_max ? -EAGAIN : 0;
-}
-
 static int copy_process_object(struct task *t, u64 flags)
 {
 	struct process *p;
@@ -235,6 +224,12 @@ static int publish(struct task *t, u64 flags, bool traced)
 	return err;
 }
 
+static void drop_cred(struct task *t)
+{
+	ucounts_uncharge(t->cred->ucounts, UCOUNT_NPROC, 1);
+	cred_put(t->cred);
+}
+
 /* The caller's credentials, or with CLONE_NEWUSER a copy in a user namespace of its own. */
 static int copy_cred(struct task *t, u64 flags)
 {
@@ -254,14 +249,15 @@ static int copy_cred(struct task *t, u64 flags)
 		}
 		t->cred = c;
 	}
-	__atomic_fetch_add(&t->cred->user->processes, 1, __ATOMIC_RELAXED);
+	if (unlikely(!ucounts_charge(t->cred->ucounts, UCOUNT_NPROC, 1,
+				     task_rlimit(RLIMIT_NPROC))) &&
+	    t->cred->uid && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN)) {
+		drop_cred(t);
+		return -EAGAIN;
+	}
+	if (unlikely(current->flags & TF_NPROC_EXCEEDED))
+		current->flags &= ~TF_NPROC_EXCEEDED;
 	return 0;
-}
-
-static void drop_cred(struct task *t)
-{
-	__atomic_fetch_sub(&t->cred->user->processes, 1, __ATOMIC_RELAXED);
-	cred_put(t->cred);
 }
 
 static int fork_task(const struct fork_request *r, struct task **out)
@@ -271,9 +267,8 @@ static int fork_task(const struct fork_request *r, struct task **out)
 
 	if (signal_pending(current))
 		return -ERESTARTNOINTR;
-	err = nproc_check(current->cred);
-	if (err)
-		return err;
+	if (READ_ONCE(task_count) > (u32)task_threads_max)
+		return -EAGAIN;
 	err = task_alloc(&t);
 	if (err)
 		return err;

@@ -12,6 +12,7 @@
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
 #include <kernel/ns/ns.h>
+#include <kernel/ns/ucount.h>
 #include <kernel/panic/panic.h>
 #include <kernel/slab/slab.h>
 #include <kernel/time/time.h>
@@ -115,7 +116,7 @@ static int kthread_create(int (*fn)(void *ctx), void *ctx, const char *name, int
 		t->sighand = &kthread_sighand;
 		__atomic_fetch_add(&kthread_sighand.refs, 1, __ATOMIC_RELAXED);
 	}
-	__atomic_fetch_add(&t->cred->user->processes, 1, __ATOMIC_RELAXED);
+	(void)ucounts_charge(t->cred->ucounts, UCOUNT_NPROC, 1, RLIM64_INFINITY);
 	sched_fork(t);
 	kthread_publish(t, p);
 	*out = t;
