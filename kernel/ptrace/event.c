@@ -62,8 +62,9 @@ static bool report_syscall(u64 message)
 	int good = flags & PT_OPTION(PTRACE_O_TRACESYSGOOD) ? 0x80 : 0;
 	int sig = signal_trap(SIGTRAP | good, message);
 
-	/* Not the same as going on with a signal, but as good for most. */
-	if (sig)
+	/* Not the same as going on with a signal, but as good for most.  What a tracer that ended
+	 * without a look left there need not be one. */
+	if (sig > 0 && sig <= SIGNAL_COUNT)
 		(void)signal_send_task(current, sig, NULL);
 	return signal_fatal_pending(current);
 }

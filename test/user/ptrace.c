@@ -1364,6 +1364,41 @@ TEST(parent_death_signal_is_of_the_thread)
 	CHECK_EQ(st, 11 << 8);
 }
 
+/* The report of a call that nobody looked at is no signal. */
+TEST(tracer_ends_without_a_look)
+{
+	int p[2], st;
+	char c;
+
+	CHECK_EQ(pipe(p), 0);
+	pid_t tracer = fork();
+
+	if (!tracer) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, 0);
+			pt(PTRACE_TRACEME, 0, 0, 0);
+			raise(SIGSTOP);
+			for (int i = 0; i < 10; i++)
+				getppid();
+			(void)!write(p[1], "x", 1);
+			_exit(0);
+		}
+		close(p[1]);
+		CHECK_STOP(pid, SIGSTOP, 0);
+		CHECK_EQ(pt(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD), 0);
+		CHECK_EQ(pt(PTRACE_SYSCALL, pid, 0, 0), 0);
+		while (state_of(pid) != 't')
+			sched_yield();
+		_exit(test_failures);
+	}
+	close(p[1]);
+	CHECK_EQ(waitpid(tracer, &st, 0), tracer);
+	CHECK_EQ(st, 0);
+	CHECK_EQ(read(p[0], &c, 1), 1);
+}
+
 TEST(steps_under_load)
 {
 	TRACED_CHILD(pid, for (int i = 0; i < 100; i++) getppid(); _exit(0));
