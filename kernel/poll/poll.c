@@ -140,15 +140,18 @@ int poll_deadline_user(const struct __kernel_timespec __user *uts, u64 *out)
 	return 0;
 }
 
-void poll_write_left(struct __kernel_timespec __user *uts, u64 deadline_ns)
+bool poll_write_left(struct __kernel_timespec __user *uts, u64 deadline_ns)
 {
 	u64 now;
 
 	if (!uts)
-		return;
+		return true;
+	if (poll_keeps_timeout())
+		return false;
+	if (!deadline_ns)
+		return true;
 	now = time_mono_ns();
-	if (timespec_to_user(deadline_ns > now ? deadline_ns - now : 0, uts))
-		return;
+	return !timespec_to_user(deadline_ns > now ? deadline_ns - now : 0, uts);
 }
 
 /* ---- poll ---- */
@@ -263,6 +266,5 @@ long sys_ppoll(struct pollfd __user *fds, unsigned int nfds,
 	ret = poll_user(fds, nfds, deadline);
 	if (umask)
 		signal_restore_saved_mask_unless(ret == -ERESTARTSYS);
-	poll_write_left(timeout, deadline);
-	return ret == -ERESTARTSYS ? -ERESTARTNOHAND : ret;
+	return poll_result(ret, poll_write_left(timeout, deadline));
 }

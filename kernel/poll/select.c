@@ -159,12 +159,15 @@ long sys_select(int nfds, unsigned long __user *readfds, unsigned long __user *w
 		deadline = ns ? deadline_after(time_mono_ns(), ns) : 0;
 	}
 	ret = select_user(nfds, user, deadline);
-	if (timeout) {
-		now = time_mono_ns();
-		if (timeval_to_user(deadline > now ? deadline - now : 0, timeout))
-			return ret; /* a read-only time-out is not an error: select(2) of Linux */
-	}
-	return ret == -ERESTARTSYS ? -ERESTARTNOHAND : ret;
+	if (!timeout)
+		return poll_result(ret, true);
+	if (poll_keeps_timeout())
+		return poll_result(ret, false);
+	if (!deadline)
+		return poll_result(ret, true);
+	now = time_mono_ns();
+	/* A read-only time-out is not an error: select(2) of Linux. */
+	return poll_result(ret, !timeval_to_user(deadline > now ? deadline - now : 0, timeout));
 }
 
 /* The sixth argument of pselect6. */
@@ -192,6 +195,5 @@ long sys_pselect6(int nfds, unsigned long __user *readfds, unsigned long __user 
 	ret = select_user(nfds, user, deadline);
 	if (sm.mask)
 		signal_restore_saved_mask_unless(ret == -ERESTARTSYS);
-	poll_write_left(timeout, deadline);
-	return ret == -ERESTARTSYS ? -ERESTARTNOHAND : ret;
+	return poll_result(ret, poll_write_left(timeout, deadline));
 }

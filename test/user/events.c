@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
+#include <sys/personality.h>
 
 static void on_signal(int sig)
 {
@@ -353,6 +354,24 @@ TEST(epoll_under_load)
 	CHECK_EQ(sum, 8000);
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
+}
+
+/* personality(2), STICKY_TIMEOUTS: what is left is not written back. */
+TEST(time_outs_that_stick)
+{
+	struct timeval tv = {0, 20000};
+	struct timespec ts = {0, 20000000};
+
+	CHECK(personality(STICKY_TIMEOUTS) != -1);
+	CHECK_EQ(syscall(SYS_select, 0, NULL, NULL, NULL, &tv), 0);
+	CHECK_EQ(tv.tv_usec, 20000);
+	CHECK_EQ(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &ts, NULL), 0);
+	CHECK_EQ(ts.tv_nsec, 20000000);
+	CHECK_EQ(syscall(SYS_ppoll, NULL, 0, &ts, NULL, 8), 0);
+	CHECK_EQ(ts.tv_nsec, 20000000);
+	CHECK(personality(0) != -1);
+	CHECK_EQ(syscall(SYS_select, 0, NULL, NULL, NULL, &tv), 0);
+	CHECK_EQ(tv.tv_usec, 0);
 }
 
 int main(void)
