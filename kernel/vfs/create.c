@@ -171,6 +171,17 @@ static int link_at(const struct path *old, int dfd, const char *name, size_t len
 	return err ? err : create_end(&c, link_locked(old, &c));
 }
 
+/* The end of what nobody else uses is told before the end of its name; else it comes with the last
+ * user. */
+static void tell_removed(struct inode *dir, struct dentry *d, struct inode *i)
+{
+	if (likely(!READ_ONCE(notify_watches)))
+		return;
+	if (!i->nlink && READ_ONCE(d->refs) == 1)
+		notify_deleted(i);
+	notify_name(dir, IN_DELETE, &d->name, i);
+}
+
 static int remove_locked(const struct path *dir, struct dentry *d, bool is_dir)
 {
 	struct inode *di = dir->dentry->inode, *i = d->inode;
@@ -197,7 +208,7 @@ static int remove_locked(const struct path *dir, struct dentry *d, bool is_dir)
 	if (!err && !is_dir)
 		notify_inode(i, IN_ATTRIB);
 	if (!err)
-		notify_name(di, IN_DELETE, &d->name, i);
+		tell_removed(di, d, i);
 	inode_put(i);
 	return err;
 }

@@ -226,6 +226,31 @@ TEST(a_file_to_its_end)
 	EVENTS("3:4:;3:400:;3:8000:;");
 }
 
+TEST(the_end_and_the_name)
+{
+	int fd;
+
+	begin();
+	mkdir("d", 0755);
+	mkdir("d/sub", 0755);
+	touch("d/f");
+	touch("d/open");
+	CHECK_EQ(inotify_add_watch(in, "d", IN_DELETE), 1);
+	CHECK_EQ(inotify_add_watch(in, "d/f", IN_ATTRIB | IN_DELETE_SELF), 2);
+	CHECK_EQ(inotify_add_watch(in, "d/sub", IN_ATTRIB | IN_DELETE_SELF), 3);
+	CHECK_EQ(inotify_add_watch(in, "d/open", IN_ATTRIB | IN_DELETE_SELF), 4);
+	CHECK_EQ(unlink("d/f"), 0);
+	EVENTS("2:4:;2:400:;2:8000:;1:200:f;");
+	CHECK_EQ(rmdir("d/sub"), 0);
+	EVENTS("3:400:;3:8000:;1:40000200:sub;");
+	/* An open file ends with its last user. */
+	fd = open("d/open", O_RDONLY);
+	CHECK_EQ(unlink("d/open"), 0);
+	EVENTS("4:4:;1:200:open;");
+	close(fd);
+	EVENTS("4:400:;4:8000:;");
+}
+
 TEST(flags)
 {
 	int fd;
