@@ -6,6 +6,7 @@
 #include <asm/clock.h>
 #include <asm/context.h>
 #include <asm/cpu.h>
+#include <asm/cpu_cache.h>
 #include <asm/cpumask.h>
 #include <asm/current.h>
 #include <asm/elf_arch.h>

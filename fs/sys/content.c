@@ -1,146 +1,19 @@
 /*
- * What /sys shows: CPUs, devices by class and by number, and facts of the kernel.
+ * What /sys shows: nodes, devices by class and by number, and facts of the kernel.
  *
- * glibc and util-linux read the lists of CPUs; udev-like programs read class/ and dev/char.
+ * Udev-like programs read class/ and dev/char.
  */
 #include <fs/sys/sys_impl.h>
 
 #include <kern/errno.h>
 #include <kern/string.h>
-#include <kernel/boot/boot.h>
 #include <kernel/device/device.h>
 #include <kernel/frame/frame.h>
 #include <kernel/seq/seq.h>
 #include <kernel/tty/tty.h>
 #include <kernel/vfs/vfs.h>
-#include <asm/cpumask.h>
 
 extern const struct sysfs_entry *const __start_sysfs_entry[], *const __stop_sysfs_entry[];
-
-/* ---- devices/system/cpu ---- */
-
-static void put_cpu_list(struct seq *s, u64 mask)
-{
-	seq_put_bits(s, mask);
-	seq_putc(s, '\n');
-}
-
-static int show_online(struct seq *s, void *ctx)
-{
-	(void)ctx;
-	put_cpu_list(s, cpumask_read(&cpu_online_mask).bits);
-	return 0;
-}
-
-static int show_possible(struct seq *s, void *ctx)
-{
-	(void)ctx;
-	put_cpu_list(s, cpu_possible_mask.bits);
-	return 0;
-}
-
-static int show_offline(struct seq *s, void *ctx)
-{
-	(void)ctx;
-	put_cpu_list(s, cpu_possible_mask.bits & ~cpumask_read(&cpu_online_mask).bits);
-	return 0;
-}
-
-static int show_kernel_max(struct seq *s, void *ctx)
-{
-	(void)ctx;
-	seq_printf(s, "%d\n", NR_CPUS_MAX - 1);
-	return 0;
-}
-
-/* One package; each CPU is a core of its own. */
-static int show_zero(struct seq *s, void *ctx)
-{
-	(void)ctx;
-	seq_puts(s, "0\n");
-	return 0;
-}
-
-static int show_cpu_number(struct seq *s, void *ctx)
-{
-	seq_printf(s, "%lu\n", (unsigned long)ctx);
-	return 0;
-}
-
-static int show_cpu_self(struct seq *s, void *ctx)
-{
-	put_cpu_list(s, 1ull << (unsigned long)ctx);
-	return 0;
-}
-
-static int show_cpu_self_mask(struct seq *s, void *ctx)
-{
-	seq_printf(s, "%llx\n", 1ull << (unsigned long)ctx);
-	return 0;
-}
-
-static int show_all_mask(struct seq *s, void *ctx)
-{
-	(void)ctx;
-	seq_printf(s, "%llx\n", (unsigned long long)cpumask_read(&cpu_online_mask).bits);
-	return 0;
-}
-
-static const struct sysfs_attr cpu_attrs[] = {
-	{"online", 0444, show_online, NULL},	     {"possible", 0444, show_possible, NULL},
-	{"present", 0444, show_possible, NULL},	     {"offline", 0444, show_offline, NULL},
-	{"kernel_max", 0444, show_kernel_max, NULL}, {NULL, 0, NULL, NULL},
-};
-
-static const struct sysfs_attr topology_attrs[] = {
-	{"physical_package_id", 0444, show_zero, NULL},
-	{"die_id", 0444, show_zero, NULL},
-	{"core_id", 0444, show_cpu_number, NULL},
-	{"thread_siblings", 0444, show_cpu_self_mask, NULL},
-	{"thread_siblings_list", 0444, show_cpu_self, NULL},
-	{"core_siblings", 0444, show_all_mask, NULL},
-	{"core_siblings_list", 0444, show_online, NULL},
-	{NULL, 0, NULL, NULL},
-};
-
-static int add_files(struct dentry *dir, const struct sysfs_attr *a, void *ctx)
-{
-	int err = 0;
-
-	for (; a->name && !err; a++)
-		err = sysfs_file(dir, a, ctx);
-	return err;
-}
-
-static int add_cpu(struct dentry *dir, unsigned long cpu)
-{
-	struct dentry *d, *topology;
-	char name[16];
-	int err;
-
-	snprintf(name, sizeof(name), "cpu%lu", cpu);
-	err = sysfs_dir(dir, name, &d);
-	if (!err)
-		err = sysfs_dir(d, "topology", &topology);
-	return err ? err : add_files(topology, topology_attrs, (void *)cpu);
-}
-
-static int add_cpus(struct dentry *system)
-{
-	struct dentry *dir;
-	unsigned int cpu;
-	int err = sysfs_dir(system, "cpu", &dir);
-
-	if (!err)
-		err = add_files(dir, cpu_attrs, NULL);
-	for_each_possible_cpu(cpu)
-	{
-		if (err)
-			break;
-		err = add_cpu(dir, cpu);
-	}
-	return err;
-}
 
 /* ---- devices/system/node, clocksource: one node, one clock ---- */
 
@@ -186,14 +59,11 @@ SYSFS_FILE(SYS_NODE "has_cpu", 0444, show_text, NULL, "0");
 SYSFS_FILE(SYS_NODE "has_memory", 0444, show_text, NULL, "0");
 SYSFS_FILE(SYS_NODE "has_normal_memory", 0444, show_text, NULL, "0");
 SYSFS_FILE(SYS_NODE "has_generic_initiator", 0444, show_text, NULL, "");
-SYSFS_FILE(SYS_NODE "node0/cpulist", 0444, show_online, NULL, NULL);
-SYSFS_FILE(SYS_NODE "node0/cpumap", 0444, show_all_mask, NULL, NULL);
+SYSFS_FILE(SYS_NODE "node0/cpulist", 0444, sysfs_show_online, NULL, NULL);
+SYSFS_FILE(SYS_NODE "node0/cpumap", 0444, sysfs_show_online_mask, NULL, NULL);
 SYSFS_FILE(SYS_NODE "node0/distance", 0444, show_text, NULL, "10");
 SYSFS_FILE(SYS_NODE "node0/meminfo", 0444, show_node_meminfo, NULL, NULL);
 SYSFS_FILE(SYS_NODE "node0/numastat", 0444, show_numastat, NULL, NULL);
-SYSFS_FILE("devices/system/cpu/smt/active", 0444, show_zero, NULL, NULL);
-SYSFS_FILE("devices/system/cpu/smt/control", 0444, show_text, NULL, "notsupported");
-SYSFS_FILE("devices/system/cpu/isolated", 0444, show_text, NULL, "");
 SYSFS_FILE("devices/system/clocksource/clocksource0/available_clocksource", 0444, show_text, NULL,
 	   "tsc ");
 SYSFS_FILE("devices/system/clocksource/clocksource0/current_clocksource", 0444, show_text, NULL,
@@ -243,25 +113,11 @@ static int show_active(struct seq *s, void *ctx)
 
 static const struct sysfs_attr console_active = {"active", 0444, show_active, NULL};
 
-/* The child directory @name, made if it is missing. */
-static int find_dir(struct dentry *parent, const char *name, struct dentry **out)
-{
-	u32 len = (u32)strlen(name);
-	struct qstr q = {name, len, qstr_hash(parent, name, len)};
-	struct dentry *d = dentry_find(parent, &q);
-
-	if (!d)
-		return sysfs_dir(parent, name, out);
-	*out = d;
-	dentry_put(d);
-	return 0;
-}
-
 static int add_links(struct device_dirs *dirs, struct device *d, const char *name)
 {
 	char target[96], number[24];
 	struct dentry *class;
-	int err = find_dir(dirs->class, d->class_name, &class);
+	int err = sysfs_find_dir(dirs->class, d->class_name, &class);
 
 	if (err)
 		return err;
@@ -285,11 +141,11 @@ static int add_device(struct device *d, void *ctx)
 		return 0;
 	while ((slash = strchr(name, '/')))
 		name = slash + 1;
-	err = find_dir(dirs->virtual, d->class_name, &class);
+	err = sysfs_find_dir(dirs->virtual, d->class_name, &class);
 	if (!err)
 		err = sysfs_dir(class, name, &dir);
 	if (!err)
-		err = add_files(dir, device_attrs, d);
+		err = sysfs_files(dir, device_attrs, d);
 	if (!err && !strcmp(d->class_name, "tty") && !strcmp(name, "console"))
 		err = sysfs_file(dir, &console_active, NULL);
 	snprintf(target, sizeof(target), "../../../../class/%s", d->class_name);
@@ -329,7 +185,7 @@ static int add_entry(struct dentry *root, const struct sysfs_entry *e)
 			return -EINVAL;
 		memcpy(part, name, (size_t)(slash - name));
 		part[slash - name] = 0;
-		err = find_dir(dir, part, &dir);
+		err = sysfs_find_dir(dir, part, &dir);
 	}
 	return err ? err : sysfs_file(dir, &e->attr, (void *)(uptr)e->ctx);
 }
@@ -360,7 +216,7 @@ int sysfs_populate(struct dentry *root)
 	if (!err)
 		err = sysfs_dir(devices, "system", &system);
 	if (!err)
-		err = add_cpus(system);
+		err = sysfs_add_cpus(system);
 	if (!err)
 		err = add_devices(root, devices);
 	return err ? err : add_entries(root);

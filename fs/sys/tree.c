@@ -121,6 +121,19 @@ int sysfs_dir(struct dentry *parent, const char *name, struct dentry **out)
 	return 0;
 }
 
+int sysfs_find_dir(struct dentry *parent, const char *name, struct dentry **out)
+{
+	u32 len = (u32)strlen(name);
+	struct qstr q = {name, len, qstr_hash(parent, name, len)};
+	struct dentry *d = dentry_find(parent, &q);
+
+	if (!d)
+		return sysfs_dir(parent, name, out);
+	*out = d;
+	dentry_put(d);
+	return 0;
+}
+
 int sysfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx)
 {
 	const char *slash = strrchr(attr->name, '/'), *name = slash ? slash + 1 : attr->name;
@@ -143,6 +156,15 @@ int sysfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx)
 	dentry_set_inode_pinned(d, i);
 	dentry_put(d);
 	return 0;
+}
+
+int sysfs_files(struct dentry *parent, const struct sysfs_attr *a, void *ctx)
+{
+	int err = 0;
+
+	for (; a->name && !err; a++)
+		err = sysfs_file(parent, a, ctx);
+	return err;
 }
 
 int sysfs_link(struct dentry *parent, const char *name, const char *target)
