@@ -116,7 +116,7 @@ static __always_inline void rq_unlock(struct runqueue *rq)
 /* A second one, of a higher CPU. */
 static __always_inline void rq_lock_nested(struct runqueue *rq)
 {
-	lock_debug_acquire(&rq->lock.debug, &rq->lock, 1, false, false);
+	lock_debug_acquire(&rq->lock.debug, &rq->lock, rq->cpu + 1, false, false);
 	spin_raw_lock(&rq->lock);
 }
 
