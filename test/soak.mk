@@ -1,9 +1,15 @@
 # Long runs, each a target of its own: nothing here belongs to `make test`.
-.PHONY: soak-trinity test-selfbuild test-python
+.PHONY: soak-trinity soak-stress test-selfbuild test-python
 # SOAK_ARGS='--minutes 30 --cpus 2'
-soak-trinity: $(O)/corbel launcher $(ROOTFS)/full.tar
+soak-trinity: $(O)/corbel launcher $(ROOTFS)/load.tar
 	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel
 	$(Q)$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/soak/trinity.py $(SOAK_ARGS)
+
+# stress-ng, class by class, on the release kernel at 1, 2 and 4 CPUs and on the debug kernel. STRESS_ARGS='--seconds 10'
+soak-stress: $(O)/corbel launcher $(ROOTFS)/load.tar
+	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel
+	$(Q)for c in 1 2 4; do $(BOOT_ENV) test/soak/stress.py --cpus $$c $(STRESS_ARGS) || exit 1; done
+	$(Q)$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/soak/stress.py --cpus 2 $(STRESS_ARGS)
 
 # Corbel builds Corbel inside Corbel; needs what `make` has downloaded (out/thirdparty). SELFBUILD_ARGS='--cpus 2 --jobs 2'
 test-selfbuild: $(O)/corbel launcher $(ROOTFS)/full.tar

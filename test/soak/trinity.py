@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import boot  # noqa: E402
 from guest import launcher  # noqa: E402
 
-ROOT = os.path.join(boot.TOP, "out/rootfs/full.tar")
+ROOT = os.path.join(boot.TOP, "out/rootfs/load.tar")
 REPORT = re.compile(r"BUG: |UBSAN:|WARNING:|Oops|stall|lock order|soft lockup|blocked for more|general protection"
                     r"|Kernel panic|leak:")
 # No sockets of its own: trinity gives up where most families are missing; the calls that make them stay.
