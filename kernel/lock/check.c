@@ -93,14 +93,31 @@ static const char *lock_context_error(enum lock_kind kind, bool try_only)
 	return NULL;
 }
 
+/*
+ * Classes that an interrupt has taken. What is not interrupt-safe must not be taken under them: the
+ * interrupt that waits for the outer lock may have come to a CPU that holds the inner one.
+ */
+static u8 lock_seen_in_irq[LK_COUNT];
+
 static const char *lock_order_error(const struct task *t, const struct lock_debug *d,
 				    const void *lock, unsigned int sub, bool try_only, int *other)
 {
+	enum lock_kind kind = lock_classes[d->class].kind;
+	bool irq = in_irq();
+
+	if (irq)
+		lock_seen_in_irq[d->class] = 1;
 	for (u32 i = 0; i < t->held_count; i++) {
 		*other = (int)i;
 		if (t->held[i].lock == lock)
 			return "lock taken twice";
 		if (try_only)
+			continue;
+		if (kind == SPIN && lock_seen_in_irq[t->held[i].class])
+			return "lock that is not interrupt-safe taken under one that interrupts "
+			       "take";
+		/* Those that the interrupted code holds: the rule above makes them harmless. */
+		if (irq && lock_classes[t->held[i].class].kind != IRQ)
 			continue;
 		if (t->held[i].class > d->class)
 			return "wrong lock order";
