@@ -61,6 +61,16 @@ int adjust_status(void)
 	return adjust.status;
 }
 
+/* Asked of every mode, reading what adjtime(3) has left as well. */
+static int adjust_check_step(const struct __kernel_timex *tx)
+{
+	s64 unit = tx->modes & ADJ_NANO ? NSEC_PER_SEC : USEC_PER_SEC;
+
+	if (!capable(CAP_SYS_TIME))
+		return -EPERM;
+	return tx->time.tv_usec < 0 || tx->time.tv_usec >= unit ? -EINVAL : 0;
+}
+
 static int adjust_check(const struct __kernel_timex *tx)
 {
 	if (tx->modes & ADJ_ADJTIME) {
@@ -68,18 +78,14 @@ static int adjust_check(const struct __kernel_timex *tx)
 			return -EINVAL;
 		if (!(tx->modes & ADJ_ADJTIME_READ) && !capable(CAP_SYS_TIME))
 			return -EPERM;
-		return 0;
+	} else {
+		if (tx->modes && !capable(CAP_SYS_TIME))
+			return -EPERM;
+		if ((tx->modes & ADJ_TICK) &&
+		    (tx->tick < 900000 / USER_HZ || tx->tick > 1100000 / USER_HZ))
+			return -EINVAL;
 	}
-	if (tx->modes && !capable(CAP_SYS_TIME))
-		return -EPERM;
-	if ((tx->modes & ADJ_TICK) && (tx->tick < 900000 / USER_HZ || tx->tick > 1100000 / USER_HZ))
-		return -EINVAL;
-	if ((tx->modes & ADJ_SETOFFSET) && tx->time.tv_usec < 0)
-		return -EINVAL;
-	if ((tx->modes & ADJ_SETOFFSET) &&
-	    tx->time.tv_usec >= (s64)(tx->modes & ADJ_NANO ? NSEC_PER_SEC : USEC_PER_SEC))
-		return -EINVAL;
-	return 0;
+	return tx->modes & ADJ_SETOFFSET ? adjust_check_step(tx) : 0;
 }
 
 static void adjust_apply_rate(void)

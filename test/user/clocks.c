@@ -356,6 +356,16 @@ TEST(setting_needs_privilege)
 	ts.tv_nsec = 0;
 	CHECK_ERR(clock_settime(CLOCK_REALTIME, &ts), EPERM);
 	CHECK_ERR(syscall(SYS_settimeofday, NULL, &(struct timezone){0}), EPERM);
+	/* Of all modes only reading what adjtime(3) has left to do is free, and not together with a step. */
+	for (unsigned int modes = 1; modes < 0x10000; modes++) {
+		struct timex tx = {.modes = modes, .time = {1000, 0}, .tick = 10000};
+		int ret = adjtimex(&tx);
+
+		if ((modes & 0xa001) == 0xa001 && !(modes & ADJ_SETOFFSET))
+			CHECK(ret >= 0);
+		else
+			CHECK(ret < 0);
+	}
 }
 
 int main(void)
