@@ -64,6 +64,15 @@ static u64 reserve_for(u32 gfp)
 	return gfp & GFP_USER ? frame_min_free : frame_min_free / 2;
 }
 
+bool frame_at_hand(unsigned int order, u32 gfp)
+{
+	u32 orders = READ_ONCE(frame_zones[ZONE_LOW].orders);
+
+	if (!(gfp & GFP_DMA32))
+		orders |= READ_ONCE(frame_zones[ZONE_HIGH].orders);
+	return orders >> order && frame_free_count() >= reserve_for(gfp) + (1ul << order);
+}
+
 static u64 take_block(unsigned int order, u32 gfp)
 {
 	if (frame_free_count() < reserve_for(gfp) + (1ul << order))

@@ -122,6 +122,8 @@ void frame_free_final(struct frame *f);
 void frame_put_many(struct frame **f, unsigned int n);
 /* A FRAME_RESERVED frame of RAM (boot archive) enters service with one reference. */
 struct frame *frame_adopt(struct frame *f, enum frame_type type);
+/* Would an allocation be served now, without reclaim? */
+bool frame_at_hand(unsigned int order, u32 gfp);
 /* Convenience for kernel memory: address in the direct map or NULL. */
 void *frame_alloc_virt(unsigned int order, u32 gfp) __must_check;
 void frame_free_virt(void *va);

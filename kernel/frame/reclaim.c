@@ -160,7 +160,7 @@ enum frame_outcome frame_reclaim(unsigned int order, u32 gfp, unsigned int attem
 	/* Large blocks fail rather than cost a process its life; their callers have a fallback. */
 	if (!hook || order > 3 || gfp & GFP_NOWARN)
 		return FRAME_GIVE_UP;
-	return hook(order, gfp) ? FRAME_AGAIN : FRAME_GIVE_UP;
+	return hook(order, gfp) ? FRAME_PROGRESS : FRAME_GIVE_UP;
 }
 
 /* --- in the background --- */

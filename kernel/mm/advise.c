@@ -434,31 +434,6 @@ long sys_process_madvise(int pidfd, const struct iovec __user *uvec, size_t n, i
 
 /* --- process_mrelease --- */
 
-/* Private memory goes, and nothing can be faulted in any more. */
-int mm_reap(struct mm *mm)
-{
-	struct btree_iter it;
-	struct gather g;
-	struct vma *v;
-
-	if (!rwsem_write_trylock(&mm->lock))
-		return -EAGAIN;
-	gather_begin(&g, mm, false);
-	btree_iter_init(&it, &mm->vmas, 0);
-	while ((v = btree_iter_next(&it, NULL))) {
-		if (v->flags & (VM_PFNMAP | VM_SHARED))
-			continue;
-		vma_write_lock(v);
-		vma_set_flags(v, v->flags & ~(VM_ACCESS | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC));
-		pt_zap(&g, v, v->start, v->end, false);
-		vma_write_unlock(v);
-	}
-	gather_end(&g);
-	mm->reaped = true;
-	rwsem_write_unlock(&mm->lock);
-	return 0;
-}
-
 long sys_process_mrelease(int pidfd, unsigned int flags)
 {
 	struct task *t;
@@ -475,7 +450,7 @@ long sys_process_mrelease(int pidfd, unsigned int flags)
 		ret = -ESRCH;
 	else if (!(READ_ONCE(t->process->group_flags) & PROC_GROUP_EXIT))
 		ret = -EINVAL;
-	else if (!READ_ONCE(mm->reaped))
+	else if (!READ_ONCE(mm->oom_skip))
 		ret = mm_reap(mm);
 	mm_put(mm);
 	task_put(t);

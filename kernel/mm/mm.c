@@ -157,6 +157,10 @@ static void teardown(struct mm *mm)
 	mm->time_ns = NULL;
 	user_ns_put(mm->user_ns);
 	mm->user_ns = NULL;
+	WRITE_ONCE(mm->oom_skip, true);
+	smp_mb(); /* with kill() */
+	if (unlikely(READ_ONCE(mm->oom_victim)))
+		oom_gone(mm);
 }
 
 void mm_put(struct mm *mm)

@@ -125,8 +125,7 @@ struct mm {
 	u8 dumpable;	    /* DUMP_*: PR_SET_DUMPABLE, suid_dumpable */
 	u8 coredump_filter; /* /proc/PID/coredump_filter: DUMP_FILTER_* */
 	bool oom_victim;    /* being killed: its memory will come back */
-	bool oom_skip;	    /* it has, or will not: look elsewhere */
-	bool reaped;	    /* private memory was taken by process_mrelease(2): faults fail */
+	bool oom_skip;	    /* private memory was taken, or cannot be: look elsewhere */
 	bool thp_disabled;  /* PR_SET_THP_DISABLE; inherited */
 	/* One empty table for each huge entry, so that splitting one needs no memory. */
 	struct spinlock spare_lock; /* LK_PTE */

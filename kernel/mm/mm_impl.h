@@ -250,5 +250,6 @@ bool vma_is_stack(const struct vma *v);
 #define OOM_ADJ_MAX 1000
 void oom_init(void);
 bool oom_kill(unsigned int order, u32 gfp);
+void oom_gone(struct mm *mm); /* its memory is free */
 
 DECLARE_PERCPU(struct mm_events, mm_event);

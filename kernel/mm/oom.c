@@ -3,11 +3,12 @@
  * again.
  *
  * Badness is resident pages plus page tables, moved by oom_score_adj.  One victim at a time, with
- * everybody who shares its memory: until that has come back allocations wait a little and try
- * again.  The victim's own allocations may use the reserve.  A thread (oom_reaper) takes away the
- * private memory of the victim, so that it need not get as far as its exit: it may be waiting for a
- * lock that somebody who waits for memory holds.  What cannot be reaped in a second is left alone
- * and the next victim chosen; nobody waits for ever.
+ * everybody who shares its memory: it stays the victim until its address space is taken down, or
+ * was reaped, and until then allocations wait and try again.  The victim's own allocations may use
+ * the reserve.  A thread (oom_reaper) takes away the private memory of the victim, so that it need
+ * not get as far as its exit: it may be waiting for a lock that somebody who waits for memory
+ * holds.  What cannot be reaped in three seconds is left alone and the next victim chosen; nobody
+ * waits for ever.
  */
 #include "mm_impl.h"
 
@@ -26,10 +27,18 @@
 #include <kernel/wait/wait.h>
 
 #define VICTIM_WAIT_NS (20 * NSEC_PER_MSEC)
-#define REAP_TRIES 10
+#define CHOICE_WAIT_NS (2 * NSEC_PER_MSEC)
+#define REAP_TRIES 30
 #define REAP_WAIT_NS (100 * NSEC_PER_MSEC)
 
 static u32 killing; /* atomic: one choice at a time */
+
+/* Whose memory is on its way back; set by who is killing, cleared by whoever sees it back. */
+static struct spinlock victim_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
+static struct mm *victim_mm; /* +1 on the struct; victim_lock */
+static int victim_pid;	     /* with victim_mm */
+static char victim_comm[16];
+static struct wait_queue reap_wait, gone_wait;
 static int panic_on_oom, kill_allocating, dump_tasks = 1;
 
 SYSCTL_INT("vm/panic_on_oom", 0644, &panic_on_oom, 0, 2);
@@ -125,20 +134,17 @@ u64 mm_locked_pages(void)
 
 /* --- the choice --- */
 
-/* +1 on the worst process, NULL if there is none; *dying: one is on its way out. */
-static struct process *choose(u64 total, bool *dying)
+/* +1 on the worst process, NULL if there is none. */
+static struct process *choose(u64 total)
 {
 	struct process *worst = NULL, *p;
 	s64 most = 0, bad;
 
-	*dying = false;
 	for (int nr = 1; (p = process_next(nr)); nr++) {
 		struct mm *mm = process_mm(p);
 
 		nr = p->pid->nr;
-		if (mm && READ_ONCE(mm->oom_victim) && !READ_ONCE(mm->oom_skip)) {
-			*dying = true;
-		} else if (mm && badness(p, mm, total, &bad) && (!worst || bad > most)) {
+		if (mm && badness(p, mm, total, &bad) && (!worst || bad > most)) {
 			process_put(worst);
 			worst = process_get(p);
 			most = bad;
@@ -185,19 +191,61 @@ static void show_memory(void)
 		r.min << 2, r.low << 2, r.high << 2, s.total << 2);
 }
 
+/* --- the victim --- */
+
+static bool victim_set(struct mm *mm, const struct process *p)
+{
+	unsigned long irq = spin_lock_irqsave(&victim_lock);
+	bool free = !victim_mm;
+
+	if (free) {
+		mm_ref(mm);
+		WRITE_ONCE(victim_mm, mm);
+		victim_pid = p->pid->nr;
+		memcpy(victim_comm, p->leader->comm, sizeof(victim_comm));
+	}
+	spin_unlock_irqrestore(&victim_lock, irq);
+	return free;
+}
+
+/* +1 on the struct, or NULL. */
+static struct mm *victim_get(void)
+{
+	unsigned long irq = spin_lock_irqsave(&victim_lock);
+	struct mm *mm = victim_mm;
+
+	if (mm)
+		mm_ref(mm);
+	spin_unlock_irqrestore(&victim_lock, irq);
+	return mm;
+}
+
+/* What @mm had has come back, or will not: the next one may be chosen. */
+void oom_gone(struct mm *mm)
+{
+	unsigned long irq = spin_lock_irqsave(&victim_lock);
+	bool ours = victim_mm == mm;
+
+	if (ours)
+		WRITE_ONCE(victim_mm, NULL);
+	spin_unlock_irqrestore(&victim_lock, irq);
+	if (!ours)
+		return;
+	wake_up_all(&gone_wait);
+	mm_unref(mm);
+}
+
 /* --- the reaper --- */
 
-static struct mm *reap_mm; /* +1 on the struct; atomic: one at a time */
-static int reap_pid;
-static char reap_comm[16];
-static struct wait_queue reap_wait;
+static bool reapable(const struct vma *v)
+{
+	return !(v->flags & VM_PFNMAP) && (vma_is_anon(v) || !(v->flags & VM_SHARED));
+}
 
-/* mm->lock held for writing.  Nothing can be touched there afterwards: a call that is still under
- * way must not find zeroes where its data was. */
+/* Nothing can be touched there afterwards: a call that is still under way must not find zeroes
+ * where its data was. */
 static bool reap_vma(struct gather *g, struct vma *v)
 {
-	if (v->flags & VM_PFNMAP || (!vma_is_anon(v) && v->flags & VM_SHARED))
-		return true;
 	if (!vma_write_trylock(v))
 		return false;
 	vma_set_flags(v, v->flags & ~(VM_ACCESS | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC));
@@ -206,72 +254,71 @@ static bool reap_vma(struct gather *g, struct vma *v)
 	return true;
 }
 
-static bool reap(struct mm *mm)
+int mm_reap(struct mm *mm)
 {
+	struct btree_iter it;
 	struct gather g;
 	struct vma *v;
 	bool all = true;
 
 	if (!rwsem_write_trylock(&mm->lock))
-		return false;
+		return -EAGAIN;
 	gather_begin(&g, mm, false);
-	for (v = vma_find(mm, 0); v; v = vma_next(mm, v))
-		all &= reap_vma(&g, v);
+	btree_iter_init(&it, &mm->vmas, 0);
+	while ((v = btree_iter_next(&it, NULL))) {
+		if (reapable(v))
+			all &= reap_vma(&g, v);
+	}
 	gather_end(&g);
 	mm_changed(mm);
+	if (all)
+		WRITE_ONCE(mm->oom_skip, true);
 	rwsem_write_unlock(&mm->lock);
-	return all;
+	return all ? 0 : -EAGAIN;
+}
+
+/* True: there is nothing left to do. */
+static bool try_reap(struct mm *mm)
+{
+	/* It may leave by itself, as most do. */
+	(void)!wait_event_deadline(&gone_wait, READ_ONCE(victim_mm) != mm,
+				   time_mono_ns() + REAP_WAIT_NS);
+	if (READ_ONCE(victim_mm) != mm)
+		return true;
+	if (!mm_tryget(mm))
+		return false; /* is being taken down */
+	bool done = !mm_reap(mm);
+
+	if (done)
+		pr_info("oom_reaper: reaped process %d (%s), now anon-rss:%lldkB, "
+			"file-rss:%lldkB, shmem-rss:%lldkB\n",
+			victim_pid, victim_comm, mm->rss_anon << 2, mm->rss_file << 2,
+			mm->rss_shmem << 2);
+	mm_put(mm);
+	return done;
 }
 
 static int reaper_main(void *ctx)
 {
 	(void)ctx;
 	for (;;) {
-		struct mm *mm;
-		bool done = false, left = true;
+		bool done = false;
 
-		(void)wait_event_interruptible(&reap_wait,
-					       __atomic_load_n(&reap_mm, __ATOMIC_ACQUIRE));
-		mm = reap_mm;
+		(void)wait_event_interruptible(&reap_wait, READ_ONCE(victim_mm));
+		struct mm *mm = victim_get();
+
 		if (!mm)
 			continue;
-		for (int i = 0; !done && i < REAP_TRIES; i++) {
-			/* It may leave by itself, as most do. */
-			(void)!sched_sleep_until(time_mono_ns() + REAP_WAIT_NS, TASK_INTERRUPTIBLE);
-			if (!mm_tryget(mm))
-				break;
-			left = false;
-			done = reap(mm);
-			mm_put(mm);
-		}
-		if (left || !READ_ONCE(mm->users))
-			; /* nothing to say */
-		else if (done)
-			pr_info("oom_reaper: reaped process %d (%s), now anon-rss:%lldkB, "
-				"file-rss:%lldkB, shmem-rss:%lldkB\n",
-				reap_pid, reap_comm, mm->rss_anon << 2, mm->rss_file << 2,
-				mm->rss_shmem << 2);
-		else
-			pr_info("oom_reaper: unable to reap pid:%d (%s)\n", reap_pid, reap_comm);
+		for (int i = 0; !done && i < REAP_TRIES; i++)
+			done = try_reap(mm);
+		if (!done)
+			pr_info("oom_reaper: unable to reap pid:%d (%s)\n", victim_pid,
+				victim_comm);
 		WRITE_ONCE(mm->oom_skip, true);
-		__atomic_store_n(&reap_mm, NULL, __ATOMIC_RELEASE);
+		oom_gone(mm);
 		mm_unref(mm);
 	}
 	return 0;
-}
-
-/* Memory that tasks outside the reach of signals use cannot be taken away. */
-static void reap_later(struct mm *mm, const struct process *p, bool can)
-{
-	if (!can || __atomic_load_n(&reap_mm, __ATOMIC_ACQUIRE)) {
-		WRITE_ONCE(mm->oom_skip, !can);
-		return;
-	}
-	mm_ref(mm);
-	reap_pid = p->pid->nr;
-	memcpy(reap_comm, p->leader->comm, sizeof(reap_comm));
-	__atomic_store_n(&reap_mm, mm, __ATOMIC_RELEASE);
-	wake_up_all(&reap_wait);
 }
 
 /* --- the kill --- */
@@ -306,6 +353,16 @@ static void kill(struct process *p, const char *why)
 	if (!mm)
 		return;
 	WRITE_ONCE(mm->oom_victim, true);
+	if (!victim_set(mm, p)) {
+		forget_mm(mm);
+		return;
+	}
+	smp_mb(); /* with the end of teardown() */
+	if (READ_ONCE(mm->oom_skip)) {
+		oom_gone(mm);
+		forget_mm(mm);
+		return;
+	}
 	this_cpu_inc(mm_event.oom_kill);
 	pr_info("oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,"
 		"global_oom,task_memcg=/,task=%s,pid=%d,uid=%u\n",
@@ -314,7 +371,13 @@ static void kill(struct process *p, const char *why)
 	       "shmem-rss:%lldkB, UID:%u pgtables:%llukB oom_score_adj:%d\n",
 	       why, p->pid->nr, t->comm, mm->total_vm << 2, mm->rss_anon << 2, mm->rss_file << 2,
 	       mm->rss_shmem << 2, t->cred->uid, mm->pgtable_bytes >> 10, p->oom_score_adj);
-	reap_later(mm, p, kill_sharers(mm));
+	if (kill_sharers(mm)) {
+		wake_up_all(&reap_wait);
+	} else {
+		/* Somebody out of the reach of signals uses it: it cannot be taken away. */
+		WRITE_ONCE(mm->oom_skip, true);
+		oom_gone(mm);
+	}
 	forget_mm(mm);
 }
 
@@ -332,20 +395,19 @@ static void choose_and_kill(unsigned int order, u32 gfp)
 {
 	u64 total = total_pages();
 	struct process *me = current->process;
-	bool dying;
 	s64 bad;
+
+	/* It may have come back while this task came here. */
+	if (READ_ONCE(victim_mm) || frame_at_hand(order, gfp))
+		return;
 
 	if (panic_on_oom) {
 		report(order, gfp);
 		panic("Out of memory: %s panic_on_oom is enabled",
 		      panic_on_oom == 2 ? "compulsory" : "system-wide");
 	}
-	struct process *p = choose(total, &dying);
+	struct process *p = choose(total);
 
-	if (dying) {
-		process_put(p);
-		return;
-	}
 	report(order, gfp);
 	if (kill_allocating && current->mm && badness(me, current->mm, total, &bad))
 		kill(me, "Out of memory (oom_kill_allocating_task)");
@@ -366,7 +428,11 @@ bool oom_kill(unsigned int order, u32 gfp)
 	}
 	if (signal_fatal_pending(current))
 		return false;
-	(void)!sched_sleep_until(time_mono_ns() + VICTIM_WAIT_NS, TASK_UNINTERRUPTIBLE);
+	if (READ_ONCE(victim_mm))
+		(void)!wait_event_full(&gone_wait, !READ_ONCE(victim_mm), TASK_KILLABLE, false,
+				       time_mono_ns() + VICTIM_WAIT_NS);
+	else if (!frame_at_hand(order, gfp))
+		(void)!sched_sleep_until(time_mono_ns() + CHOICE_WAIT_NS, TASK_KILLABLE);
 	return true;
 }
 
@@ -378,6 +444,7 @@ bool oom_may_use_reserve(void)
 void oom_init(void)
 {
 	wait_queue_init(&reap_wait);
+	wait_queue_init(&gone_wait);
 	frame_set_oom_hook(oom_kill);
 }
 
