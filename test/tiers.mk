@@ -25,10 +25,15 @@ test-user-native: user-tests
 	@mkdir -p $(O)/test
 	$(Q)$(BOOT_ENV) test/boot/user-tests --native $(USER_ARGS) > $(O)/test/user-native.log 2>&1; \
 		tools/count-tap user-native $$? $(O)/test
+# Those that need what only the debug kernel has run on it as well.
+DEBUG_USER_TESTS := failures
 test-user: user-tests $(O)/corbel $(GUEST)/corbel-init $(GUEST)/test-runner
+	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel
 	@mkdir -p $(O)/test
-	$(Q)$(BOOT_ENV) test/boot/user-tests $(USER_ARGS) > $(O)/test/user.log 2>&1; \
-		tools/count-tap user $$? $(O)/test
+	$(Q)$(BOOT_ENV) test/boot/user-tests $(USER_ARGS) > $(O)/test/user.log 2>&1; rc=$$?; \
+		$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/boot/user-tests --cpus 2 \
+		$(DEBUG_USER_TESTS) >> $(O)/test/user.log 2>&1 || rc=1; \
+		tools/count-tap user $$rc $(O)/test
 
 # Tier D: unmodified programs, driven through the launcher.
 PROGRAM_TESTS := $(sort $(wildcard test/programs/*.py))

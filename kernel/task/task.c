@@ -109,6 +109,19 @@ void process_put(struct process *p)
 
 /* ---- tasks ---- */
 
+#ifdef CONFIG_DEBUG_FAIL
+/* What was to fail in the parent does not in the child. */
+static void fail_nothing(struct task *t)
+{
+	t->fail_times = 0;
+}
+#else
+static inline void fail_nothing(struct task *t)
+{
+	(void)t;
+}
+#endif
+
 int task_alloc(struct task **out)
 {
 	struct task *t = slab_alloc(task_cache, GFP_KERNEL);
@@ -148,6 +161,7 @@ int task_alloc(struct task **out)
 	t->exit_code = 0;
 	t->exit_state = EXIT_NONE;
 	t->pdeath_signal = 0;
+	fail_nothing(t);
 	t->in_exec = false;
 	t->in_iowait = false;
 	t->callbacks = NULL;
