@@ -26,7 +26,7 @@
 #include <kernel/time/time.h>
 #include <kernel/wait/wait.h>
 
-#define VICTIM_WAIT_NS (20 * NSEC_PER_MSEC)
+#define VICTIM_WAIT_NS (50 * NSEC_PER_MSEC)
 #define CHOICE_WAIT_NS (2 * NSEC_PER_MSEC)
 #define REAP_TRIES 30
 #define REAP_WAIT_NS (100 * NSEC_PER_MSEC)
@@ -38,6 +38,7 @@ static struct spinlock victim_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
 static struct mm *victim_mm; /* +1 on the struct; victim_lock */
 static int victim_pid;	     /* with victim_mm */
 static char victim_comm[16];
+static bool victim_killed; /* all who share it were: it may be reaped */
 static struct wait_queue reap_wait, gone_wait;
 static int panic_on_oom, kill_allocating, dump_tasks = 1;
 
@@ -201,6 +202,7 @@ static bool victim_set(struct mm *mm, const struct process *p)
 	if (free) {
 		mm_ref(mm);
 		WRITE_ONCE(victim_mm, mm);
+		WRITE_ONCE(victim_killed, false);
 		victim_pid = p->pid->nr;
 		memcpy(victim_comm, p->leader->comm, sizeof(victim_comm));
 	}
@@ -208,16 +210,27 @@ static bool victim_set(struct mm *mm, const struct process *p)
 	return free;
 }
 
-/* +1 on the struct, or NULL. */
+/* What is to be reaped: +1 on the struct, or NULL. */
 static struct mm *victim_get(void)
 {
 	unsigned long irq = spin_lock_irqsave(&victim_lock);
-	struct mm *mm = victim_mm;
+	struct mm *mm = victim_killed ? victim_mm : NULL;
 
 	if (mm)
 		mm_ref(mm);
 	spin_unlock_irqrestore(&victim_lock, irq);
 	return mm;
+}
+
+static void victim_to_reap(const struct mm *mm)
+{
+	unsigned long irq = spin_lock_irqsave(&victim_lock);
+
+	/* It may be gone already. */
+	if (victim_mm == mm)
+		WRITE_ONCE(victim_killed, true);
+	spin_unlock_irqrestore(&victim_lock, irq);
+	wake_up_all(&reap_wait);
 }
 
 /* What @mm had has come back, or will not: the next one may be chosen. */
@@ -226,8 +239,10 @@ void oom_gone(struct mm *mm)
 	unsigned long irq = spin_lock_irqsave(&victim_lock);
 	bool ours = victim_mm == mm;
 
-	if (ours)
+	if (ours) {
 		WRITE_ONCE(victim_mm, NULL);
+		WRITE_ONCE(victim_killed, false);
+	}
 	spin_unlock_irqrestore(&victim_lock, irq);
 	if (!ours)
 		return;
@@ -304,7 +319,7 @@ static int reaper_main(void *ctx)
 	for (;;) {
 		bool done = false;
 
-		(void)wait_event_interruptible(&reap_wait, READ_ONCE(victim_mm));
+		(void)wait_event_interruptible(&reap_wait, READ_ONCE(victim_killed));
 		struct mm *mm = victim_get();
 
 		if (!mm)
@@ -372,7 +387,7 @@ static void kill(struct process *p, const char *why)
 	       why, p->pid->nr, t->comm, mm->total_vm << 2, mm->rss_anon << 2, mm->rss_file << 2,
 	       mm->rss_shmem << 2, t->cred->uid, mm->pgtable_bytes >> 10, p->oom_score_adj);
 	if (kill_sharers(mm)) {
-		wake_up_all(&reap_wait);
+		victim_to_reap(mm);
 	} else {
 		/* Somebody out of the reach of signals uses it: it cannot be taken away. */
 		WRITE_ONCE(mm->oom_skip, true);
