@@ -3,13 +3,16 @@ TIERS += kernel user programs
 BOOT_ENV = O=$(abspath $(O))
 DEBUG_O := out/$(ARCH)-debug
 
-# Tier B: the kernel's own tests on the debug kernel.
+# Tier B: the kernel's own tests on the debug kernel, and those of tier C that need what only it has.
+DEBUG_USER_TESTS := failures
 .PHONY: test-kernel
-test-kernel:
+test-kernel: user-tests $(GUEST)/corbel-init $(GUEST)/test-runner
 	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel
 	@mkdir -p $(O)/test
-	$(Q)$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/boot/kernel-tests $(KTEST_ARGS) > $(O)/test/kernel.log 2>&1; \
-		tools/count-tap kernel $$? $(O)/test
+	$(Q)$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/boot/kernel-tests $(KTEST_ARGS) > $(O)/test/kernel.log 2>&1; rc=$$?; \
+		$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/boot/user-tests --cpus 2 \
+		$(DEBUG_USER_TESTS) >> $(O)/test/kernel.log 2>&1 || rc=1; \
+		tools/count-tap kernel $$rc $(O)/test
 
 # Tier C: system-call tests, first on the kernel of this machine, which is the oracle.
 USER_TESTS := $(patsubst test/user/%.c,$(O)/test/user/%,$(wildcard test/user/*.c))
@@ -25,15 +28,10 @@ test-user-native: user-tests
 	@mkdir -p $(O)/test
 	$(Q)$(BOOT_ENV) test/boot/user-tests --native $(USER_ARGS) > $(O)/test/user-native.log 2>&1; \
 		tools/count-tap user-native $$? $(O)/test
-# Those that need what only the debug kernel has run on it as well.
-DEBUG_USER_TESTS := failures
 test-user: user-tests $(O)/corbel $(GUEST)/corbel-init $(GUEST)/test-runner
-	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel
 	@mkdir -p $(O)/test
-	$(Q)$(BOOT_ENV) test/boot/user-tests $(USER_ARGS) > $(O)/test/user.log 2>&1; rc=$$?; \
-		$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/boot/user-tests --cpus 2 \
-		$(DEBUG_USER_TESTS) >> $(O)/test/user.log 2>&1 || rc=1; \
-		tools/count-tap user $$rc $(O)/test
+	$(Q)$(BOOT_ENV) test/boot/user-tests $(USER_ARGS) > $(O)/test/user.log 2>&1; \
+		tools/count-tap user $$? $(O)/test
 
 # Tier D: unmodified programs, driven through the launcher.
 PROGRAM_TESTS := $(sort $(wildcard test/programs/*.py))

@@ -672,7 +672,7 @@ struct row {
 	const char *name;
 	int (*call)(void);
 	unsigned int flags;
-	int also; /* what it may say but ENOMEM */
+	int also; /* what Linux says too: without a counter or an entry of a table, say */
 };
 
 /* The call with the @n-th allocation failing.  *reached: did it fail? */
@@ -796,7 +796,7 @@ TEST(files)
 {
 	SWEEP({"open", do_open, 0, 0}, {"create", do_create, 0, 0}, {"write", do_write, 0, ENOSPC},
 	      {"names", do_names, 0, ENOSPC}, {"look", do_look, 0, 0},
-	      {"directory", do_directory, 0, 0}, {"xattr", do_xattr, 0, ENOSPC},
+	      {"directory", do_directory, 0, 0}, {"xattr", do_xattr, 0, 0},
 	      {"locks", do_locks, 0, ENOLCK});
 }
 
@@ -807,16 +807,15 @@ TEST(proc)
 
 TEST(descriptors)
 {
-	SWEEP({"descriptors", do_descriptors, IN_CHILD, 0}, {"pipe", do_pipe, 0, ENFILE},
-	      {"splice", do_splice, 0, ENFILE}, {"vectors", do_vectors, 0, 0},
-	      {"epoll", do_epoll, 0, 0}, {"special", do_special_fds, 0, EMFILE},
-	      {"pty", do_pty, 0, 0});
+	SWEEP({"descriptors", do_descriptors, IN_CHILD, 0}, {"pipe", do_pipe, 0, 0},
+	      {"splice", do_splice, 0, 0}, {"vectors", do_vectors, 0, 0}, {"epoll", do_epoll, 0, 0},
+	      {"special", do_special_fds, 0, 0}, {"pty", do_pty, 0, 0});
 }
 
 TEST(sockets)
 {
-	SWEEP({"sockets", do_sockets, 0, ENOBUFS}, {"stream", do_stream_pass, 0, ENOBUFS},
-	      {"datagram", do_datagram_pass, 0, ENOBUFS}, {"packet", do_packet_pass, 0, ENOBUFS});
+	SWEEP({"sockets", do_sockets, 0, 0}, {"stream", do_stream_pass, 0, 0},
+	      {"datagram", do_datagram_pass, 0, 0}, {"packet", do_packet_pass, 0, 0});
 }
 
 TEST(memory)
@@ -826,7 +825,7 @@ TEST(memory)
 
 TEST(ipc)
 {
-	SWEEP({"sem", do_sem, 0, 0}, {"msg", do_msg, 0, EAGAIN}, {"mqueue", do_mqueue, 0, ENOSPC});
+	SWEEP({"sem", do_sem, 0, 0}, {"msg", do_msg, 0, 0}, {"mqueue", do_mqueue, 0, 0});
 }
 
 TEST(mounts)
@@ -838,9 +837,9 @@ TEST(mounts)
 
 TEST(tasks)
 {
-	SWEEP({"timer", do_timer, 0, EAGAIN}, {"ptrace", do_trace, 0, 0},
-	      {"fork", do_fork, 0, EAGAIN}, {"vfork", do_vfork, 0, EAGAIN},
-	      {"thread", do_thread, 0, EAGAIN}, {"signals", do_signals, IN_CHILD, EAGAIN});
+	SWEEP({"timer", do_timer, 0, EAGAIN}, {"ptrace", do_trace, 0, 0}, {"fork", do_fork, 0, 0},
+	      {"vfork", do_vfork, 0, 0}, {"thread", do_thread, 0, 0},
+	      {"signals", do_signals, IN_CHILD, 0});
 }
 
 TEST(programs)
