@@ -35,7 +35,7 @@ CHECKS = [
 
 
 def on_the_console(report, tar):
-    """Vim on the machine's own console."""
+    """Vim and tmux on the machine's own console, a vt100."""
     t = Terminal("-c", "2", "-m", os.environ.get("MEM", "2G"), "--rootfs", tar, "--", "/bin/bash", "--norc", rows=30, cols=100, timeout=200)
     report.test(t.expect(r"[#$] $", 120), "console: bash prompts", repr(t.all[-500:]))
     t.send("export TERM=vt100 LC_ALL=C.UTF-8; vim -u NONE -N /tmp/typed\r")
@@ -43,6 +43,16 @@ def on_the_console(report, tar):
     t.send("ityped on the console\x1b:wq\r")
     report.test(t.expect(r"written", 20), "console: vim writes", repr(t.all[-500:]))
     report.test(t.expect(r"[#$] $", 20), "console: the shell is back", repr(t.all[-500:]))
+    t.send("tmux -f /dev/null new-session -s x 'bash --norc'\r")
+    report.test(t.expect(r"\[x\] 0:", 40), "console: tmux draws its status line", repr(t.all[-500:]))
+    t.send("echo $((6 * 7))in$TMUX_PANE\r")
+    report.test(t.expect(r"42in%0", 40), "console: a shell in tmux answers", repr(t.all[-500:]))
+    t.send("\x02d")
+    report.test(t.expect(r"detached \(from session x\)", 40), "console: tmux detaches", repr(t.all[-500:]))
+    t.send("tmux attach; echo left $?\r")
+    report.test(t.expect(r"42in%0", 40), "console: tmux attaches and draws what was there", repr(t.all[-500:]))
+    t.send("exit\r")
+    report.test(t.expect(r"left 0", 40), "console: tmux ends with its shell", repr(t.all[-500:]))
     t.send("exit 5\r")
     status = t.wait()
     report.test(status == 5, "console: the machine ends with the shell's status", status)
