@@ -104,7 +104,8 @@ struct fasync_list {
 int fasync_set(struct fasync_list *l, struct file *f, int fd, bool on) __must_check;
 void fasync_remove(struct fasync_list *l, struct file *f);
 void fasync_send(struct fasync_list *l, int code);
-/* @code: POLL_IN, POLL_OUT, POLL_HUP, POLL_PRI (beside SIGURG).  Any context, under no lock after LK_SIGHAND. */
+/* @code: POLL_IN, POLL_OUT, POLL_HUP, POLL_PRI (beside SIGURG).  Any context, under no lock after
+ * LK_SIGHAND. */
 static __always_inline void fasync_notify(struct fasync_list *l, int code)
 {
 	if (unlikely(READ_ONCE(l->first)))

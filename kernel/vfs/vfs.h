@@ -113,10 +113,10 @@ struct inode {
 	struct list_head dentries; /* spin */
 	struct list_head super_link;
 	struct hlist_node hash;
-	struct file_locks *locks;     /* record locks, flock(2): set once; NULL: never had one */
-	struct pipe *pipe;			   /* FIFO */
-	struct notify_mark *watches;		   /* kernel/notify; NULL: nobody looks */
-	void *socket;				   /* AF_UNIX bound here: net/unix */
+	struct file_locks *locks;    /* record locks, flock(2): set once; NULL: never had one */
+	struct pipe *pipe;	     /* FIFO */
+	struct notify_mark *watches; /* kernel/notify; NULL: nobody looks */
+	void *socket;		     /* AF_UNIX bound here: net/unix */
 	struct xattr_list *xattrs;
 	struct acl *acl, *default_acl; /* RCU; lock */
 	struct rcu_head rcu;

@@ -67,8 +67,11 @@ KTEST(work, delayed)
 
 	ran = inside = 0;
 	work_delayed_init(&d, count_work);
-	EXPECT_TRUE(work_queue_delayed(&d, 3000000));
+	EXPECT_TRUE(work_queue_delayed(&d, 60000000000ull));
 	EXPECT_FALSE(work_queue_delayed(&d, 1));
+	work_delayed_cancel_sync(&d);
+	begin = time_mono_ns();
+	EXPECT_TRUE(work_queue_delayed(&d, 3000000));
 	while (!READ_ONCE(ran) && time_mono_ns() - begin < 2000000000ull) {
 		if (sched_sleep_until(time_mono_ns() + 500000, TASK_UNINTERRUPTIBLE))
 			break;
