@@ -68,7 +68,7 @@ for turn in range(10):
                         signal.pause()
             db.execute("commit")
             if batch == 2:
-                db.execute("update t set filler = filler || 'y'")
+                db.execute("update t set filler = filler || 'y' where turn = ?", (turn,))
         signal.pause()
     os.read(r, 1)
     os.kill(pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ for turn in range(10):
     bad += db.execute("select count(*) from (select 1 from t group by turn, batch having count(*) != 60)").fetchone()[0]
     committed += db.execute("select count(distinct batch) from t where turn = %d and batch < 2" % turn).fetchone()[0]
     bad += turn % 2 and db.execute("select count(*) from t where turn = %d and batch = 2" % turn).fetchone()[0]
-    bad += db.execute("select count(distinct length(filler) % 2) from t where n < 10").fetchone()[0] > 1
+    bad += db.execute("select count(*) from (select 1 from t where n < 10 group by turn having count(distinct length(filler)) != 1)").fetchone()[0]
     bad += db.execute("pragma integrity_check").fetchone()[0] != "ok"
     db.close()
 print("killed", killed, "committed", committed, "hot", left >= 5, "bad", bad)
