@@ -63,12 +63,12 @@ use IPC::SysV qw(IPC_PRIVATE IPC_CREAT IPC_RMID S_IRUSR S_IWUSR); my $q = msgget
 msgsnd $q, pack("l! a*", 7, "queued"), 0; msgrcv $q, my $m, 100, 7, 0; print((unpack "l! a*", $m)[1], "\\n"); msgctl $q, IPC_RMID, 0;
 """
 PERL_THREADS = """
-use threads; use threads::shared; use Thread::Queue;
+use threads; use threads::shared; use Thread::Queue; use POSIX ();
 my ($in, $out, $total) = (Thread::Queue->new, Thread::Queue->new, 0); share $total;
 my @t = map { threads->create(sub { while (defined(my $n = $in->dequeue)) { $out->enqueue($n * $n); lock $total; $total += $n } threads->tid }) } 1 .. 4;
 $in->enqueue(1 .. 500); $in->end; my $tids = join ",", map { $_->join } @t; my $s = 0; $s += $out->dequeue for 1 .. 500; print "$tids $s $total\\n";
 my $turn :shared = 0; my @u = map { my $me = $_; threads->create(sub { for (1 .. 25) { lock $turn; cond_wait $turn while $turn % 2 != $me; $turn++; cond_broadcast $turn } }) } 0, 1;
-$_->join for @u; print "$turn\\n"; print threads->create(sub { my $p = fork // die; exit 9 unless $p; waitpid $p, 0; $? >> 8 })->join, "\\n";
+$_->join for @u; print "$turn\\n"; print threads->create(sub { my $p = fork // die; POSIX::_exit(9) unless $p; waitpid $p, 0; $? >> 8 })->join, "\\n";
 """
 PERL_PROVE = r"""cd $(mktemp -d); mkdir t
 for i in 1 2; do echo "use Test::More tests => 3; ok 1; is(6 * 7, 42); like(qx(echo $i), qr/^$i\$/);" > t/$i.t; done
