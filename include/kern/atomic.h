@@ -62,6 +62,18 @@ typedef struct atomic64 {
 #define try_cmpxchg_relaxed(p, oldp, new) \
 	__atomic_compare_exchange_n(p, oldp, new, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 
+/* A reference more, unless the last one is gone: then the object is on its way out. */
+static inline bool ref_tryget(u32 *refs)
+{
+	u32 old = __atomic_load_n(refs, __ATOMIC_RELAXED);
+
+	while (old) {
+		if (try_cmpxchg(refs, &old, old + 1))
+			return true;
+	}
+	return false;
+}
+
 #define __ATOMIC_FAMILY(name, stype, type)                                            \
 	static __always_inline type name##_read(const stype *a)                       \
 	{                                                                             \

@@ -171,9 +171,7 @@ const struct cred *cred_of(struct task *t)
 	rcu_read_lock();
 	for (;;) {
 		c = rcu_dereference(t->cred);
-		u32 old = READ_ONCE(c->refs);
-
-		if (old && try_cmpxchg(&cred_mut(c)->refs, &old, old + 1))
+		if (ref_tryget(&cred_mut(c)->refs))
 			break;
 	}
 	rcu_read_unlock();

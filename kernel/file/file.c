@@ -64,13 +64,7 @@ int file_alloc(u32 flags, const struct file_ops *ops, struct file **out)
 
 bool file_tryget(struct file *f)
 {
-	u32 old = READ_ONCE(f->refs);
-
-	do {
-		if (!old)
-			return false;
-	} while (!try_cmpxchg(&f->refs, &old, old + 1));
-	return true;
+	return ref_tryget(&f->refs);
 }
 
 static void file_close(struct file *f)

@@ -60,14 +60,7 @@ static void free_rcu(struct rcu_head *head)
 
 bool ipc_object_tryget(struct ipc_object *o)
 {
-	u32 refs = __atomic_load_n(&o->refs, __ATOMIC_RELAXED);
-
-	do {
-		if (!refs)
-			return false;
-	} while (!__atomic_compare_exchange_n(&o->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED));
-	return true;
+	return ref_tryget(&o->refs);
 }
 
 void ipc_object_put(struct ipc_object *o)

@@ -94,14 +94,7 @@ struct mm *mm_get(struct mm *mm)
 
 bool mm_tryget(struct mm *mm)
 {
-	u32 n = __atomic_load_n(&mm->users, __ATOMIC_RELAXED);
-
-	do {
-		if (!n)
-			return false;
-	} while (!__atomic_compare_exchange_n(&mm->users, &n, n + 1, false, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED));
-	return true;
+	return ref_tryget(&mm->users);
 }
 
 void mm_ref(struct mm *mm)

@@ -41,13 +41,7 @@ void ns_release(struct ns_common *ns)
 
 bool ns_tryget(struct ns_common *ns)
 {
-	u32 old = READ_ONCE(ns->refs);
-
-	while (old) {
-		if (try_cmpxchg(&ns->refs, &old, old + 1))
-			return true;
-	}
-	return false;
+	return ref_tryget(&ns->refs);
 }
 
 void ns_put(struct ns_common *ns)

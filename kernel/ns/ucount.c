@@ -37,23 +37,12 @@ void ucounts_init(void)
 
 /* ---- life ---- */
 
-static bool tryget(struct ucounts *u)
-{
-	u32 old = READ_ONCE(u->refs);
-
-	while (old) {
-		if (try_cmpxchg(&u->refs, &old, old + 1))
-			return true;
-	}
-	return false;
-}
-
 /* Under the lock: +1, or NULL. One that nobody has any more is on its way out and is not it. */
 static struct ucounts *lookup(const struct user_ns *ns, u32 uid)
 {
 	struct ucounts *u = *bucket(ns, uid);
 
-	while (u && (u->ns != ns || u->uid != uid || !tryget(u)))
+	while (u && (u->ns != ns || u->uid != uid || !ref_tryget(&u->refs)))
 		u = u->next;
 	return u;
 }

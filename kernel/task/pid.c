@@ -111,12 +111,11 @@ struct pid *pid_find_in(struct pid_ns *ns, int nr)
 {
 	rcu_read_lock();
 	struct pid *p = pid_peek(ns, nr);
-	u32 old = p ? READ_ONCE(p->refs) : 0;
 
-	while (old && !try_cmpxchg(&p->refs, &old, old + 1))
-		;
+	if (p && !ref_tryget(&p->refs))
+		p = NULL;
 	rcu_read_unlock();
-	return old ? p : NULL;
+	return p;
 }
 
 struct pid *pid_find(int nr)
@@ -341,24 +340,13 @@ struct task *task_find(int tid)
 	return task_find_in(task_pid_ns(current), tid);
 }
 
-static bool process_tryget(struct process *p)
-{
-	u32 old = READ_ONCE(p->refs);
-
-	while (old) {
-		if (try_cmpxchg(&p->refs, &old, old + 1))
-			return true;
-	}
-	return false;
-}
-
 /* Under RCU: +1 or NULL. */
 static struct process *pid_process(struct pid *pid)
 {
 	struct process *p =
 		list_first_entry_or_null(&pid->members[PID_PROCESS], struct process, pid_link);
 
-	return p && process_tryget(p) ? p : NULL;
+	return p && ref_tryget(&p->refs) ? p : NULL;
 }
 
 struct process *process_find(int nr)

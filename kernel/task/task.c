@@ -209,13 +209,7 @@ struct task *task_get(struct task *t)
 
 bool task_tryget(struct task *t)
 {
-	u32 old = READ_ONCE(t->refs);
-
-	while (old) {
-		if (try_cmpxchg(&t->refs, &old, old + 1))
-			return true;
-	}
-	return false;
+	return ref_tryget(&t->refs);
 }
 
 static void task_free_rcu(struct rcu_head *head)

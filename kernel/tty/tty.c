@@ -33,11 +33,7 @@ struct tty *tty_get(struct tty *tty)
 
 bool tty_tryget(struct tty *tty)
 {
-	u32 old = READ_ONCE(tty->refs);
-
-	while (old && !try_cmpxchg(&tty->refs, &old, old + 1))
-		;
-	return old != 0;
+	return ref_tryget(&tty->refs);
 }
 
 void tty_put(struct tty *tty)

@@ -115,13 +115,7 @@ void super_put(struct super *sb)
 
 static bool super_tryget(struct super *sb)
 {
-	u32 old = READ_ONCE(sb->refs);
-
-	do {
-		if (!old)
-			return false;
-	} while (!try_cmpxchg(&sb->refs, &old, old + 1));
-	return true;
+	return ref_tryget(&sb->refs);
 }
 
 int super_find_dev(u32 dev, struct super **out)

@@ -47,14 +47,7 @@ struct unix_sock *unix_get(struct unix_sock *sk)
 
 bool unix_tryget(struct unix_sock *sk)
 {
-	u32 old = __atomic_load_n(&sk->refs, __ATOMIC_RELAXED);
-
-	do {
-		if (!old)
-			return false;
-	} while (!__atomic_compare_exchange_n(&sk->refs, &old, old + 1, true, __ATOMIC_ACQUIRE,
-					      __ATOMIC_RELAXED));
-	return true;
+	return ref_tryget(&sk->refs);
 }
 
 void unix_put(struct unix_sock *sk)
