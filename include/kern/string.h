@@ -68,6 +68,11 @@ char *strpbrk(const char *s, const char *accept);
 char *strsep(char **s, const char *delim);
 /* True if @s begins with @prefix. */
 bool str_has_prefix(const char *s, const char *prefix);
+/* White space of the C locale. */
+static inline bool char_is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
 /* Removes white space at both ends, in place. */
 char *strstrip(char *s);
 

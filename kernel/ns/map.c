@@ -17,6 +17,7 @@
 #include <kernel/task/task.h>
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
+#include <lib/parse/parse.h>
 
 /* Maps and setgroups of all namespaces: writers. */
 static struct mutex map_lock;
@@ -44,20 +45,15 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-static bool parse_u32(const char **at, u32 *out)
+static bool parse_id(const char **at, u32 *out)
 {
 	const char *p = *at;
-	u64 v = 0;
+	u64 v;
 
 	while (is_blank(*p))
 		p++;
-	if (*p < '0' || *p > '9')
+	if (!parse_digits(&p, 10, &v) || v > U32_MAX)
 		return false;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		v = v * 10 + (u64)(*p - '0');
-		if (v > U32_MAX)
-			return false;
-	}
 	*at = p;
 	*out = (u32)v;
 	return true;
@@ -67,8 +63,8 @@ static bool parse_extent(const char **at, struct id_extent *e)
 {
 	const char *p = *at;
 
-	if (!parse_u32(&p, &e->first) || !is_blank(*p) || !parse_u32(&p, &e->lower) ||
-	    !is_blank(*p) || !parse_u32(&p, &e->count))
+	if (!parse_id(&p, &e->first) || !is_blank(*p) || !parse_id(&p, &e->lower) ||
+	    !is_blank(*p) || !parse_id(&p, &e->count))
 		return false;
 	while (is_blank(*p))
 		p++;

@@ -2,23 +2,18 @@
 #include <kernel/procfs/procfs.h>
 
 #include <kern/errno.h>
-#include <kern/overflow.h>
 #include <kernel/file/file.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/seq/seq.h>
 #include <kernel/task/task.h>
 #include <kernel/vfs/vfs.h>
+#include <lib/parse/parse.h>
 
 static const char *skip_blanks(const char *p)
 {
 	while (*p == ' ' || *p == '\t' || *p == '\n')
 		p++;
 	return p;
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
 }
 
 struct pid *proc_process_dir(const struct file *f)
@@ -34,21 +29,14 @@ struct pid *proc_process_dir(const struct file *f)
 bool proc_parse_int(const char *p, int *out)
 {
 	bool negative;
-	s64 v = 0;
+	u64 v;
 
 	p = skip_blanks(p);
 	negative = *p == '-';
 	p += negative || *p == '+';
-	if (!is_digit(*p))
+	if (!parse_digits(&p, 10, &v) || v > 0x7fffffffull + negative || *skip_blanks(p))
 		return false;
-	for (; is_digit(*p); p++) {
-		v = v * 10 + (*p - '0');
-		if (v > 0x7fffffffll + negative)
-			return false;
-	}
-	if (*skip_blanks(p))
-		return false;
-	*out = (int)(negative ? -v : v);
+	*out = (int)(negative ? -(s64)v : (s64)v);
 	return true;
 }
 
@@ -57,15 +45,8 @@ int proc_parse_u64s(const char *p, u64 *out, int n)
 	int got = 0;
 
 	for (p = skip_blanks(p); *p && got < n; p = skip_blanks(p), got++) {
-		u64 v = 0;
-
-		if (!is_digit(*p))
+		if (!parse_digits(&p, 10, &out[got]))
 			return -EINVAL;
-		for (; is_digit(*p); p++)
-			if (check_mul_overflow(v, (u64)10, &v) ||
-			    check_add_overflow(v, (u64)(*p - '0'), &v))
-				return -EINVAL;
-		out[got] = v;
 	}
 	return *p || !got ? -EINVAL : got;
 }

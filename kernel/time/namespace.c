@@ -22,6 +22,7 @@
 #include <kernel/task/task.h>
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
+#include <lib/parse/parse.h>
 #include <linux/sched.h>
 
 struct time_ns {
@@ -242,30 +243,21 @@ struct offset_line {
 	u64 nsec;
 };
 
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 /* Decimal digits behind blanks; too many are no number. */
-static bool parse_digits(const char **at, bool may_be_negative, s64 *out)
+static bool parse_number(const char **at, bool may_be_negative, s64 *out)
 {
 	const char *p = *at;
 	bool negative = false;
-	s64 v = 0;
+	u64 v;
 
-	while (is_space(*p))
+	while (char_is_space(*p))
 		p++;
 	if (may_be_negative && (*p == '-' || *p == '+'))
 		negative = *p++ == '-';
-	if (*p < '0' || *p > '9')
+	if (!parse_digits(&p, 10, &v) || v > (u64)S64_MAX)
 		return false;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *p - '0', &v))
-			return false;
-	}
 	*at = p;
-	*out = negative ? -v : v;
+	*out = negative ? -(s64)v : (s64)v;
 	return true;
 }
 
@@ -278,9 +270,9 @@ static bool parse_clock(const char **at, bool *boot)
 	const char *p = *at;
 	size_t len = 0;
 
-	while (is_space(*p))
+	while (char_is_space(*p))
 		p++;
-	while (p[len] && !is_space(p[len]))
+	while (p[len] && !char_is_space(p[len]))
 		len++;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (strlen(names[i].name) != len || memcmp(names[i].name, p, len))
@@ -297,8 +289,8 @@ static bool parse_line(const char *p, struct offset_line *l)
 {
 	s64 nsec;
 
-	if (!parse_clock(&p, &l->boot) || !parse_digits(&p, true, &l->sec) ||
-	    !parse_digits(&p, false, &nsec) || nsec >= (s64)NSEC_PER_SEC)
+	if (!parse_clock(&p, &l->boot) || !parse_number(&p, true, &l->sec) ||
+	    !parse_number(&p, false, &nsec) || nsec >= (s64)NSEC_PER_SEC)
 		return false;
 	l->nsec = (u64)nsec;
 	return true;

@@ -173,11 +173,6 @@ int parse_size(const char **s, u64 *out)
 	return 0;
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 /* Removes a quote at both ends of the string at @s. */
 static char *unquote(char *s)
 {
@@ -206,13 +201,13 @@ bool parse_word(char **line, char **key, char **value)
 	char *p = *line;
 	bool quoted = false;
 
-	while (is_space(*p))
+	while (char_is_space(*p))
 		p++;
 	if (!*p)
 		return false;
 	char *word = p;
 
-	for (; *p && (quoted || !is_space(*p)); p++)
+	for (; *p && (quoted || !char_is_space(*p)); p++)
 		quoted ^= *p == '"';
 	if (*p)
 		*p++ = 0;

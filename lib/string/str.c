@@ -161,18 +161,13 @@ bool str_has_prefix(const char *s, const char *prefix)
 	return true;
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 char *strstrip(char *s)
 {
 	size_t n = strlen(s);
 
-	while (n && is_space(s[n - 1]))
+	while (n && char_is_space(s[n - 1]))
 		s[--n] = 0;
-	while (is_space(*s))
+	while (char_is_space(*s))
 		s++;
 	return s;
 }
