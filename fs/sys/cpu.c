@@ -10,6 +10,7 @@
 #include <kernel/boot/boot.h>
 #include <kernel/seq/seq.h>
 #include <kernel/vfs/vfs.h>
+#include <lib/bitmap/bitmap.h>
 #include <asm/cpu_cache.h>
 #include <asm/cpumask.h>
 #include <asm/smp.h>
@@ -22,15 +23,14 @@ static void put_cpu_list(struct seq *s, u64 mask)
 	seq_putc(s, '\n');
 }
 
-/* As many digits as the machine's CPUs need, a comma after every 32 bits from the right. */
+/* As many digits as the machine's CPUs need. */
 static void put_cpu_map(struct seq *s, u64 mask)
 {
-	for (unsigned int digit = (smp_possible_count() + 3) / 4; digit--;) {
-		seq_putc(s, "0123456789abcdef"[(mask >> (digit * 4)) & 15]);
-		if (digit && digit % 8 == 0)
-			seq_putc(s, ',');
-	}
-	seq_putc(s, '\n');
+	const unsigned long map = mask;
+	char text[24];
+
+	(void)bitmap_format_mask(text, sizeof(text), &map, smp_possible_count());
+	seq_printf(s, "%s\n", text);
 }
 
 int sysfs_show_online(struct seq *s, void *ctx)
