@@ -19,19 +19,9 @@
 #define INDEX_MAX 16u	/* more than any CPU has: an end for a hypervisor that shows none */
 #define AMD_LLC_INDEX 3 /* leaf 0x8000001d and the older ones: L1d, L1i, L2, L3 */
 
-static bool vendor_is(const char *name)
-{
-	return !strcmp(cpu_ident.vendor, name);
-}
-
-static bool is_amd(void)
-{
-	return vendor_is("AuthenticAMD");
-}
-
 static bool has_topoext(void)
 {
-	return vendor_is("HygonGenuine") || (cpu_ident.ext1_ecx & EXT1_ECX_TOPOEXT);
+	return cpu_vendor_is("HygonGenuine") || (cpu_ident.ext1_ecx & EXT1_ECX_TOPOEXT);
 }
 
 /* The low bits of an APIC id that number @count threads. */
@@ -40,20 +30,8 @@ static u32 id_bits(u32 count)
 	return count > 1 ? 32 - (u32)__builtin_clz(count - 1) : 0;
 }
 
-static struct cpumask cpus_with_id(unsigned int cpu, u32 shift)
-{
-	struct cpumask online = cpumask_read(&cpu_online_mask), same = CPUMASK_OF(cpu);
-	unsigned int i;
-
-	for_each_cpu (i, online)
-		if (smp_hw_id(i) >> shift == smp_hw_id(cpu) >> shift)
-			same.bits |= 1ULL << i;
-	return same;
-}
-
 /* ---- leaf 4, 0x8000001d ---- */
 
-/* AMD counts neighbours from a multiple of @threads, which need not be a power of two. */
 static struct cpumask cpus_in_block(unsigned int cpu, u32 threads)
 {
 	struct cpumask online = cpumask_read(&cpu_online_mask), same = CPUMASK_OF(cpu);
@@ -84,8 +62,9 @@ static bool read_leaf(u32 leaf, unsigned int cpu, unsigned int index, struct cpu
 	out->sets = r.ecx + 1;
 	out->size_kb = (u32)(((u64)out->sets * out->line_size * out->partitions * out->ways) >> 10);
 	out->id = smp_hw_id(cpu) >> id_bits(threads);
-	out->sharers = amd && index != AMD_LLC_INDEX ? cpus_in_block(cpu, threads)
-						     : cpus_with_id(cpu, id_bits(threads));
+	/* AMD counts neighbours from a multiple of @threads, which need not be a power of two. */
+	out->sharers = cpus_in_block(cpu, amd && index != AMD_LLC_INDEX ? threads
+									: 1u << id_bits(threads));
 	return true;
 }
 
@@ -143,7 +122,7 @@ bool cpu_cache_read(unsigned int cpu, unsigned int index, struct cpu_cache *out)
 {
 	if (index >= INDEX_MAX)
 		return false;
-	if (is_amd() || vendor_is("HygonGenuine")) {
+	if (cpu_vendor_is("AuthenticAMD") || cpu_vendor_is("HygonGenuine")) {
 		u32 ext_max = cpuid(0x80000000, 0).eax;
 
 		if (has_topoext())

@@ -26,6 +26,11 @@ static bool bit(u32 word, unsigned int n)
 	return (word >> n) & 1;
 }
 
+bool cpu_vendor_is(const char *name)
+{
+	return !strcmp(cpu_ident.vendor, name);
+}
+
 static void detect_ident(void)
 {
 	struct cpu_ident *c = &cpu_ident;

@@ -36,12 +36,10 @@ static bool intel_bypasses_stores(const struct cpu_ident *c)
 /* May the CPU read memory before an older store to it is known? Whoever is not known does. */
 static bool bypasses_stores(void)
 {
-	const struct cpu_ident *c = &cpu_ident;
-
-	if (!memcmp(c->vendor, "AuthenticAMD", 12))
-		return amd_bypasses_stores(c);
-	if (!memcmp(c->vendor, "GenuineIntel", 12))
-		return intel_bypasses_stores(c);
+	if (cpu_vendor_is("AuthenticAMD"))
+		return amd_bypasses_stores(&cpu_ident);
+	if (cpu_vendor_is("GenuineIntel"))
+		return intel_bypasses_stores(&cpu_ident);
 	return true;
 }
 

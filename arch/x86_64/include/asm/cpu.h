@@ -96,6 +96,8 @@ struct cpu_ident {
 	u32 max_leaf;
 };
 extern struct cpu_ident cpu_ident; /* [I] */
+/* @name as CPUID spells it, e.g. "AuthenticAMD". */
+bool cpu_vendor_is(const char *name);
 
 /*
  * Writes the value of the "flags" line of /proc/cpuinfo, space separated, at most @size bytes with
