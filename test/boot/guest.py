@@ -14,6 +14,9 @@ import time
 import boot
 
 ROOTFS = os.path.join(boot.TOP, "out/rootfs")
+# What the kernel's log never holds on a good day.
+REPORT = re.compile(r"BUG: |UBSAN:|KASAN: (?!on)|WARNING:|Oops|stall|lock order|soft lockup|hard lockup"
+                    r"|blocked for more|general protection|Kernel panic|leak:")
 # Runs in the machine: each check in a shell of its own, with its output between two marks.
 PRELUDE = """
 run() {

@@ -10,16 +10,13 @@ that need what Corbel does not have yet, each with what it needs; they are run w
 """
 import argparse
 import os
-import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../boot"))
 import boot  # noqa: E402
-from guest import launcher  # noqa: E402
+from guest import REPORT, launcher  # noqa: E402
 
 ROOT = os.path.join(boot.TOP, "out/rootfs/load.tar")
-REPORT = re.compile(r"BUG: |UBSAN:|WARNING:|Oops|rcu.*stall|lock order|soft lockup|hard lockup|blocked for more"
-                    r"|general protection|Kernel panic|leak:|KASAN")
 # What each takes is memory: together they would only measure the OOM killer.
 HUNGRY = set("bigheap brk fork forkheavy malloc memfd memrate memthrash mlockmany mmap mmapfork mmapmany oom-pipe "
              "pageswap resources stack stackmmap vm vm-addr vm-segv tmpfs shm shm-sysv pthread zombie".split())

@@ -14,11 +14,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../boot"))
 import boot  # noqa: E402
-from guest import launcher  # noqa: E402
+from guest import REPORT, launcher  # noqa: E402
 
 ROOT = os.path.join(boot.TOP, "out/rootfs/load.tar")
-REPORT = re.compile(r"BUG: |UBSAN:|WARNING:|Oops|stall|lock order|soft lockup|blocked for more|general protection"
-                    r"|Kernel panic|leak:")
 # No sockets of its own: trinity gives up where most families are missing; the calls that make them stay.
 SCRIPT = """
 mkdir -p /tmp/t && chown nobody:nogroup /tmp/t && chmod 755 /tmp/t && cd /tmp/t
