@@ -206,6 +206,53 @@ KTEST(lock, checker_reports_same_class_and_context)
 	EXPECT_GE(reports, 3);
 }
 
+struct irq_taker {
+	struct timer timer;
+	struct spinlock lock;
+	u32 done; /* atomic */
+};
+
+static void take_in_irq(struct timer *t)
+{
+	struct irq_taker *i = container_of(t, struct irq_taker, timer);
+
+	spin_lock(&i->lock);
+	spin_unlock(&i->lock);
+	__atomic_store_n(&i->done, 1, __ATOMIC_RELEASE);
+}
+
+/* An interrupt may take what it likes over a plain lock, as long as nobody takes them the other
+ * way. */
+KTEST(lock, checker_knows_what_interrupts_take)
+{
+	static struct irq_taker taker;
+	struct spinlock plain;
+	unsigned long flags;
+
+	memset(&taker, 0, sizeof(taker));
+	timer_init(&taker.timer, take_in_irq);
+	spin_init(&taker.lock, LK_TIMERS_POSIX);
+	spin_init(&plain, LK_SPIN_LEAF);
+	reports = 0;
+	lock_debug_hook = count_report;
+	spin_lock(&plain);
+	timer_start(&taker.timer, time_mono_ns());
+	while (!__atomic_load_n(&taker.done, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	spin_unlock(&plain);
+	EXPECT_EQ(reports, 0);
+
+	flags = spin_lock_irqsave(&taker.lock);
+	spin_lock(&plain);
+	spin_unlock(&plain);
+	spin_unlock_irqrestore(&taker.lock, flags);
+	lock_debug_hook = NULL;
+	timer_cancel_sync(&taker.timer);
+	EXPECT_EQ(reports, 1);
+	EXPECT_STREQ(last_report,
+		     "lock that is not interrupt-safe taken under one that interrupts take");
+}
+
 static struct mutex stat_mutex;
 
 static int stat_thread(void *ctx)
