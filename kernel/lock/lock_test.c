@@ -264,6 +264,12 @@ static int stat_thread(void *ctx)
 	return 0;
 }
 
+static bool is_waited_for(struct mutex *m)
+{
+	guard(spin)(&m->wait_lock);
+	return !list_empty(&m->waiters);
+}
+
 /* A lock that is held while another thread asks for it: both times are in /proc/lock_stat. */
 KTEST(lock, statistics_of_a_contended_lock)
 {
@@ -279,7 +285,10 @@ KTEST(lock, statistics_of_a_contended_lock)
 	EXPECT_EQ(st.hold.nr, 0);
 	mutex_lock(&stat_mutex);
 	KTEST_REQUIRE(kthread_start(stat_thread, NULL, "stat", &task) == 0);
-	EXPECT_EQ(sched_sleep_until(time_mono_ns() + held_ns, TASK_UNINTERRUPTIBLE), 0);
+	/* However long the thread takes to get here. */
+	do {
+		EXPECT_EQ(sched_sleep_until(time_mono_ns() + held_ns, TASK_UNINTERRUPTIBLE), 0);
+	} while (!is_waited_for(&stat_mutex));
 	mutex_unlock(&stat_mutex);
 	completion_wait(&contest.done);
 	lock_stat_read(LK_SYSFS, false, &st);
