@@ -213,19 +213,23 @@ const struct inode_ops tmpfs_special_inode_ops = {XATTR_OPS};
 
 /* ---- files ---- */
 
-/* F_SEAL_WRITE forbids all writes, F_SEAL_GROW those beyond the end. */
-static ssize_t sealed_write(struct file *f, struct uio *u, loff_t *pos)
+/*
+ * F_SEAL_WRITE forbids all writes; F_SEAL_GROW the page in which a write would pass the end: what
+ * is before it gets written.
+ */
+static int check_seals(struct file *f, struct uio *u, loff_t pos)
 {
 	u32 seals = tmpfs_seals(f->inode);
+	loff_t whole = inode_size(f->inode) & ~(loff_t)(PAGE_SIZE - 1);
 
 	if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
-	if ((seals & F_SEAL_GROW) && *pos + (loff_t)u->left > inode_size(f->inode)) {
-		if (*pos >= inode_size(f->inode))
-			return -EPERM;
-		uio_truncate(u, (size_t)(inode_size(f->inode) - *pos));
-	}
-	return generic_write(f, u, pos);
+	if (!(seals & F_SEAL_GROW) || (u64)pos + u->left <= (u64)inode_size(f->inode))
+		return 0;
+	if (pos >= whole)
+		return -EPERM;
+	uio_truncate(u, (size_t)(whole - pos));
+	return 0;
 }
 
 static int tmpfs_mmap(struct file *f, struct vma *vma)
@@ -252,7 +256,8 @@ const struct file_ops tmpfs_file_ops = {
 /* Of files that may have been sealed: memfd_create(2) with MFD_ALLOW_SEALING. */
 const struct file_ops tmpfs_sealable_ops = {
 	.read = generic_read,
-	.write = sealed_write,
+	.write = generic_write,
+	.write_check = check_seals,
 	.lseek = generic_lseek,
 	.mmap = tmpfs_mmap,
 	.fsync = generic_fsync_memory,

@@ -30,6 +30,8 @@ struct file_ops {
 	 */
 	ssize_t (*read)(struct file *f, struct uio *u, loff_t *pos);
 	ssize_t (*write)(struct file *f, struct uio *u, loff_t *pos);
+	/* For generic_write(), under inode->lock: -errno, or cuts @u to what may be written. */
+	int (*write_check)(struct file *f, struct uio *u, loff_t pos);
 	int (*lseek)(struct file *f, loff_t off, int whence, loff_t *out);
 	int (*readdir)(struct file *f, struct dir_context *ctx);
 	/* Ready mask; registers queues in @pt (may be NULL).  NULL op: always ready. */

@@ -108,6 +108,8 @@ static ssize_t write_locked(struct file *f, struct uio *u, loff_t *pos)
 	ret = write_limit(f, u, *pos);
 	if (!ret)
 		ret = inode_remove_privs(f->path.dentry);
+	if (!ret && unlikely(f->ops->write_check))
+		ret = f->ops->write_check(f, u, *pos);
 	if (ret)
 		return ret;
 	ret = pagecache_write(f->cache, u, pos);

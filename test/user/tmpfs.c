@@ -615,6 +615,30 @@ TEST(whiteouts)
 	CHECK_EQ(st.st_size, 40);
 }
 
+TEST(writes_honour_seals)
+{
+	int fd = (int)syscall(SYS_memfd_create, "m", MFD_ALLOW_SEALING);
+	char buf[2 * P];
+
+	REQUIRE(fd >= 0);
+	memset(buf, 'w', sizeof(buf));
+	CHECK(!ftruncate(fd, P * 7 / 4));
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_GROW));
+	/* The page that would grow the file is refused, those before it are written. */
+	CHECK_EQ(pwrite(fd, buf, 2 * P, 0), P);
+	CHECK_ERR(pwrite(fd, buf, P, P), EPERM);
+	CHECK_EQ(pwrite(fd, buf, P / 4, P * 3 / 2), P / 4);
+	CHECK_ERR(pwrite(fd, buf, 1, P * 7 / 4), EPERM);
+	CHECK(!fcntl(fd, F_SETFL, O_APPEND));
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	CHECK_ERR(write(fd, buf, 1), EPERM);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), P * 7 / 4);
+	CHECK(!fcntl(fd, F_SETFL, 0));
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+	CHECK_ERR(pwrite(fd, buf, 1, 0), EPERM);
+	CHECK_EQ(pwrite(fd, buf, 0, 0), 0);
+}
+
 int main(void)
 {
 	return test_run();
