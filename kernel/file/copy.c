@@ -102,33 +102,30 @@ static ssize_t copy_loop(struct file *in, loff_t *ipos, struct file *out, loff_t
 	return done ? done : n;
 }
 
-/* The position a call works at: the caller's or the file's. */
-static loff_t *position(struct file *f, loff_t *local, bool own)
+/* The file's position in @local, or NULL for a stream. */
+static loff_t *position(struct file *f, loff_t *local)
 {
-	if (own)
-		return local;
 	if (f->mode & FMODE_STREAM)
 		return NULL;
 	*local = f->pos;
 	return local;
 }
 
-long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
+/* No position passes the largest one; streams have none. */
+static bool range_fits(const loff_t *pos, size_t count)
+{
+	return !pos || count <= (u64)(S64_MAX - *pos);
+}
+
+/* @upos: the caller's position, which moves on; NULL: that of the file. */
+static ssize_t send_file(int out_fd, int in_fd, loff_t *upos, size_t count)
 {
 	struct fd_ref in, out;
 	loff_t ipos = 0, opos, *ip, *op;
 	bool stream = false;
 	ssize_t ret;
 
-	if (uoff) {
-		if (get_user(ipos, uoff))
-			return -EFAULT;
-		if (ipos < 0)
-			return -EINVAL;
-	}
-	if ((ssize_t)count < 0)
-		return -EINVAL;
-	in = uoff ? fd_get((unsigned int)in_fd) : fd_get_pos((unsigned int)in_fd);
+	in = upos ? fd_get((unsigned int)in_fd) : fd_get_pos((unsigned int)in_fd);
 	if (!in.file)
 		return -EBADF;
 	out = (struct fd_ref){NULL, false, false};
@@ -136,7 +133,10 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 	if (!(in.file->mode & FMODE_READ))
 		goto put_in;
 	ret = -ESPIPE;
-	if (uoff && !(in.file->mode & FMODE_PREAD))
+	if (upos && !(in.file->mode & FMODE_PREAD))
+		goto put_in;
+	ret = -EINVAL;
+	if ((ssize_t)count < 0 || (upos && *upos < 0))
 		goto put_in;
 	/* Not both position locks: the same file may be on both sides. */
 	out = fd_get((unsigned int)out_fd);
@@ -146,6 +146,10 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 	ret = -EINVAL;
 	if ((out.file->flags & O_APPEND) || !out.file->ops->write)
 		goto put_both;
+	ip = upos ? upos : position(in.file, &ipos);
+	op = position(out.file, &opos);
+	if (!range_fits(ip, count) || !range_fits(op, count))
+		goto put_both;
 	/* From a stream only into a pipe, and then one read: a loop would swallow a terminal's end
 	 * of file. */
 	if (!S_ISREG(in.file->inode->mode) && !S_ISBLK(in.file->inode->mode)) {
@@ -154,22 +158,33 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
 		count = min_t(size_t, count, BUFFER);
 		stream = true;
 	}
-	ip = position(in.file, &ipos, uoff != NULL);
-	op = position(out.file, &opos, false);
 	ret = copy_loop(in.file, ip, out.file, op, min_t(size_t, count, MAX_RW_COUNT), stream);
-	if (ret > 0 && !uoff && ip)
-		in.file->pos = ipos;
-	if (ret > 0 && op)
-		out.file->pos = opos;
+	if (ret > 0) {
+		if (ip && !upos)
+			in.file->pos = ipos;
+		if (op)
+			out.file->pos = opos;
+	}
 put_both:
 	if (out.file)
 		fd_put(out);
 put_in:
 	fd_put(in);
-	/* As Linux: stored whatever came of it. */
-	if (uoff && put_user(ipos, uoff))
-		ret = -EFAULT;
 	return ret;
+}
+
+long sys_sendfile(int out_fd, int in_fd, s64 __user *uoff, size_t count)
+{
+	loff_t pos;
+	ssize_t ret;
+
+	if (!uoff)
+		return send_file(out_fd, in_fd, NULL, count);
+	if (get_user(pos, uoff))
+		return -EFAULT;
+	ret = send_file(out_fd, in_fd, &pos, count);
+	/* Written back even where nothing moved. */
+	return put_user(pos, uoff) ? -EFAULT : ret;
 }
 
 static ssize_t check_range(struct file *in, struct file *out, loff_t ipos, loff_t opos, size_t *len)

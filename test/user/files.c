@@ -678,6 +678,29 @@ TEST(memfd_and_seals)
 	CHECK_ERR(fallocate(fd, 0, -1, 10), EINVAL);
 }
 
+TEST(positions_of_sendfile)
+{
+	off_t off = 0, *fixed;
+	int a, b;
+
+	enter();
+	CHECK(!make("a", "0123456789"));
+	a = open("a", O_RDONLY);
+	b = open("b", O_CREAT | O_RDWR, 0644);
+	off = 0x7ffffffffffffffe;
+	CHECK_ERR(sendfile(b, a, &off, 3), EINVAL);
+	CHECK_EQ(sendfile(b, a, &off, 1), 0);
+	off = -1;
+	CHECK_ERR(sendfile(b, a, &off, 1), EINVAL);
+	CHECK_ERR(sendfile(b, -1, &off, 1), EBADF);
+	/* The position is written back though nothing has moved. */
+	fixed = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(fixed != MAP_FAILED);
+	CHECK_ERR(sendfile(b, a, fixed, 0), EFAULT);
+	CHECK_ERR(sendfile(b, -1, fixed, 1), EFAULT);
+	CHECK_ERR(sendfile(b, a, (off_t *)8, 1), EFAULT);
+}
+
 TEST(copies_between_files)
 {
 	char buf[64];
