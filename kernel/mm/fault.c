@@ -76,9 +76,15 @@ static int fault_anon(struct vma *vma, u64 addr, pte_t *at, u32 flags)
 
 /* --- files and shared memory --- */
 
+/* What is beyond is no memory: SIGBUS. */
+static u64 cache_pages(struct pagecache *pc)
+{
+	return pc->inode ? page_up((u64)inode_size(pc->inode)) >> PAGE_SHIFT : mm_shared_pages(pc);
+}
+
 bool mm_truncated(struct pagecache *pc, u64 index)
 {
-	return pc->inode && index >= page_up((u64)inode_size(pc->inode)) >> PAGE_SHIFT;
+	return index >= cache_pages(pc);
 }
 
 /* The folio was taken out of the cache, or moved in it, while its entry was being made. */
@@ -126,16 +132,12 @@ static void fault_around(struct vma *vma, u64 addr, pte_t *at)
 
 	at -= (addr - first) >> PAGE_SHIFT;
 	unsigned int n = (unsigned int)((end - first) >> PAGE_SHIFT);
-	u64 last = index + n - 1;
+	u64 size = cache_pages(pc), last;
 
-	if (pc->inode) {
-		u64 size = page_up((u64)inode_size(pc->inode)) >> PAGE_SHIFT;
-
-		if (size <= index)
-			return;
-		last = min(last, size - 1);
-		n = (unsigned int)(last - index + 1);
-	}
+	if (size <= index)
+		return;
+	last = min(index + n, size) - 1;
+	n = (unsigned int)(last - index + 1);
 	pagecache_find_batch(pc, index, n, folios);
 	for (unsigned int i = 0; i < n; i++, at++) {
 		struct folio *folio = folios[i];

@@ -213,6 +213,8 @@ void vma_system_init(void);
 /* --- shared.c: the pages of a shared anonymous mapping --- */
 int mm_shared_create(u64 pages, struct pagecache **out) __must_check;
 void mm_shared_get(struct pagecache *pc);
+/* How much memory there is in it. */
+u64 mm_shared_pages(const struct pagecache *pc);
 void mm_shared_put(struct pagecache *pc);
 
 /* --- map.c --- */

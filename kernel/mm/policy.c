@@ -117,7 +117,7 @@ long sys_set_mempolicy(int mode, const unsigned long __user *nmask, unsigned lon
 	return err;
 }
 
-/* The policy of the memory at @addr. */
+/* The policy of the memory at @addr, which may be none of its own. */
 static int policy_at(u64 addr, u16 *out)
 {
 	guard(read)(&current->mm->lock);
@@ -125,7 +125,7 @@ static int policy_at(u64 addr, u16 *out)
 
 	if (!v)
 		return -EFAULT;
-	*out = v->policy ? v->policy : current->mempolicy;
+	*out = v->policy;
 	return 0;
 }
 

@@ -170,20 +170,18 @@ static long remap_to(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags
 		return -EINVAL;
 	if (old + old_len > new &&new + new_len > old)
 		return -EINVAL;
-	err = check_source(mm, old, old_len, new_len, flags, &v);
-	if (err)
-		return err;
-	if (flags & MREMAP_FIXED) {
-		err = mm_unmap_locked(mm, new, new + new_len);
-		if (!err && old_len > new_len && !(flags & MREMAP_DONTUNMAP)) {
-			err = mm_unmap_locked(mm, old + new_len, old + old_len);
-			old_len = new_len;
-		}
+	if (!vma_at(mm, old))
+		return -EFAULT;
+	/* As on Linux: what makes room is gone even when the rest is refused. */
+	err = flags & MREMAP_FIXED ? mm_unmap_locked(mm, new, new + new_len) : 0;
+	if (!err && old_len > new_len) {
+		err = mm_unmap_locked(mm, old + new_len, old + old_len);
+		old_len = new_len;
 	}
-	if (!err) {
-		v = vma_at(mm, old);
-		err = v ? move_vma(mm, v, old, old_len, new, new_len, flags) : -EFAULT;
-	}
+	if (!err)
+		err = check_source(mm, old, old_len, new_len, flags, &v);
+	if (!err)
+		err = move_vma(mm, v, old, old_len, new, new_len, flags);
 	return err ? err : (long)new;
 }
 

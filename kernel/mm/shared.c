@@ -8,7 +8,7 @@
 
 struct shared {
 	u32 refs;  /* atomic */
-	u64 pages; /* committed */
+	u64 pages; /* committed; [I] what is behind them is no memory, even where a mapping grew */
 	struct pagecache cache;
 };
 
@@ -29,6 +29,11 @@ int mm_shared_create(u64 pages, struct pagecache **out)
 	pagecache_init(&s->cache, NULL, NULL, PAGECACHE_MEMORY);
 	*out = &s->cache;
 	return 0;
+}
+
+u64 mm_shared_pages(const struct pagecache *pc)
+{
+	return container_of(pc, struct shared, cache)->pages;
 }
 
 void mm_shared_get(struct pagecache *pc)

@@ -190,6 +190,43 @@ TEST(mremap_corners)
 	CHECK(!strcmp(q + P, "both"));
 }
 
+/* Shared memory without a name has the size that it was made with, whatever maps it. */
+TEST(shared_memory_does_not_grow)
+{
+	char *p = mmap(NULL, 4 * P, PROT_NONE, ANON, -1, 0), *q;
+
+	REQUIRE(p != MAP_FAILED);
+	REQUIRE(mmap(p, 2 * P, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == p);
+	p[0] = 'a';
+	p[P] = 'b';
+	CHECK(mremap(p, 2 * P, P, 0) == p);
+	q = mremap(p, P, 3 * P, MREMAP_MAYMOVE | MREMAP_FIXED, p + P);
+	REQUIRE(q == p + P);
+	CHECK(q[0] == 'a' && q[P] == 'b');
+	CHECK_EQ(try_write(q + P), 0);
+	CHECK_EQ(try_write(q + 2 * P), SIGBUS);
+}
+
+/* What makes room is gone, though the source is two mappings and the rest refused. */
+TEST(refused_move_has_made_room)
+{
+	char *p = mmap(NULL, 3 * P, PROT_READ, ANON, -1, 0),
+	     *q = mmap(NULL, 2 * P, RW, ANON, -1, 0);
+	unsigned char in;
+
+	REQUIRE(p != MAP_FAILED && q != MAP_FAILED);
+	REQUIRE(!mprotect(p, P, PROT_NONE));
+	CHECK_ERR((long)mremap(p, 3 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED, q), EFAULT);
+	CHECK_EQ(mincore(p + P, P, &in), 0);
+	CHECK_ERR(mincore(p + 2 * P, P, &in), ENOMEM);
+	CHECK_ERR(mincore(q, P, &in), ENOMEM);
+	CHECK_ERR(mincore(q + P, P, &in), ENOMEM);
+	/* Not so without a source. */
+	q = mmap(NULL, P, RW, ANON, -1, 0);
+	CHECK_ERR((long)mremap(p + 2 * P, P, P, MREMAP_MAYMOVE | MREMAP_FIXED, q), EFAULT);
+	CHECK_EQ(mincore(q, P, &in), 0);
+}
+
 TEST(remap_file_pages_reorders)
 {
 	int fd = memfd_create("m", 0);

@@ -148,6 +148,18 @@ TEST(protection_keys)
 	}
 }
 
+TEST(memory_does_not_take_the_policy_of_its_task)
+{
+	unsigned long n0 = 1;
+	char *p = anon(1);
+
+	CHECK_EQ(syscall(SYS_set_mempolicy, MPOL_PREFERRED, &n0, 64), 0);
+	CHECK_EQ(mode_of(p), MPOL_DEFAULT);
+	CHECK_EQ(syscall(SYS_mbind, p, P, MPOL_PREFERRED, &n0, 64, 0), 0);
+	CHECK_EQ(mode_of(p), MPOL_PREFERRED);
+	CHECK_EQ(syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0), 0);
+}
+
 int main(void)
 {
 	return test_run();
