@@ -27,7 +27,6 @@ int unix_msg_create(struct unix_sock *sk, struct socket_msg *m, size_t len, stru
 		return err;
 	}
 	msg->sender = unix_get(sk);
-	msg->name = unix_name_get(READ_ONCE(sk->name));
 	msg->scm = *scm;
 	memset(scm, 0, sizeof(*scm));
 	msg->charge = (u32)(sizeof(*msg) + len);
@@ -37,6 +36,14 @@ int unix_msg_create(struct unix_sock *sk, struct socket_msg *m, size_t len, stru
 	__atomic_fetch_add(&sk->wmem, msg->charge, __ATOMIC_RELAXED);
 	*out = msg;
 	return 0;
+}
+
+u32 unix_msg_name(const struct unix_msg *msg, void *out)
+{
+	/* Set once; stays as long as the socket. */
+	const struct unix_name *n = __atomic_load_n(&msg->sender->name, __ATOMIC_ACQUIRE);
+
+	return n ? unix_name_copy(n, out) : 0;
 }
 
 /* O_ASYNC: a poll had found no room, now there is some. */
@@ -62,7 +69,6 @@ void unix_msg_free(struct unix_msg *msg)
 		wake_up_sync_poll(&sender->wait, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
 	if (unlikely(READ_ONCE(sender->async_no_space)))
 		tell_room(sender);
-	unix_name_put(msg->name);
 	unix_scm_release(&msg->scm);
 	unix_put(sender);
 	kfree(msg);

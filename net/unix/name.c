@@ -102,7 +102,7 @@ static int bind_abstract(struct unix_sock *sk, struct unix_name *n)
 	} else {
 		n->owner = sk;
 		hlist_add_head(&n->hash, name_bucket(&n->addr, n->len));
-		sk->name = n;
+		__atomic_store_n(&sk->name, n, __ATOMIC_RELEASE);
 	}
 	spin_unlock(&unix_names_lock);
 	spin_unlock(&sk->lock);
@@ -156,7 +156,7 @@ static int bind_path(struct unix_sock *sk, struct unix_name *n)
 		err = -EADDRINUSE;
 	if (!err) {
 		inode->socket = sk;
-		sk->name = n;
+		__atomic_store_n(&sk->name, n, __ATOMIC_RELEASE);
 		sk->path = p;
 	}
 	spin_unlock(&inode->spin);

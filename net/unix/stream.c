@@ -162,7 +162,7 @@ static void stream_consume(struct unix_sock *sk, struct unix_msg *msg, u32 n)
 static void stream_begin(struct stream_reader *r, struct socket *s, struct socket_msg *m,
 			 struct unix_msg *msg)
 {
-	m->name_len = msg->name ? unix_name_copy(msg->name, m->name) : 0;
+	m->name_len = unix_msg_name(msg, m->name);
 	r->have_first = true;
 	r->passcred = s->passcred;
 	if (unlikely(r->passcred)) {

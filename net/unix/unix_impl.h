@@ -92,8 +92,7 @@ struct unix_watch {
 
 struct unix_msg {
 	struct list_head link;
-	struct unix_sock *sender; /* +1 */
-	struct unix_name *name;	  /* +1: of the sender at that time, or NULL */
+	struct unix_sock *sender; /* +1; its name is looked up when the message is read */
 	struct unix_scm scm;
 	u64 time_ns;	 /* real, when it was queued; 0: nobody wanted to know */
 	u32 charge;	 /* of sender->wmem */
@@ -146,6 +145,8 @@ int unix_accept(struct socket *s, struct socket *fresh, bool nonblock);
 /* A message of @len bytes from @m's uio with @scm (consumed on success). -ENOMEM, -EFAULT. */
 int unix_msg_create(struct unix_sock *sk, struct socket_msg *m, size_t len, struct unix_scm *scm,
 		    struct unix_msg **out) __must_check;
+/* Name of the sender, which may have got one since; 0: it has none. */
+u32 unix_msg_name(const struct unix_msg *msg, void *out);
 void unix_msg_free(struct unix_msg *msg); /* gives the charge back, wakes the sender */
 void unix_queue_append(struct unix_sock *to, struct unix_msg *msg);   /* lock held */
 static inline struct unix_msg *unix_queue_first(struct unix_sock *sk) /* lock held */

@@ -827,6 +827,45 @@ TEST(oob_signal_and_pollers)
 	CHECK_EQ(urgent, 2);
 }
 
+/* The name that is told is the sender's when the message is read. */
+TEST(name_after_the_message)
+{
+	struct sockaddr_un at, me, from;
+	socklen_t at_len = abstract(&at, "corbel-names"), me_len = abstract(&me, "corbel-late");
+	socklen_t len = sizeof(from);
+	int l = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0), a;
+	int d = socket(AF_UNIX, SOCK_DGRAM, 0), e = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char buf[8];
+
+	REQUIRE(!bind(l, (struct sockaddr *)&at, at_len) && !listen(l, 1));
+	REQUIRE(!connect(c, (struct sockaddr *)&at, at_len));
+	a = accept(l, NULL, NULL);
+	REQUIRE(a >= 0);
+	CHECK_EQ(write(c, "x", 1), 1);
+	CHECK_EQ(recvfrom(a, buf, 1, 0, (struct sockaddr *)&from, &len), 1);
+	CHECK_EQ(len, 0);
+	CHECK_EQ(write(c, "y", 1), 1);
+	CHECK_EQ(bind(c, (struct sockaddr *)&me, me_len), 0);
+	len = sizeof(from);
+	CHECK_EQ(recvfrom(a, buf, 1, 0, (struct sockaddr *)&from, &len), 1);
+	CHECK(len == me_len && !memcmp(&from, &me, me_len));
+
+	at_len = abstract(&at, "corbel-names-d");
+	me_len = abstract(&me, "corbel-late-d");
+	REQUIRE(!bind(d, (struct sockaddr *)&at, at_len));
+	CHECK_EQ(sendto(e, "z", 1, 0, (struct sockaddr *)&at, at_len), 1);
+	CHECK_EQ(bind(e, (struct sockaddr *)&me, me_len), 0);
+	len = sizeof(from);
+	CHECK_EQ(recvfrom(d, buf, 1, 0, (struct sockaddr *)&from, &len), 1);
+	CHECK(len == me_len && !memcmp(&from, &me, me_len));
+	/* Also when the sender has gone. */
+	CHECK_EQ(sendto(e, "z", 1, 0, (struct sockaddr *)&at, at_len), 1);
+	close(e);
+	len = sizeof(from);
+	CHECK_EQ(recvfrom(d, buf, 1, 0, (struct sockaddr *)&from, &len), 1);
+	CHECK(len == me_len && !memcmp(&from, &me, me_len));
+}
+
 int main(void)
 {
 	return test_run();
