@@ -274,7 +274,7 @@ long tty_job_ioctl(struct tty *tty, struct file *f, bool is_master, unsigned int
 	case TIOCSCTTY:
 		return set_session(tty, f, arg);
 	case TIOCNOTTY:
-		return no_terminal(tty);
+		return is_master ? -ENOTTY : no_terminal(tty);
 	case TIOCSPGRP:
 		return set_front(tty, (const int __user *)arg);
 	case TIOCGPGRP:

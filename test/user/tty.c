@@ -654,6 +654,18 @@ TEST(peer_and_exclusive)
 	}
 }
 
+TEST(a_master_is_nobodys_terminal)
+{
+	open_pair();
+	if (getsid(0) != getpid())
+		REQUIRE(setsid() >= 0);
+	signal(SIGHUP, SIG_IGN);
+	REQUIRE(ioctl(slave, TIOCSCTTY, 0) == 0);
+	CHECK_ERR(ioctl(master, TIOCNOTTY), ENOTTY);
+	CHECK_EQ(ioctl(slave, TIOCNOTTY), 0);
+	CHECK_ERR(ioctl(slave, TIOCNOTTY), ENOTTY);
+}
+
 TEST(many_pairs)
 {
 	int fds[40], last = -1, n = -1;
