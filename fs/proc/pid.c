@@ -146,14 +146,17 @@ static int pid_revalidate(struct dentry *d, bool rcu)
 	return 1;
 }
 
+/* Has its last task gone? */
+static bool pid_is_empty(const struct pid *pid)
+{
+	const struct list_head *members = &pid->members[PID_TASK];
+
+	return READ_ONCE(members->next) == members;
+}
+
 static int pid_gone(const struct dentry *d)
 {
-	struct list_head *members;
-
-	if (!d->inode)
-		return 1;
-	members = &proc_of(d->inode)->head.pid->members[PID_TASK];
-	return READ_ONCE(members->next) == members;
+	return !d->inode || pid_is_empty(proc_of(d->inode)->head.pid);
 }
 
 const struct dentry_ops proc_pid_dentry_ops = {
@@ -295,6 +298,8 @@ static int pid_dir_permission(struct inode *i, int mask)
 	struct task *t;
 	int err = 0;
 
+	if (!proc_of(i)->is_thread && pid_is_empty(proc_of(i)->head.pid))
+		return -ESRCH;
 	if (proc_super_of(i->super)->hide_pid == HIDE_NOTHING)
 		return generic_permission(i, mask);
 	if (mask & MAY_NOT_BLOCK)
@@ -408,7 +413,24 @@ static int task_dir_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-static const struct inode_ops task_dir_iops = {.lookup = task_dir_lookup};
+/* A link for each thread, as if its directory had one. */
+static int task_dir_getattr(const struct path *path, struct kstat *st, u32 mask)
+{
+	struct inode *i = path->dentry->inode;
+	struct task *t = proc_task(i);
+
+	(void)mask;
+	inode_fill_stat(i, st);
+	if (t)
+		st->nlink += READ_ONCE(t->process->thread_count);
+	task_put(t);
+	return 0;
+}
+
+static const struct inode_ops task_dir_iops = {
+	.lookup = task_dir_lookup,
+	.getattr = task_dir_getattr,
+};
 static const struct file_ops task_dir_fops = {
 	.readdir = task_dir_readdir,
 	.lseek = generic_lseek,

@@ -9,6 +9,7 @@
 #include <kernel/mm/mm.h>
 #include <kernel/ns/ns.h>
 #include <kernel/panic/panic.h>
+#include <kernel/poll/poll.h>
 #include <kernel/printk/printk.h>
 #include <kernel/rng/rng.h>
 #include <kernel/uio/uio.h>
@@ -42,7 +43,27 @@ static int sysctl_show(struct seq *s, void *v)
 
 static int sysctl_open(struct inode *i, struct file *f)
 {
-	return seq_open_single(f, sysctl_show, i);
+	const struct proc_watch *w = proc_of(i)->node->entry->sysctl->watch;
+	int err = seq_open_single(f, sysctl_show, i);
+
+	if (!err && w)
+		seq_of(f)->event = READ_ONCE(w->event);
+	return err;
+}
+
+/* Always ready; a change is told once to each open file, as an error with urgent data. */
+static u32 sysctl_poll(struct file *f, struct poll_table *pt)
+{
+	struct proc_watch *w = proc_of(f->inode)->node->entry->sysctl->watch;
+	u32 event;
+
+	if (!w)
+		return POLL_DEFAULT;
+	poll_wait(pt, f, &w->wait);
+	event = __atomic_load_n(&w->event, __ATOMIC_ACQUIRE);
+	if (xchg(&seq_of(f)->event, event) == event)
+		return POLL_DEFAULT;
+	return EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLPRI;
 }
 
 static ssize_t sysctl_write(struct file *f, struct uio *u, loff_t *pos)
@@ -100,6 +121,7 @@ const struct file_ops proc_sysctl_fops = {
 	.open = sysctl_open,
 	.read = seq_read,
 	.write = sysctl_write,
+	.poll = sysctl_poll,
 	.lseek = seq_lseek,
 	.release = seq_release,
 };
@@ -118,18 +140,6 @@ UTS_FIELD(sysname)
 UTS_FIELD(release)
 UTS_FIELD(machine)
 UTS_FIELD(version)
-UTS_FIELD(nodename)
-UTS_FIELD(domainname)
-
-static int store_nodename(const char *text)
-{
-	return uts_set_hostname(text, strlen(text));
-}
-
-static int store_domainname(const char *text)
-{
-	return uts_set_domainname(text, strlen(text));
-}
 
 static int show_printk(char *buf, size_t size)
 {
@@ -238,8 +248,6 @@ SYSCTL_TEXT("kernel/random/uuid", 0444, show_uuid, NULL);
 SYSCTL_TEXT("kernel/arch", 0444, show_machine, NULL);
 SYSCTL_TEXT("kernel/cap_last_cap", 0444, show_cap_last_cap, NULL);
 SYSCTL_INT("kernel/dmesg_restrict", 0644, &dmesg_restrict, 0, 1);
-SYSCTL_TEXT("kernel/domainname", 0644, show_domainname, store_domainname);
-SYSCTL_TEXT("kernel/hostname", 0644, show_nodename, store_nodename);
 SYSCTL_TEXT("kernel/ngroups_max", 0444, show_ngroups_max, NULL);
 SYSCTL_TEXT("kernel/osrelease", 0444, show_release, NULL);
 SYSCTL_TEXT("kernel/ostype", 0444, show_sysname, NULL);

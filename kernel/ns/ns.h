@@ -190,6 +190,3 @@ struct ns_common *nsfs_dentry_ns(const struct dentry *d);
 /* uname(2): the names as current sees them. */
 void uts_get(struct new_utsname *out);
 extern const char uts_release[], uts_version[];
-/* /proc/sys/kernel/{hostname,domainname}; -EINVAL when too long. */
-int uts_set_hostname(const char *name, size_t len) __must_check;
-int uts_set_domainname(const char *name, size_t len) __must_check;

@@ -5,6 +5,7 @@
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
 #include <kernel/lock/lock.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/task/task.h>
@@ -80,7 +81,12 @@ long sys_uname(struct new_utsname __user *buf)
 	return 0;
 }
 
-static int set_name(struct uts_ns *u, char *field, const char *name, size_t len)
+static struct proc_watch hostname_watch = PROC_WATCH_INIT(hostname_watch);
+static struct proc_watch domainname_watch = PROC_WATCH_INIT(domainname_watch);
+
+/* Who polls is told of changes in every namespace. */
+static int set_name(struct uts_ns *u, char *field, struct proc_watch *w, const char *name,
+		    size_t len)
 {
 	char buf[__NEW_UTS_LEN + 1] = {0};
 
@@ -92,21 +98,22 @@ static int set_name(struct uts_ns *u, char *field, const char *name, size_t len)
 	memcpy(field, buf, sizeof(buf));
 	seq_write_end(&u->seq);
 	spin_unlock(&u->lock);
+	proc_watch_changed(w);
 	return 0;
 }
 
-int uts_set_hostname(const char *name, size_t len)
+static int set_hostname(const char *name, size_t len)
 {
 	struct uts_ns *u = current_uts();
 
-	return set_name(u, u->names.nodename, name, len);
+	return set_name(u, u->names.nodename, &hostname_watch, name, len);
 }
 
-int uts_set_domainname(const char *name, size_t len)
+static int set_domainname(const char *name, size_t len)
 {
 	struct uts_ns *u = current_uts();
 
-	return set_name(u, u->names.domainname, name, len);
+	return set_name(u, u->names.domainname, &domainname_watch, name, len);
 }
 
 static int name_from_user(char *buf, const char __user *name, int len)
@@ -123,7 +130,7 @@ long sys_sethostname(const char __user *name, int len)
 	char buf[__NEW_UTS_LEN];
 	int err = name_from_user(buf, name, len);
 
-	return err ? err : uts_set_hostname(buf, (size_t)len);
+	return err ? err : set_hostname(buf, (size_t)len);
 }
 
 long sys_setdomainname(const char __user *name, int len)
@@ -131,8 +138,40 @@ long sys_setdomainname(const char __user *name, int len)
 	char buf[__NEW_UTS_LEN];
 	int err = name_from_user(buf, name, len);
 
-	return err ? err : uts_set_domainname(buf, (size_t)len);
+	return err ? err : set_domainname(buf, (size_t)len);
 }
+
+/* ---- /proc/sys ---- */
+
+static int show_hostname(char *buf, size_t size)
+{
+	struct new_utsname u;
+
+	uts_get(&u);
+	return snprintf(buf, size, "%s", u.nodename);
+}
+
+static int store_hostname(const char *text)
+{
+	return set_hostname(text, strlen(text));
+}
+SYSCTL("kernel/hostname", 0644, .show = show_hostname, .store = store_hostname,
+       .watch = &hostname_watch);
+
+static int show_domainname(char *buf, size_t size)
+{
+	struct new_utsname u;
+
+	uts_get(&u);
+	return snprintf(buf, size, "%s", u.domainname);
+}
+
+static int store_domainname(const char *text)
+{
+	return set_domainname(text, strlen(text));
+}
+SYSCTL("kernel/domainname", 0644, .show = show_domainname, .store = store_domainname,
+       .watch = &domainname_watch);
 
 /* ---- the kind ---- */
 

@@ -3,6 +3,7 @@
 
 #include <kern/errno.h>
 #include <kernel/file/file.h>
+#include <kernel/poll/poll.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/seq/seq.h>
 #include <kernel/task/task.h>
@@ -73,4 +74,10 @@ struct task *proc_task(const struct inode *i)
 	}
 	rcu_read_unlock();
 	return t;
+}
+
+void proc_watch_changed(struct proc_watch *w)
+{
+	__atomic_fetch_add(&w->event, 1, __ATOMIC_RELEASE);
+	wake_up_poll(&w->wait, EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLPRI);
 }

@@ -15,6 +15,7 @@
 
 #include <kern/types.h>
 #include <kern/compiler.h>
+#include <kernel/wait/wait.h>
 #include <linux/stat.h>
 
 struct file;
@@ -27,6 +28,17 @@ struct seq;
 struct seq_ops;
 struct task;
 
+/* Changes of a variable, for poll(2) of its file: proc_watch_changed() after each. */
+struct proc_watch {
+	u32 event; /* atomic: how many there were */
+	struct wait_queue wait;
+};
+#define PROC_WATCH_INIT(name)                        \
+	{                                            \
+		.wait = WAIT_QUEUE_INIT((name).wait) \
+	}
+void proc_watch_changed(struct proc_watch *w);
+
 /* What is behind a variable of /proc/sys: one of value, value64, show. */
 struct sysctl {
 	int *value; /* a number between min and max, else -EINVAL */
@@ -38,6 +50,7 @@ struct sysctl {
 	/* May current write (and read) it, whoever it is? Else it only reads. NULL: as for files
 	 * of root, and capabilities do not help. */
 	bool (*may_write)(void);
+	struct proc_watch *watch;	     /* or NULL: its changes are not told */
 };
 
 struct proc_entry {

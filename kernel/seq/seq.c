@@ -154,6 +154,11 @@ void *seq_private(struct file *f)
 	return ((struct seq_file *)f->private_data)->seq.private_data;
 }
 
+struct seq *seq_of(struct file *f)
+{
+	return &((struct seq_file *)f->private_data)->seq;
+}
+
 void seq_release(struct file *f)
 {
 	struct seq_file *sf = f->private_data;

@@ -15,6 +15,7 @@ struct seq {
 	char *buf;
 	size_t size, count; /* allocated, used */
 	bool overflow;	    /* buffer too small: the element is shown again in a larger one */
+	u32 event;	    /* that poll(2) has told of; by who opened it */
 	void *private_data;
 	const struct file *file; /* that shows it: whose mount, whose credentials */
 };
@@ -46,3 +47,4 @@ ssize_t seq_read(struct file *f, struct uio *u, loff_t *pos);
 int seq_lseek(struct file *f, loff_t off, int whence, loff_t *out);
 void seq_release(struct file *f);
 void *seq_private(struct file *f);
+struct seq *seq_of(struct file *f);

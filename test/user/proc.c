@@ -3,8 +3,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 static int write_text(const char *path, const char *text)
 {
@@ -211,6 +215,100 @@ TEST(sysrq_trigger)
 	CHECK_EQ(write_text("/proc/sysrq-trigger", "h"), 0);
 	CHECK_EQ(write_text("/proc/sysrq-trigger", "s"), 0);
 	CHECK_EQ(write_text("/proc/sysrq-trigger", "t"), 0);
+}
+
+static int names_poll(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLPRI};
+
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	return p.revents;
+}
+
+/* A new name of the machine is told once to each who has the file open. */
+TEST(names_of_the_machine_tell_changes)
+{
+	int host = open("/proc/sys/kernel/hostname", O_RDONLY);
+	int host2 = open("/proc/sys/kernel/hostname", O_RDONLY);
+	int domain = open("/proc/sys/kernel/domainname", O_RDONLY);
+	int other = open("/proc/sys/kernel/osrelease", O_RDONLY), ep = epoll_create1(0);
+	struct epoll_event e = {.events = 0};
+	char old[65];
+
+	if (geteuid())
+		return;
+	REQUIRE(host >= 0 && host2 >= 0 && domain >= 0 && other >= 0);
+	CHECK_EQ(gethostname(old, sizeof(old)), 0);
+	CHECK_EQ(names_poll(host), POLLIN);
+	CHECK_EQ(names_poll(other), POLLIN);
+	CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, host, &e), 0);
+	CHECK_EQ(epoll_wait(ep, &e, 1, 0), 0);
+	CHECK_EQ(sethostname("told", 4), 0);
+	CHECK_EQ(epoll_wait(ep, &e, 1, 0), 1);
+	CHECK(e.events & EPOLLERR);
+	CHECK_EQ(names_poll(host2), POLLIN | POLLERR | POLLPRI);
+	CHECK_EQ(names_poll(host2), POLLIN);
+	CHECK_EQ(names_poll(domain), POLLIN);
+	CHECK_EQ(write_text("/proc/sys/kernel/domainname", "told\n"), 0);
+	CHECK_EQ(names_poll(domain), POLLIN | POLLERR | POLLPRI);
+	CHECK_EQ(write_text("/proc/sys/kernel/domainname", "(none)\n"), 0);
+	CHECK_EQ(sethostname(old, strlen(old)), 0);
+}
+
+static void *wait_there(void *from)
+{
+	char c;
+
+	CHECK_EQ(read(*(int *)from, &c, 1), 0);
+	return NULL;
+}
+
+/* /proc/PID/task has a link for each thread. */
+TEST(links_of_threads)
+{
+	pthread_t t;
+	struct stat st;
+	int p[2];
+
+	CHECK_EQ(stat("/proc/self/task", &st), 0);
+	CHECK_EQ(st.st_nlink, 3);
+	REQUIRE(!pipe(p));
+	REQUIRE(!pthread_create(&t, NULL, wait_there, &p[0]));
+	CHECK_EQ(stat("/proc/self/task", &st), 0);
+	CHECK_EQ(st.st_nlink, 4);
+	close(p[1]);
+	pthread_join(t, NULL);
+}
+
+/* An open directory of a process: it stands for the process; and when that has gone. */
+TEST(directory_of_a_process)
+{
+	char name[64], buf[64];
+	pid_t pid = fork();
+	int dir, thread, status;
+
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	snprintf(name, sizeof(name), "/proc/%d/task/%d", pid, pid);
+	thread = open(name, O_RDONLY | O_DIRECTORY);
+	snprintf(name, sizeof(name), "/proc/%d", pid);
+	dir = open(name, O_RDONLY | O_DIRECTORY);
+	REQUIRE(dir >= 0 && thread >= 0);
+	CHECK(readlinkat(dir, "exe", buf, sizeof(buf)) > 0);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, thread, SIGKILL, NULL, 0), EBADF);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, open("/proc", O_RDONLY), SIGKILL, NULL, 0), EBADF);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, open(name, O_PATH), SIGKILL, NULL, 0), EBADF);
+	CHECK_EQ(syscall(SYS_pidfd_send_signal, dir, 0, NULL, 0), 0);
+	CHECK_EQ(syscall(SYS_pidfd_send_signal, dir, SIGKILL, NULL, 0), 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	CHECK_ERR(syscall(SYS_pidfd_send_signal, dir, 0, NULL, 0), ESRCH);
+	CHECK_ERR(readlinkat(dir, "exe", buf, sizeof(buf)), ESRCH);
+	CHECK_ERR(readlinkat(dir, "ns/user", buf, sizeof(buf)), ESRCH);
+	CHECK_ERR(openat(dir, "stat", O_RDONLY), ESRCH);
+	CHECK_ERR(open(name, O_RDONLY), ENOENT);
 }
 
 int main(int argc, char **argv)
