@@ -18,8 +18,8 @@
 
 extern const struct proc_task_entry *const __start_proc_task_entry[],
 	*const __stop_proc_task_entry[];
-static const struct inode_ops pid_dir_iops, task_dir_iops;
-static const struct file_ops pid_dir_fops, task_dir_fops;
+static const struct inode_ops pid_dir_iops;
+static const struct file_ops pid_dir_fops;
 
 bool proc_parse_number(const char *name, u32 len, int *out)
 {
@@ -427,16 +427,14 @@ static int task_dir_getattr(const struct path *path, struct kstat *st, u32 mask)
 	return 0;
 }
 
-static const struct inode_ops task_dir_iops = {
+const struct inode_ops proc_task_dir_iops = {
 	.lookup = task_dir_lookup,
 	.getattr = task_dir_getattr,
 };
-static const struct file_ops task_dir_fops = {
+const struct file_ops proc_task_dir_fops = {
 	.readdir = task_dir_readdir,
 	.lseek = generic_lseek,
 };
-const struct inode_ops *const proc_task_dir_iops = &task_dir_iops;
-const struct file_ops *const proc_task_dir_fops = &task_dir_fops;
 
 /* ---- the root ---- */
 

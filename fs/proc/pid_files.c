@@ -439,20 +439,6 @@ static const struct inode_ops exe_iops = {.readlink = link_text, .get_path = exe
 static const struct inode_ops cwd_iops = {.readlink = link_text, .get_path = cwd_path};
 static const struct inode_ops root_iops = {.readlink = link_text, .get_path = root_path};
 
-/* task/ has its own operations, which pid.c keeps. */
-static int task_dir_lookup(struct inode *dir, struct dentry *d)
-{
-	return proc_task_dir_iops->lookup(dir, d);
-}
-
-static int task_dir_readdir(struct file *f, struct dir_context *ctx)
-{
-	return proc_task_dir_fops->readdir(f, ctx);
-}
-
-static const struct inode_ops task_iops = {.lookup = task_dir_lookup};
-static const struct file_ops task_fops = {.readdir = task_dir_readdir, .lseek = generic_lseek};
-
 #define PID_SHOW(n, fn)                                           \
 	{                                                         \
 		.name = (n), .mode = S_IFREG | 0444, .show = (fn) \
@@ -465,8 +451,8 @@ static const struct file_ops task_fops = {.readdir = task_dir_readdir, .lseek = 
 const struct proc_task_entry proc_task_entries[] = {
 	{.name = "task",
 	 .mode = S_IFDIR | 0555,
-	 .iops = &task_iops,
-	 .fops = &task_fops,
+	 .iops = &proc_task_dir_iops,
+	 .fops = &proc_task_dir_fops,
 	 .process_only = true},
 	{.name = "fd",
 	 .mode = S_IFDIR | 0500,

@@ -72,8 +72,8 @@ extern const struct file_ops proc_sysctl_fops;
 extern int proc_kptr_restrict; /* system.c */
 
 /* pid.c */
-extern const struct inode_ops *const proc_task_dir_iops;
-extern const struct file_ops *const proc_task_dir_fops;
+extern const struct inode_ops proc_task_dir_iops;
+extern const struct file_ops proc_task_dir_fops;
 extern const struct inode_ops proc_root_iops;
 extern const struct file_ops proc_root_fops;
 /* kernel/tty: device number (as in stat) of a process's terminal and its foreground group. */
