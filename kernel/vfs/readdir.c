@@ -23,29 +23,63 @@ struct dirent64 {
 	char name[];
 } __packed __aligned(8);
 
+/* Where both have what the next record and the user's memory decide. */
+#define OFF_AT offsetof(struct dirent64, off)
+#define RECLEN_AT offsetof(struct dirent64, reclen)
+_Static_assert(offsetof(struct dirent_old, off) == OFF_AT, "one layout");
+_Static_assert(offsetof(struct dirent_old, reclen) == RECLEN_AT, "one layout");
+
 struct getdents {
 	struct dir_context ctx;
 	char __user *ubuf;
 	size_t left, piece_len;
+	char *last;    /* record in the piece whose offset is not known yet, or NULL */
+	size_t done;   /* bytes that have reached the user */
+	loff_t resume; /* position behind them */
 	int err;
 	char piece[PIECE] __aligned(8);
 };
 
+/* The offset of a record is the position of the next. */
+static void end_record(struct getdents *g)
+{
+	if (g->last)
+		*(s64 *)(g->last + OFF_AT) = g->ctx.pos;
+	g->last = NULL;
+}
+
+static bool deliver(struct getdents *g, const char *from, size_t len, loff_t next)
+{
+	if (copy_to_user(g->ubuf, from, len))
+		return false;
+	g->ubuf += len;
+	g->done += len;
+	g->resume = next;
+	return true;
+}
+
+/* Records are whole: where memory ends in the piece, those before it are the answer. */
 static int flush(struct getdents *g)
 {
-	if (g->piece_len && copy_to_user(g->ubuf, g->piece, g->piece_len))
-		return -EFAULT;
-	g->ubuf += g->piece_len;
+	const char *at = g->piece, *end = g->piece + g->piece_len;
+
+	end_record(g);
 	g->piece_len = 0;
-	return 0;
+	if (at == end || deliver(g, at, (size_t)(end - at), g->ctx.pos))
+		return 0;
+	while (at < end &&
+	       deliver(g, at, *(const u16 *)(at + RECLEN_AT), *(const s64 *)(at + OFF_AT)))
+		at += *(const u16 *)(at + RECLEN_AT);
+	return at < end ? -EFAULT : 0;
 }
 
 /* Place for a record, or NULL: then err says whether the user's buffer is full (-EINVAL: even for
  * the first). */
 static void *record(struct getdents *g, size_t reclen)
 {
-	void *p;
+	char *p;
 
+	end_record(g);
 	if (reclen > g->left) {
 		g->err = -EINVAL;
 		return NULL;
@@ -58,6 +92,7 @@ static void *record(struct getdents *g, size_t reclen)
 	p = g->piece + g->piece_len;
 	g->piece_len += reclen;
 	g->left -= reclen;
+	g->last = p;
 	return p;
 }
 
@@ -71,8 +106,8 @@ static bool emit64(struct dir_context *ctx, const char *name, u32 len, u64 off, 
 		return false;
 	/* Pad bytes are the user's to see. */
 	*(u64 *)((char *)d + reclen - 8) = 0;
+	(void)off;
 	d->ino = ino;
-	d->off = (s64)off;
 	d->reclen = (u16)reclen;
 	d->type = type;
 	memcpy(d->name, name, len);
@@ -89,8 +124,8 @@ static bool emit_old(struct dir_context *ctx, const char *name, u32 len, u64 off
 	if (!d)
 		return false;
 	memset(d, 0, reclen);
+	(void)off;
 	d->ino = ino;
-	d->off = off;
 	d->reclen = (u16)reclen;
 	memcpy(d->name, name, len);
 	((char *)d)[reclen - 1] = (char)type;
@@ -114,8 +149,9 @@ static long getdents_common(int fd, void __user *buf, unsigned int count, bool i
 	g.ctx.pos = f->pos;
 	g.ubuf = buf;
 	g.left = min_t(size_t, count, INT_MAX);
-	count = (unsigned int)g.left;
 	g.piece_len = 0;
+	g.last = NULL;
+	g.done = 0;
 	g.err = 0;
 	i = f->inode;
 	ret = rwsem_read_lock_killable(&i->lock);
@@ -126,15 +162,16 @@ static long getdents_common(int fd, void __user *buf, unsigned int count, bool i
 	inode_access(&f->path);
 	if (!ret)
 		notify_file(f, IN_ACCESS);
-	if (!ret && g.left == count && g.err)
+	if (g.err != -EFAULT && flush(&g))
+		g.err = -EFAULT;
+	if (!ret)
 		ret = g.err;
-	if (!ret && g.err != -EFAULT)
-		ret = flush(&g);
-	else if (!ret)
-		ret = -EFAULT;
-	if (!ret) {
+	/* What was delivered counts, whatever came behind it. */
+	if (g.done) {
+		f->pos = g.resume;
+		ret = (long)g.done;
+	} else if (!ret) {
 		f->pos = g.ctx.pos;
-		ret = (long)(count - g.left);
 	}
 out:
 	fd_put(r);
