@@ -198,6 +198,9 @@ long sys_utimensat(int dfd, const char __user *path, const struct __kernel_times
 		return utimes_at(dfd, path, NULL, flags);
 	if (copy_from_user(u, utimes, sizeof(u)))
 		return -EFAULT;
+	/* Nothing to do: not even the path is looked at. */
+	if (u[0].tv_nsec == UTIME_OMIT && u[1].tv_nsec == UTIME_OMIT)
+		return 0;
 	for (int n = 0; n < 2; n++) {
 		if (!nsec_ok((long)u[n].tv_nsec))
 			return -EINVAL;

@@ -678,6 +678,78 @@ TEST(memfd_and_seals)
 	CHECK_ERR(fallocate(fd, 0, -1, 10), EINVAL);
 }
 
+/* Entries that end where memory does are delivered; the others come with the next call. */
+TEST(entries_before_bad_memory)
+{
+	char *map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char name[16];
+	int fd, got = 0;
+
+	enter();
+	REQUIRE(map != MAP_FAILED && !munmap(map + 4096, 4096));
+	for (int i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "entry%02d", i);
+		REQUIRE(!make(name, ""));
+	}
+	fd = open(".", O_RDONLY);
+	for (int calls = 0; calls < 200; calls++) {
+		/* Two records of 32 bytes fit, or one more of 24: "." and "..". */
+		long n = syscall(SYS_getdents64, fd, map + 4096 - 64, 4096);
+
+		if (n <= 0) {
+			CHECK_EQ(n, 0);
+			break;
+		}
+		for (char *p = map + 4096 - 64; p < map + 4096 - 64 + n;
+		     p += *(unsigned short *)(p + 16))
+			got++;
+	}
+	CHECK_EQ(got, 62);
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	CHECK_ERR(syscall(SYS_getdents64, fd, map + 4096 - 8, 4096), EFAULT);
+	CHECK_ERR(syscall(SYS_getdents64, fd, map + 4096, 4096), EFAULT);
+	CHECK_EQ(syscall(SYS_getdents64, fd, map + 4096 - 48, 4096), 48);
+	close(fd);
+}
+
+/* seekdir to what telldir said gives the next entry, in /proc as well. */
+TEST(places_in_directories_of_proc)
+{
+	static const char *const places[] = {"/proc/self", "/proc/self/fd", "/proc/sys/kernel"};
+
+	for (size_t i = 0; i < 3; i++) {
+		DIR *d = opendir(places[i]);
+		char next[256];
+		struct dirent *e;
+		long at;
+
+		REQUIRE(d);
+		REQUIRE(readdir(d) && readdir(d) && readdir(d));
+		at = telldir(d);
+		e = readdir(d);
+		REQUIRE(e);
+		strcpy(next, e->d_name);
+		while (readdir(d))
+			;
+		seekdir(d, at);
+		e = readdir(d);
+		CHECK(e && !strcmp(e->d_name, next));
+		closedir(d);
+	}
+}
+
+TEST(times_left_alone)
+{
+	struct timespec t[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_OMIT}};
+
+	/* Nothing to do, so nothing is looked at. */
+	CHECK_EQ(utimensat(AT_FDCWD, "/no/such/place", t, 0), 0);
+	CHECK_EQ(utimensat(-5, "x", t, 0xffff), 0);
+	t[1].tv_nsec = UTIME_NOW;
+	CHECK_ERR(utimensat(AT_FDCWD, "/no/such/place", t, 0), ENOENT);
+	CHECK_ERR(utimensat(-5, "x", t, 0xffff), EINVAL);
+}
+
 TEST(positions_of_sendfile)
 {
 	off_t off = 0, *fixed;

@@ -212,9 +212,10 @@ TEST(refused_move_has_made_room)
 {
 	char *p = mmap(NULL, 3 * P, PROT_READ, ANON, -1, 0),
 	     *q = mmap(NULL, 2 * P, RW, ANON, -1, 0);
+	char *r = mmap(NULL, P, RW, ANON, -1, 0);
 	unsigned char in;
 
-	REQUIRE(p != MAP_FAILED && q != MAP_FAILED);
+	REQUIRE(p != MAP_FAILED && q != MAP_FAILED && r != MAP_FAILED);
 	REQUIRE(!mprotect(p, P, PROT_NONE));
 	CHECK_ERR((long)mremap(p, 3 * P, 2 * P, MREMAP_MAYMOVE | MREMAP_FIXED, q), EFAULT);
 	CHECK_EQ(mincore(p + P, P, &in), 0);
@@ -222,9 +223,8 @@ TEST(refused_move_has_made_room)
 	CHECK_ERR(mincore(q, P, &in), ENOMEM);
 	CHECK_ERR(mincore(q + P, P, &in), ENOMEM);
 	/* Not so without a source. */
-	q = mmap(NULL, P, RW, ANON, -1, 0);
-	CHECK_ERR((long)mremap(p + 2 * P, P, P, MREMAP_MAYMOVE | MREMAP_FIXED, q), EFAULT);
-	CHECK_EQ(mincore(q, P, &in), 0);
+	CHECK_ERR((long)mremap(p + 2 * P, P, P, MREMAP_MAYMOVE | MREMAP_FIXED, r), EFAULT);
+	CHECK_EQ(mincore(r, P, &in), 0);
 }
 
 TEST(remap_file_pages_reorders)
