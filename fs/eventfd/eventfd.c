@@ -127,7 +127,7 @@ static void eventfd_fdinfo(struct file *f, struct seq *s)
 static const struct file_ops eventfd_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
-	.lseek = generic_lseek,
+	.lseek = noop_lseek,
 	.poll = eventfd_poll,
 	.release = eventfd_release,
 	.fdinfo = eventfd_fdinfo,

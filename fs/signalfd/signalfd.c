@@ -167,7 +167,7 @@ static void signalfd_fdinfo(struct file *f, struct seq *s)
 
 static const struct file_ops signalfd_ops = {
 	.read = signalfd_read,
-	.lseek = generic_lseek,
+	.lseek = noop_lseek,
 	.poll = signalfd_poll,
 	.release = signalfd_release,
 	.fdinfo = signalfd_fdinfo,

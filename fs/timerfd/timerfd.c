@@ -240,7 +240,7 @@ static void timerfd_fdinfo(struct file *f, struct seq *s)
 
 static const struct file_ops timerfd_ops = {
 	.read = timerfd_read,
-	.lseek = generic_lseek,
+	.lseek = noop_lseek,
 	.poll = timerfd_poll,
 	.ioctl = timerfd_ioctl,
 	.release = timerfd_release,

@@ -618,7 +618,7 @@ static void epoll_fdinfo(struct file *f, struct seq *s)
 }
 
 static const struct file_ops epoll_file_ops = {
-	.lseek = generic_lseek,
+	.lseek = noop_lseek,
 	.poll = epoll_poll,
 	.release = epoll_release,
 	.fdinfo = epoll_fdinfo,

@@ -97,7 +97,7 @@ static int open_on(enum pseudo n, const char *name, struct inode *inode, const s
 		  : (flags & O_ACCMODE) == O_RDWR ? FMODE_READ | FMODE_WRITE
 						  : FMODE_READ;
 	if (ops->lseek && ops->lseek != no_lseek)
-		f->mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+		f->mode |= FMODE_LSEEK; /* but neither pread nor pwrite, as on Linux */
 	else
 		f->mode |= FMODE_STREAM;
 	*out = f;

@@ -374,6 +374,24 @@ TEST(time_outs_that_stick)
 	CHECK_EQ(tv.tv_usec, 0);
 }
 
+/* They can be sought, to no effect, but have no places to read from. */
+TEST(no_places_in_event_files)
+{
+	sigset_t set;
+	char buf[128];
+
+	sigemptyset(&set);
+	int fds[] = {eventfd(1, EFD_NONBLOCK), timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK),
+		     signalfd(-1, &set, SFD_NONBLOCK), epoll_create1(0)};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		REQUIRE(fds[i] >= 0);
+		CHECK_EQ(lseek(fds[i], 5, SEEK_SET), 0);
+		CHECK_ERR(pread(fds[i], buf, sizeof(buf), 0), ESPIPE);
+		CHECK_ERR(pwrite(fds[i], buf, 8, 0), ESPIPE);
+	}
+}
+
 int main(void)
 {
 	return test_run();
