@@ -125,6 +125,9 @@ static int set_int(struct socket *s, int name, int v)
 	case SO_KEEPALIVE:
 		s->keepalive = v;
 		return 0;
+	case SO_NO_CHECK: /* of checksums, for who has them */
+		s->no_check = v;
+		return 0;
 	case SO_OOBINLINE:
 		s->oobinline = v;
 		return 0;
@@ -271,6 +274,9 @@ static int get_int(struct socket *s, int name, int *v)
 		return 0;
 	case SO_KEEPALIVE:
 		*v = s->keepalive;
+		return 0;
+	case SO_NO_CHECK:
+		*v = s->no_check;
 		return 0;
 	case SO_OOBINLINE:
 		*v = s->oobinline;

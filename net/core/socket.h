@@ -87,8 +87,8 @@ struct socket {
 	s32 peek_off; /* SO_PEEK_OFF: -1 off; atomic, moved by the family */
 	u64 cookie;   /* SO_COOKIE: atomic, 0 until it is asked for */
 	s32 linger_s; /* -1: off */
-	bool passcred, passsec, rxq_ovfl, reuseport, reuseaddr, keepalive, broadcast, debug,
-		dontroute, oobinline;
+	bool passcred, passsec, rxq_ovfl, no_check, reuseport, reuseaddr, keepalive, broadcast,
+		debug, dontroute, oobinline;
 	bool listening; /* SO_ACCEPTCONN */
 	u8 stamp;	/* SOCKET_STAMP_*: SO_TIMESTAMP and its kin */
 	bool stamp_new; /* ... told with SO_TIMESTAMP*_NEW */

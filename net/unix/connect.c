@@ -224,6 +224,8 @@ int unix_accept(struct socket *s, struct socket *fresh, bool nonblock)
 	got->sock = fresh;
 	spin_unlock(&got->lock);
 	fresh->sk = got;
+	fresh->passcred = s->passcred;
+	fresh->passsec = s->passsec;
 	publish_peer_ids(fresh, got);
 	unix_put(unused);
 	return 0;

@@ -245,8 +245,6 @@ static ssize_t dgram_copy(struct socket *s, struct socket_msg *m, struct unix_ms
 		return -EFAULT;
 	if (want < len)
 		m->flags |= MSG_TRUNC;
-	if (s->type == SOCK_SEQPACKET)
-		m->flags |= MSG_EOR;
 	socket_put_timestamp(s, m, msg->time_ns);
 	unix_scm_deliver_identity(s, m, &msg->scm);
 	unix_scm_deliver_files(m, &msg->scm, flags & MSG_PEEK);

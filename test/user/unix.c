@@ -866,6 +866,40 @@ TEST(name_after_the_message)
 	CHECK(len == me_len && !memcmp(&from, &me, me_len));
 }
 
+/* What a new socket has from its listener, and what a record does not have. */
+TEST(inherited_and_not)
+{
+	struct sockaddr_un at;
+	socklen_t at_len = abstract(&at, "corbel-inherit"), len = sizeof(int);
+	int l = socket(AF_UNIX, SOCK_SEQPACKET, 0), c = socket(AF_UNIX, SOCK_SEQPACKET, 0), a;
+	int on = 1, off = 0;
+	char buf[8];
+	struct iovec v = {buf, sizeof(buf)};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_flags = -1};
+
+	CHECK_EQ(setsockopt(l, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	CHECK_EQ(setsockopt(l, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)), 0);
+	REQUIRE(!bind(l, (struct sockaddr *)&at, at_len) && !listen(l, 1));
+	REQUIRE(!connect(c, (struct sockaddr *)&at, at_len));
+	a = accept(l, NULL, NULL);
+	REQUIRE(a >= 0);
+	CHECK_EQ(getsockopt(a, SOL_SOCKET, SO_PASSCRED, &off, &len), 0);
+	CHECK_EQ(off, 1);
+	CHECK_EQ(getsockopt(a, SOL_SOCKET, SO_KEEPALIVE, &off, &len), 0);
+	CHECK_EQ(off, 0);
+	CHECK_EQ(getsockopt(a, SOL_SOCKET, SO_NO_CHECK, &off, &len), 0);
+	CHECK_EQ(off, 0);
+	CHECK_EQ(setsockopt(a, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)), 0);
+	CHECK_EQ(getsockopt(a, SOL_SOCKET, SO_NO_CHECK, &off, &len), 0);
+	CHECK_EQ(off, 1);
+	CHECK_EQ(write(a, "record", 6), 6);
+	CHECK_EQ(recvmsg(c, &m, MSG_PEEK), 6);
+	CHECK_EQ(m.msg_flags, 0);
+	m.msg_flags = -1;
+	CHECK_EQ(recvmsg(c, &m, 0), 6);
+	CHECK_EQ(m.msg_flags, 0);
+}
+
 int main(void)
 {
 	return test_run();
