@@ -42,7 +42,7 @@ def run(kernel, modules, options):
     while left:
         status, out, err = launcher("-c", str(options.cpus), "-m", options.memory, "--rootfs", ROOT, "-w", "/tmp", "--",
                                     "/usr/bin/python3", "-c", program, str(seconds), *left,
-                                    timeout=120 + options.seconds * len(left))
+                                    timeout=1200 * len(left))
         for line in out.splitlines():
             if line.startswith("@result "):
                 r = json.loads(line[8:])
@@ -100,7 +100,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--cpus", type=int, default=2)
     p.add_argument("--memory", default="3G")
-    p.add_argument("--seconds", type=int, default=2400, help="time limit of a module")
+    p.add_argument("--seconds", type=int, default=240, help="how long a case may be silent")
     p.add_argument("--linux", default=os.path.join(boot.TOP, "out/linux/vmlinux"))
     p.add_argument("--only-linux", action="store_true", help="ask the oracle and stop")
     p.add_argument("modules", nargs="*")
