@@ -50,7 +50,7 @@ struct sysctl {
 	/* May current write (and read) it, whoever it is? Else it only reads. NULL: as for files
 	 * of root, and capabilities do not help. */
 	bool (*may_write)(void);
-	struct proc_watch *watch;	     /* or NULL: its changes are not told */
+	struct proc_watch *watch; /* or NULL: its changes are not told */
 };
 
 struct proc_entry {

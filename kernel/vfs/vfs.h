@@ -421,14 +421,13 @@ static inline bool dir_emit(struct dir_context *ctx, const char *name, u32 len, 
 bool dir_emit_dots(struct file *f, struct dir_context *ctx); /* "." and ".." at pos 0, 1 */
 
 int generic_lseek(struct file *f, loff_t off, int whence, loff_t *out);
-int noop_lseek(struct file *f, loff_t off, int whence, loff_t *out); /* stays where it is */
-int no_lseek(struct file *f, loff_t off, int whence, loff_t *out); /* -ESPIPE */
-ssize_t generic_read(struct file *f, struct uio *u, loff_t *pos);  /* over f->cache */
+int noop_lseek(struct file *f, loff_t off, int whence, loff_t *out); /* stays */
+int no_lseek(struct file *f, loff_t off, int whence, loff_t *out);   /* -ESPIPE */
+ssize_t generic_read(struct file *f, struct uio *u, loff_t *pos);    /* over f->cache */
 ssize_t generic_write(struct file *f, struct uio *u, loff_t *pos);
 ssize_t generic_write_at_end(struct file *f, struct uio *u, loff_t *pos); /* as with O_APPEND */
 int generic_mmap(struct file *f, struct vma *vma);
-int generic_fsync_memory(struct file *f, loff_t start, loff_t end,
-			 bool data_only); /* nothing to do */
+int generic_fsync_memory(struct file *f, loff_t start, loff_t end, bool data_only);
 
 static inline u32 vfs_makedev(u32 major, u32 minor) /* as in struct stat */
 {
