@@ -9,7 +9,7 @@
 
 #define PTY_MAX 4096u	    /* of one instance; as kernel.pty.max */
 #define PTY_OUT_SIZE 16384u /* slave to master */
-#define PTY_IN_SIZE 8192u   /* master to slave, in front of the line discipline */
+#define PTY_IN_SIZE 16384u  /* master to slave, in front of the line discipline */
 
 struct dentry;
 struct inode;

@@ -3,6 +3,7 @@
 
 #include <kern/errno.h>
 #include <kern/string.h>
+#include <kernel/cred/cred.h>
 #include <kernel/uaccess/uaccess.h>
 #include <asm/ioctls.h>
 
@@ -122,13 +123,62 @@ static int read_settings(struct tty *tty, unsigned int cmd, const void __user *a
 	return 0;
 }
 
-static void apply(struct tty *tty, const struct termios2 *t)
+/* ---- settings that nobody may change ---- */
+
+static void keep(tcflag_t *now, tcflag_t old, tcflag_t locked)
+{
+	*now = (*now & ~locked) | (old & locked);
+}
+
+/* tty->lock held: what is locked in @t stays as it was in @old. */
+static void keep_locked(const struct tty *tty, struct termios2 *t, const struct termios2 *old)
+{
+	const struct termios2 *locked = &tty->locked;
+
+	keep(&t->c_iflag, old->c_iflag, locked->c_iflag);
+	keep(&t->c_oflag, old->c_oflag, locked->c_oflag);
+	keep(&t->c_cflag, old->c_cflag, locked->c_cflag);
+	keep(&t->c_lflag, old->c_lflag, locked->c_lflag);
+	if (locked->c_line)
+		t->c_line = old->c_line;
+	for (unsigned int i = 0; i < NCCS; i++) {
+		if (locked->c_cc[i])
+			t->c_cc[i] = old->c_cc[i];
+	}
+}
+
+/* The two pass struct termios, without speeds. */
+static long locked_ioctl(struct tty *tty, unsigned int cmd, void __user *arg)
+{
+	struct termios2 t;
+
+	if (cmd == TIOCSLCKTRMIOS && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	mutex_lock(&tty->lock);
+	t = tty->locked;
+	mutex_unlock(&tty->lock);
+	if (cmd == TIOCGLCKTRMIOS)
+		return copy_to_user(arg, &t, sizeof(struct termios)) ? -EFAULT : 0;
+	if (copy_from_user(&t, arg, sizeof(struct termios)))
+		return -EFAULT;
+	mutex_lock(&tty->lock);
+	tty->locked = t;
+	mutex_unlock(&tty->lock);
+	return 0;
+}
+
+/* ---- setting ---- */
+
+/* @forced: also what is locked. */
+static void apply(struct tty *tty, struct termios2 *t, bool forced)
 {
 	struct termios2 old;
 
 	mutex_lock(&tty->lock);
 	spin_lock_irq(&tty->spin);
 	old = tty->n.termios;
+	if (!forced)
+		keep_locked(tty, t, &old);
 	if (ntty_set_termios(&tty->n, t) && tty->ops->flow)
 		tty->ops->flow(tty, true);
 	(void)tty_echo_flush(tty);
@@ -158,7 +208,7 @@ static int set_settings(struct tty *tty, unsigned int cmd, const void __user *ar
 		if (err)
 			return err;
 	}
-	apply(tty, &t);
+	apply(tty, &t, false);
 	return 0;
 }
 
@@ -193,8 +243,11 @@ long tty_termios_ioctl(struct tty *tty, unsigned int cmd, unsigned long arg)
 			return -EFAULT;
 		t = current_settings(tty);
 		t.c_cflag = v ? t.c_cflag | CLOCAL : t.c_cflag & ~(tcflag_t)CLOCAL;
-		apply(tty, &t);
+		apply(tty, &t, true);
 		return 0;
+	case TIOCGLCKTRMIOS:
+	case TIOCSLCKTRMIOS:
+		return locked_ioctl(tty, cmd, p);
 	}
 	return -ENOIOCTLCMD;
 }

@@ -181,6 +181,7 @@ static void tty_release(struct file *f)
 	if (!tty->opens) {
 		tty_clear_session(tty);
 		tty->exclusive = false;
+		memset(&tty->locked, 0, sizeof(tty->locked));
 	}
 	if (tty->ops->close)
 		tty->ops->close(tty);

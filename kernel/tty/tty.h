@@ -64,10 +64,11 @@ struct tty {
 	struct ntty n;
 	struct list_head files; /* struct tty_file */
 	struct winsize winsize;
-	bool xoff_sent; /* IXOFF: the other side was asked to wait */
-	bool dead;	/* hung up for ever: no new session, no open */
-	bool exclusive; /* TIOCEXCL */
-	u32 opens;	/* lock; a pseudo terminal's master counts as one */
+	struct termios2 locked; /* lock: bits and characters that are set stay as they are */
+	bool xoff_sent;		/* IXOFF: the other side was asked to wait */
+	bool dead;		/* hung up for ever: no new session, no open */
+	bool exclusive;		/* TIOCEXCL */
+	u32 opens;		/* lock; a pseudo terminal's master counts as one */
 	/* +1; changed under tasklist_lock and spin, read under either. */
 	struct pid *session, *pgrp;
 	struct wait_queue read_wait, write_wait;
