@@ -495,22 +495,6 @@ TEST(pi_mutex_contended)
 
 /* --- clocks --- */
 
-static bool in_test_machine(void)
-{
-	char comm[16] = "";
-	FILE *f = fopen("/proc/1/comm", "r");
-
-	if (f && !fgets(comm, sizeof(comm), f))
-		comm[0] = 0;
-	if (f)
-		fclose(f);
-	comm[strcspn(comm, "\n")] = 0;
-	if (!getuid() && (!strcmp(comm, "init") || !strcmp(comm, "test-runner")))
-		return true;
-	printf("# pid 1 is %s\n", comm);
-	return false;
-}
-
 /* A step of the wall clock ends a wait until a time of that clock. */
 TEST(clock_step)
 {

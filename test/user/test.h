@@ -72,6 +72,20 @@ static int test_failures;
 		}                                                                            \
 	} while (0)
 
+/* Nobody else is in this machine: its clock and its log may be set. */
+static inline int in_test_machine(void)
+{
+	char comm[16] = "";
+	FILE *f = fopen("/proc/1/comm", "r");
+
+	if (f && !fgets(comm, sizeof(comm), f))
+		comm[0] = 0;
+	if (f)
+		fclose(f);
+	comm[strcspn(comm, "\n")] = 0;
+	return !getuid() && (!strcmp(comm, "init") || !strcmp(comm, "test-runner"));
+}
+
 static inline int test_run(void)
 {
 	int bad = 0;

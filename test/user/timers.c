@@ -165,19 +165,6 @@ static long real_minus_mono_us(void)
 	return (r.tv_sec - m.tv_sec) * 1000000 + (r.tv_nsec - m.tv_nsec) / 1000;
 }
 
-static bool in_test_machine(void)
-{
-	char comm[16] = "";
-	FILE *f = fopen("/proc/1/comm", "r");
-
-	if (f && !fgets(comm, sizeof(comm), f))
-		comm[0] = 0;
-	if (f)
-		fclose(f);
-	comm[strcspn(comm, "\n")] = 0;
-	return !getuid() && (!strcmp(comm, "init") || !strcmp(comm, "test-runner"));
-}
-
 /* adjtime(3) does not step the clock: half a millisecond a second. */
 TEST(adjtime_slews)
 {
