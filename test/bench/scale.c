@@ -5,8 +5,10 @@
  *	SCALE fork 1 12345.6
  *	SCALE fork 4 34567.8
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -90,16 +92,28 @@ static const struct {
 	const char *name;
 	void (*once)(void);
 	int batch;
+	int pinned; /* each process on its own CPU: without the cost of placing children */
 } ops[] = {
-	{"fork", fork_once, 4},	    {"fault", fault_once, 4}, {"open", open_once, 64},
-	{"futex", futex_once, 256}, {"pipe", pipe_once, 128},
+	{"fork", fork_once, 4, 0},  {"fork_pinned", fork_once, 4, 1}, {"fault", fault_once, 4, 0},
+	{"open", open_once, 64, 0}, {"futex", futex_once, 256, 0},    {"pipe", pipe_once, 128, 0},
 };
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
 
 static void work(int me, unsigned int op)
 {
 	uint64_t n = 0;
 	int64_t start, now;
 
+	if (ops[op].pinned)
+		pin(me);
 	for (int i = 0; i < ops[op].batch; i++)
 		ops[op].once();
 	__atomic_fetch_add(&shared->ready, 1, __ATOMIC_SEQ_CST);
