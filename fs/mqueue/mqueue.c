@@ -101,13 +101,16 @@ long sys_mq_open(const char __user *uname, int oflag, unsigned int mode,
 	err = vfs_getname(uname, &name);
 	if (err)
 		return err;
-	err = open_queue(name, oflag, (umode_t)mode, uattr ? &attr : NULL, &f);
+	/* First: where there is no descriptor no queue is made. */
+	err = fd_reserve(0, O_CLOEXEC, &fd);
+	if (!err) {
+		err = open_queue(name, oflag, (umode_t)mode, uattr ? &attr : NULL, &f);
+		if (err)
+			fd_unreserve(fd);
+		else
+			fd_install(fd, f);
+	}
 	vfs_putname(name);
-	if (err)
-		return err;
-	err = fd_install_new(f, O_CLOEXEC, &fd);
-	if (err)
-		file_put(f);
 	return err ? err : fd;
 }
 

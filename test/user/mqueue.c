@@ -36,6 +36,20 @@ static long current_messages(mqd_t q)
 	return mq_getattr(q, &a) ? -1 : a.mq_curmsgs;
 }
 
+TEST(no_descriptor_no_queue)
+{
+	struct rlimit all, none;
+
+	mq_unlink("/no-fd");
+	REQUIRE(getrlimit(RLIMIT_NOFILE, &all) == 0);
+	none = all;
+	none.rlim_cur = 0;
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	CHECK_ERR(mq_open("/no-fd", O_CREAT | O_RDWR, 0600, NULL), EMFILE);
+	CHECK(setrlimit(RLIMIT_NOFILE, &all) == 0);
+	CHECK_ERR(mq_unlink("/no-fd"), ENOENT);
+}
+
 TEST(open_rules)
 {
 	struct mq_attr a = {.mq_maxmsg = 3, .mq_msgsize = 16};
