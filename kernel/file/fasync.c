@@ -83,6 +83,19 @@ int file_set_owner(struct file *f, int type, int nr)
 	return 0;
 }
 
+int file_default_owner(struct file *f)
+{
+	struct file_owner *o;
+	bool has;
+
+	rcu_read_lock();
+	o = rcu_dereference(f->owner);
+	has = o && o->pid;
+	rcu_read_unlock();
+	/* Whoever names one at the same time may win or lose. */
+	return has ? 0 : file_set_owner(f, F_OWNER_PID, task_tgid(current));
+}
+
 int file_set_owner_signed(struct file *f, int who)
 {
 	if (who == INT_MIN)
@@ -221,6 +234,13 @@ void file_owner_signal(const struct file_owner *o, int sig)
 	for_each_owner(o, -1, sig, send_plain);
 }
 
+void file_owner_notify(struct file *f, int fd, int code)
+{
+	rcu_read_lock();
+	for_each_owner(rcu_dereference(f->owner), fd, code, send_to);
+	rcu_read_unlock();
+}
+
 void fasync_send(struct fasync_list *l, int code)
 {
 	struct fasync_entry *e;
@@ -288,7 +308,7 @@ int fasync_set(struct fasync_list *l, struct file *f, int fd, bool on)
 	e->fd = fd;
 	spin_lock(&fasync_lock);
 	/* Two F_SETFL at once may leave O_ASYNC off and the file listed: close asks this bit. */
-	f->mode |= FMODE_ASYNC;
+	__atomic_fetch_or(&f->mode, FMODE_ASYNC, __ATOMIC_RELAXED);
 	there = *entry_of(l, f);
 	if (there) {
 		WRITE_ONCE(there->fd, fd);

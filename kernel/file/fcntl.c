@@ -3,6 +3,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/file/file_impl.h>
 #include <kernel/ns/user.h>
+#include <kernel/notify/notify.h>
 #include <kernel/pipe/pipe.h>
 #include <kernel/signal/signal.h>
 #include <kernel/syscall/syscall.h>
@@ -145,8 +146,10 @@ static long do_fcntl(struct file *f, unsigned int fd, unsigned int cmd, unsigned
 	case F_GET_RW_HINT:
 	case F_SET_RW_HINT:
 		return write_hint(f, (u64 __user *)arg, cmd == F_SET_RW_HINT);
+	case F_NOTIFY:
+		return dnotify_fcntl(f, fd, (u32)arg);
 	default:
-		/* F_NOTIFY and leases are not supported. */
+		/* Leases are not supported. */
 		return -EINVAL;
 	}
 }

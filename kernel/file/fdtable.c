@@ -11,6 +11,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/file/file_impl.h>
+#include <kernel/notify/notify.h>
 #include <kernel/procfs/procfs.h>
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
@@ -116,6 +117,18 @@ struct file *fd_file(unsigned int fd)
 	if (r.file && !r.owned)
 		file_get(r.file);
 	return r.file;
+}
+
+bool fd_is(unsigned int fd, const struct file *f)
+{
+	bool is;
+
+	rcu_read_lock();
+	struct fdtable *t = rcu_dereference(current->files->table);
+
+	is = fd < t->max && rcu_dereference(t->fd[fd]) == f;
+	rcu_read_unlock();
+	return is;
 }
 
 /* ---- growth ---- */
@@ -301,6 +314,8 @@ static int close_file(struct file *f, struct files *files)
 	smp_mb();
 	if (f->inode && !(f->mode & FMODE_PATH) && READ_ONCE(f->inode->locks))
 		locks_close(f, files);
+	if (unlikely(READ_ONCE(f->mode) & FMODE_DNOTIFY))
+		dnotify_close(f, files);
 	file_put_now(f);
 	return err;
 }

@@ -92,6 +92,8 @@ struct file_owner {
 #define FMODE_NOWAIT 512u
 #define FMODE_DETACHED 2048u /* its mount goes with it: open_tree(2), fsmount(2) */
 #define FMODE_WRITER 1024u   /* counted in the inode's writers */
+#define FMODE_ASYNC 4096u    /* was on a fasync_list; set once, atomically */
+#define FMODE_DNOTIFY 8192u  /* somebody asked for F_NOTIFY; set once, atomically */
 
 void file_system_init(void);
 /*
@@ -119,6 +121,10 @@ int file_set_owner(struct file *f, int type, int nr) __must_check;
 int file_set_owner_signed(struct file *f, int who) __must_check; /* < 0: a group */
 void file_get_owner(struct file *f, int *type, int *nr);
 int file_get_owner_signed(struct file *f);
+/* Current's process owns @f unless it has an owner: -ENOMEM. */
+int file_default_owner(struct file *f) __must_check;
+/* The owner's signal about @fd, as fasync_send(); @f is open. */
+void file_owner_notify(struct file *f, int fd, int code);
 /* Sends @sig as from the kernel to those whom the owner's setter may signal: SIGURG.  @o was read
  * in this RCU section from a file that was open; NULL: nobody.  Under no lock after LK_SIGHAND. */
 void file_owner_signal(const struct file_owner *o, int sig);
@@ -158,7 +164,8 @@ static __always_inline void fd_put(struct fd_ref ref)
 	if (unlikely(ref.owned | ref.pos_locked))
 		fd_put_slow(ref);
 }
-struct file *fd_file(unsigned int fd); /* +1 or NULL: to keep beyond the call */
+bool fd_is(unsigned int fd, const struct file *f); /* now, in current's table */
+struct file *fd_file(unsigned int fd);		   /* +1 or NULL: to keep beyond the call */
 
 #define FD_CLOEXEC_FLAG O_CLOEXEC
 /* Reserves the lowest free number >= @from: -EMFILE, -ENOMEM. */

@@ -27,7 +27,6 @@ struct files {
 };
 
 /* fasync.c */
-#define FMODE_ASYNC 4096u /* was on a fasync_list: set once, under its lock */
 int file_set_signal(struct file *f, int sig) __must_check;
 int file_get_signal(struct file *f);
 void file_drop_owner(struct file *f); /* nobody uses @f any more */

@@ -53,7 +53,7 @@ struct queued {
 struct inotify {
 	u32 refs;	   /* atomic: the file, each mark */
 	struct mutex lock; /* LK_SLEEP_LEAF: the table */
-	struct idr marks;
+	struct idr watches;
 	struct inotify_user *user;  /* [I] */
 	struct spinlock queue_lock; /* LK_IRQ_LEAF */
 	struct list_head events;
@@ -63,6 +63,23 @@ struct inotify {
 	bool overflowed, dead;	 /* it is queued; nobody reads any more */
 	struct wait_queue wait;
 };
+
+struct watch {
+	struct notify_mark mark;
+	struct inotify *group; /* [I] +1 */
+	int wd;		       /* [I] */
+};
+
+static struct watch *watch_of(struct notify_mark *m)
+{
+	return m ? container_of(m, struct watch, mark) : NULL;
+}
+
+static void watch_put(struct watch *w)
+{
+	if (w)
+		mark_put(&w->mark);
+}
 
 static struct radix_node *node_alloc(void)
 {
@@ -214,49 +231,64 @@ unlock:
 		wake_up_poll(&g->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-void inotify_tell(struct notify_mark *m, const struct notify_event *e)
+static void tell(struct notify_mark *m, const struct notify_event *e)
 {
-	queue_event(m->group, m->wd, e);
+	struct watch *w = watch_of(m);
+
+	queue_event(w->group, w->wd, e);
 }
 
 /* ---- watches ---- */
 
-static bool table_remove(struct notify_mark *m)
+static bool table_remove(struct watch *w)
 {
-	struct inotify *g = m->group;
+	struct inotify *g = w->group;
 	bool was;
 
 	mutex_lock(&g->lock);
-	was = idr_find(&g->marks, (u32)m->wd) == m;
+	was = idr_find(&g->watches, (u32)w->wd) == w;
 	if (was)
-		(void)idr_remove(&g->marks, (u32)m->wd);
+		(void)idr_remove(&g->watches, (u32)w->wd);
 	mutex_unlock(&g->lock);
 	if (was)
 		user_count_watch(g->user, -1);
 	return was;
 }
 
-void inotify_end(struct notify_mark *m)
+/* It ends by itself: IN_IGNORED, and its number is free. */
+static void watch_end(struct notify_mark *m)
 {
 	const struct notify_event e = {.mask = IN_IGNORED};
+	struct watch *w = watch_of(m);
 
-	queue_event(m->group, m->wd, &e);
-	if (table_remove(m))
+	queue_event(w->group, w->wd, &e);
+	if (table_remove(w))
 		mark_put(m);
 }
 
-void inotify_put(struct inotify *g)
+static void inotify_put(struct inotify *g)
 {
 	if (__atomic_sub_fetch(&g->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	user_put(g->user, true);
 	kfree(g->overflow);
-	idr_destroy(&g->marks);
+	idr_destroy(&g->watches);
 	kfree(g);
 }
 
-static int update_mark(struct notify_mark *m, u32 arg)
+static void watch_free(struct notify_mark *m)
 {
+	struct watch *w = watch_of(m);
+
+	inotify_put(w->group);
+	kfree(w);
+}
+
+static const struct notify_ops watch_ops = {.tell = tell, .end = watch_end, .free = watch_free};
+
+static int update_watch(struct watch *w, u32 arg)
+{
+	struct notify_mark *m = &w->mark;
 	struct inode *i = m->inode;
 
 	if (arg & IN_MASK_CREATE)
@@ -269,47 +301,44 @@ static int update_mark(struct notify_mark *m, u32 arg)
 	m->mask |= arg & USER_MASK;
 	m->flags |= arg & (IN_ONESHOT | IN_EXCL_UNLINK);
 	spin_unlock(&i->spin);
-	return m->wd;
+	return w->wd;
 }
 
-static int new_mark(struct inotify *g, struct inode *i, u32 arg)
+static int new_watch(struct inotify *g, struct inode *i, u32 arg)
 {
-	struct notify_mark *m = kzalloc(sizeof(*m));
+	struct watch *w = kzalloc(sizeof(*w));
 	u32 wd;
 	int err;
 
-	if (!m)
+	if (!w)
 		return -ENOMEM;
-	m->refs = 2; /* the table's and ours */
-	m->inode = inode_get(i);
-	m->mask = arg & USER_MASK;
-	m->flags = arg & (IN_ONESHOT | IN_EXCL_UNLINK);
-	list_init(&m->all);
 	if (!user_count_watch(g->user, 1)) {
-		inode_put(i);
-		kfree(m);
+		kfree(w);
 		return -ENOSPC;
 	}
-	m->group = g;
+	mark_init(&w->mark, &watch_ops, g, i, 2); /* the table's and ours */
+	w->mark.mask = arg & USER_MASK;
+	w->mark.flags = arg & (IN_ONESHOT | IN_EXCL_UNLINK);
+	w->group = g;
 	__atomic_fetch_add(&g->refs, 1, __ATOMIC_RELAXED);
 	mutex_lock(&g->lock);
-	err = idr_alloc_cyclic(&g->marks, m, 1, INT_MAX, NULL, &wd);
+	err = idr_alloc_cyclic(&g->watches, w, 1, INT_MAX, NULL, &wd);
 	mutex_unlock(&g->lock);
 	if (err) {
 		user_count_watch(g->user, -1);
-		m->refs = 1;
-		mark_put(m);
+		w->mark.refs = 1;
+		watch_put(w);
 		return err;
 	}
-	m->wd = (int)wd;
-	err = m->wd;
-	if (!mark_add(m)) {
+	w->wd = (int)wd;
+	err = w->wd;
+	if (!mark_add(&w->mark)) {
 		/* Another thread was faster. */
-		if (table_remove(m))
-			mark_put(m);
+		if (table_remove(w))
+			watch_put(w);
 		err = -EAGAIN;
 	}
-	mark_put(m);
+	watch_put(w);
 	return err;
 }
 
@@ -318,14 +347,10 @@ static int add_watch(struct inotify *g, struct inode *i, u32 arg)
 	int wd;
 
 	do {
-		struct notify_mark *m = mark_find(i, g);
+		struct watch *w = watch_of(mark_find(i, g));
 
-		if (m) {
-			wd = update_mark(m, arg);
-			mark_put(m);
-		} else {
-			wd = new_mark(g, i, arg);
-		}
+		wd = w ? update_watch(w, arg) : new_watch(g, i, arg);
+		watch_put(w);
 	} while (wd == -EAGAIN);
 	return wd;
 }
@@ -415,47 +440,48 @@ static long inotify_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 	return put_user((int)READ_ONCE(g->bytes), (int __user *)arg);
 }
 
-/* The mark with the smallest number >= *@wd, +1, or NULL. */
-static struct notify_mark *next_mark(struct inotify *g, u32 *wd)
+/* The watch with the smallest number >= *@wd, +1, or NULL. */
+static struct watch *next_watch(struct inotify *g, u32 *wd)
 {
-	struct notify_mark *m;
+	struct watch *w;
 
 	mutex_lock(&g->lock);
-	m = idr_next(&g->marks, wd);
-	if (m)
-		__atomic_fetch_add(&m->refs, 1, __ATOMIC_RELAXED);
+	w = idr_next(&g->watches, wd);
+	if (w)
+		__atomic_fetch_add(&w->mark.refs, 1, __ATOMIC_RELAXED);
 	mutex_unlock(&g->lock);
-	return m;
+	return w;
 }
 
 static void inotify_fdinfo(struct file *f, struct seq *s)
 {
 	struct inotify *g = f->private_data;
-	struct notify_mark *m;
+	struct watch *w;
 
-	for (u32 wd = 0; (m = next_mark(g, &wd)) != NULL; wd++) {
+	for (u32 wd = 0; (w = next_watch(g, &wd)) != NULL; wd++) {
+		const struct notify_mark *m = &w->mark;
 		u32 dev = m->inode->super->dev;
 
 		if (m->listed)
 			seq_printf(s, "inotify wd:%x ino:%llx sdev:%x mask:%x ignored_mask:0 \n",
-				   m->wd, (unsigned long long)m->inode->ino,
+				   w->wd, (unsigned long long)m->inode->ino,
 				   vfs_major(dev) << 20 | vfs_minor(dev), m->mask | m->flags);
-		mark_put(m);
+		watch_put(w);
 	}
 }
 
 static void inotify_release(struct file *f)
 {
 	struct inotify *g = f->private_data;
-	struct notify_mark *m;
+	struct watch *w;
 	unsigned long flags;
 	LIST_HEAD(rest);
 
-	for (u32 wd = 0; (m = next_mark(g, &wd)) != NULL; wd++) {
-		(void)mark_unlist(m);
-		if (table_remove(m))
-			mark_put(m);
-		mark_put(m);
+	for (u32 wd = 0; (w = next_watch(g, &wd)) != NULL; wd++) {
+		(void)mark_unlist(&w->mark);
+		if (table_remove(w))
+			watch_put(w);
+		watch_put(w);
 	}
 	flags = spin_lock_irqsave(&g->queue_lock);
 	g->dead = true;
@@ -505,7 +531,7 @@ long sys_inotify_init1(int flags)
 	spin_init(&g->queue_lock, LK_IRQ_LEAF);
 	list_init(&g->events);
 	wait_queue_init(&g->wait);
-	idr_init(&g->marks, &table_ops);
+	idr_init(&g->watches, &table_ops);
 	err = user_get(&g->user);
 	if (err) {
 		if (err == -EMFILE)
@@ -564,20 +590,20 @@ put:
 long sys_inotify_rm_watch(int fd, int wd)
 {
 	struct fd_ref r = fd_get((unsigned int)fd);
-	struct notify_mark *m = NULL;
+	struct watch *w = NULL;
 	u32 at = (u32)wd;
 	long ret = -EINVAL;
 
 	if (!r.file)
 		return -EBADF;
 	if (r.file->ops == &inotify_file_ops && wd > 0)
-		m = next_mark(r.file->private_data, &at);
-	if (m && m->wd == wd) {
-		if (mark_unlist(m))
-			inotify_end(m);
+		w = next_watch(r.file->private_data, &at);
+	if (w && w->wd == wd) {
+		if (mark_unlist(&w->mark))
+			watch_end(&w->mark);
 		ret = 0;
 	}
-	mark_put(m);
+	watch_put(w);
 	fd_put(r);
 	return ret;
 }

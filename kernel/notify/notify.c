@@ -1,9 +1,10 @@
 /*
  * From what happens to who watches.
  *
- * The marks of an inode are a list under inode->spin; an event walks it and appends to the queues
- * of the instances, whose locks come after.  A mark holds its inode, so that a watched file is not
- * forgotten by the cache; it ends when the last name goes, with the file system, or by its owner.
+ * The marks of an inode are a list under inode->spin; an event walks it and tells who watches:
+ * inotify appends to a queue whose lock comes after, dnotify sends signals once the list is let go.
+ * A mark holds its inode, so that a watched file is not forgotten by the cache; it ends when the
+ * last name goes, with the file system, or by its owner.
  */
 #include <kernel/notify/notify_impl.h>
 
@@ -31,6 +32,22 @@ u32 notify_new_cookie(void)
 
 /* ---- marks ---- */
 
+static struct notify_mark *mark_get(struct notify_mark *m)
+{
+	__atomic_fetch_add(&m->refs, 1, __ATOMIC_RELAXED);
+	return m;
+}
+
+void mark_init(struct notify_mark *m, const struct notify_ops *ops, const void *group,
+	       struct inode *i, u32 refs)
+{
+	m->ops = ops;
+	m->group = group;
+	m->inode = inode_get(i);
+	m->refs = refs;
+	list_init(&m->all);
+}
+
 void mark_put(struct notify_mark *m)
 {
 	if (!m || __atomic_sub_fetch(&m->refs, 1, __ATOMIC_ACQ_REL))
@@ -39,13 +56,12 @@ void mark_put(struct notify_mark *m)
 	list_del_init(&m->all);
 	spin_unlock(&marks_lock);
 	inode_put(m->inode);
-	inotify_put(m->group);
-	kfree(m);
+	m->ops->free(m);
 	if (wait_queue_active(&marks_wait))
 		wake_up_all(&marks_wait);
 }
 
-static struct notify_mark *find_locked(struct inode *i, const struct inotify *group)
+static struct notify_mark *find_locked(struct inode *i, const void *group)
 {
 	struct notify_mark *m = i->watches;
 
@@ -77,14 +93,14 @@ bool mark_add(struct notify_mark *m)
 	return true;
 }
 
-struct notify_mark *mark_find(struct inode *i, const struct inotify *group)
+struct notify_mark *mark_find(struct inode *i, const void *group)
 {
 	struct notify_mark *m;
 
 	spin_lock(&i->spin);
 	m = find_locked(i, group);
 	if (m)
-		__atomic_fetch_add(&m->refs, 1, __ATOMIC_RELAXED);
+		(void)mark_get(m);
 	spin_unlock(&i->spin);
 	return m;
 }
@@ -113,11 +129,17 @@ bool mark_unlist(struct notify_mark *m)
 
 /* ---- events ---- */
 
+static void end_mark(struct notify_mark *m)
+{
+	if (mark_unlist(m))
+		m->ops->end(m);
+}
+
 /* @unlinked: the file that it is about has no name any more. */
 static void send(struct inode *i, const struct notify_event *e, bool unlinked)
 {
-	struct notify_mark *m, *spent = NULL;
-	u32 what = e->mask & IN_ALL_EVENTS;
+	struct notify_mark *m, *spent = NULL, *late = NULL;
+	u32 what = e->mask & (IN_ALL_EVENTS | NOTIFY_RENAME);
 
 	if (!READ_ONCE(i->watches))
 		return;
@@ -125,21 +147,24 @@ static void send(struct inode *i, const struct notify_event *e, bool unlinked)
 	for (m = i->watches; m; m = m->next) {
 		if (!(m->mask & what) || (unlinked && (m->flags & IN_EXCL_UNLINK)))
 			continue;
-		inotify_tell(m, e);
+		if (m->ops->late) {
+			late = mark_get(m);
+			continue;
+		}
+		m->ops->tell(m, e);
 		if (!(m->flags & IN_ONESHOT))
 			continue;
 		/* Told once: it ends.  Several at once are rare; the others end next time. */
 		m->mask = 0;
-		if (!spent) {
-			spent = m;
-			__atomic_fetch_add(&m->refs, 1, __ATOMIC_RELAXED);
-		}
+		if (!spent)
+			spent = mark_get(m);
 	}
 	spin_unlock(&i->spin);
-	if (!spent)
-		return;
-	if (mark_unlist(spent))
-		inotify_end(spent);
+	if (late)
+		late->ops->tell(late, e);
+	mark_put(late);
+	if (spent)
+		end_mark(spent);
 	mark_put(spent);
 }
 
@@ -223,15 +248,14 @@ static void end_all(struct inode *i, u32 why)
 		spin_lock(&i->spin);
 		m = i->watches;
 		if (m)
-			__atomic_fetch_add(&m->refs, 1, __ATOMIC_RELAXED);
+			(void)mark_get(m);
 		/* Asked for or not, an unmount is told. */
-		if (m && ((m->mask & why) || why == IN_UNMOUNT))
-			inotify_tell(m, &e);
+		if (m && !m->ops->late && ((m->mask & why) || why == IN_UNMOUNT))
+			m->ops->tell(m, &e);
 		spin_unlock(&i->spin);
 		if (!m)
 			return;
-		if (mark_unlist(m))
-			inotify_end(m);
+		end_mark(m);
 		mark_put(m);
 	}
 }

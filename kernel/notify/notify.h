@@ -1,5 +1,5 @@
 /*
- * Watches on inodes, and who is told what happens to them: inotify(7).
+ * Watches on inodes, and who is told what happens to them: inotify(7), fcntl(2) F_NOTIFY.
  *
  * The rooms that change files say so with the functions below.  While nobody watches anything in
  * the machine, each is one test.  Process context; inode locks may be held.
@@ -11,9 +11,13 @@
 
 struct dentry;
 struct file;
+struct files;
 struct inode;
 struct qstr;
 struct super;
+
+/* Beside IN_*: a name changed within its directory. */
+#define NOTIFY_RENAME 0x10000000u
 
 extern u32 notify_watches; /* watched inodes in the machine; atomic */
 
@@ -54,3 +58,8 @@ u32 notify_new_cookie(void);
 void notify_deleted(struct inode *i);
 /* @sb goes away: IN_UNMOUNT for what is watched in it. */
 void notify_unmount(struct super *sb);
+
+/* F_NOTIFY on a file that is open.  -EINVAL, -ENOTDIR, -ENOMEM. */
+long dnotify_fcntl(struct file *f, unsigned int fd, u32 arg);
+/* A descriptor of the directory @f left the table @files; what was asked for there is over. */
+void dnotify_close(struct file *f, const struct files *files);

@@ -126,6 +126,8 @@ static void tell_moved(struct rename_side *o, struct rename_side *n, struct inod
 	struct qstr from = {o->nd.last, o->nd.last_len, 0}, to = {n->nd.last, n->nd.last_len, 0};
 	u32 cookie = notify_new_cookie();
 
+	if (o->dir.dentry == n->dir.dentry)
+		notify_name_slow(o->dir.dentry->inode, NOTIFY_RENAME, &from, moved, 0);
 	notify_name_slow(o->dir.dentry->inode, IN_MOVED_FROM, &from, moved, cookie);
 	notify_name_slow(n->dir.dentry->inode, IN_MOVED_TO, &to, moved, cookie);
 	if (replaced)
