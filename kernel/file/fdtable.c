@@ -468,25 +468,33 @@ struct files *files_create_init(void)
 	return files_alloc();
 }
 
-static struct files *duplicate(struct files *from)
+static void discard(struct files *files)
+{
+	if (files->table != &files->first)
+		kvfree(files->table);
+	slab_free(files_cache, files);
+}
+
+/* -ENOMEM, -EMFILE: fs.nr_open is less by now than what is open. */
+static int duplicate(struct files *from, struct files **out)
 {
 	struct files *files = files_alloc();
 	u32 count;
 
 	if (!files)
-		return NULL;
+		return -ENOMEM;
 	spin_lock(&from->lock);
 	while ((count = last_open(from->table)) > files->table->max) {
 		struct fdtable *t;
 		u32 size = from->table->max;
 
 		spin_unlock(&from->lock);
-		t = table_alloc(size);
+		bool allowed = count <= READ_ONCE(fd_max);
+
+		t = allowed ? table_alloc(size) : NULL;
 		if (!t) {
-			if (files->table != &files->first)
-				kvfree(files->table);
-			slab_free(files_cache, files);
-			return NULL;
+			discard(files);
+			return allowed ? -ENOMEM : -EMFILE;
 		}
 		if (files->table != &files->first)
 			kvfree(files->table);
@@ -504,7 +512,8 @@ static struct files *duplicate(struct files *from)
 			unreserve_locked(files, fd);
 	}
 	spin_unlock(&from->lock);
-	return files;
+	*out = files;
+	return 0;
 }
 
 int files_copy(struct task *child, u64 clone_flags)
@@ -518,8 +527,7 @@ int files_copy(struct task *child, u64 clone_flags)
 		child->files = files_get(from);
 		return 0;
 	}
-	child->files = duplicate(from);
-	return child->files ? 0 : -ENOMEM;
+	return duplicate(from, &child->files);
 }
 
 int files_unshare(void)
@@ -528,9 +536,10 @@ int files_unshare(void)
 
 	if (__atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1)
 		return 0;
-	files = duplicate(old);
-	if (!files)
-		return -ENOMEM;
+	int err = duplicate(old, &files);
+
+	if (err)
+		return err;
 	spin_lock(&current->alloc_lock);
 	current->files = files;
 	spin_unlock(&current->alloc_lock);

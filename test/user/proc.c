@@ -185,6 +185,35 @@ TEST(file_limits_act)
 	CHECK(read_number("/proc/sys/fs/file-max") >= 8192);
 }
 
+/* What is open already is too much for a copy of the table. */
+TEST(nr_open_and_copies)
+{
+	int status;
+	pid_t pid;
+
+	if (!in_test_machine())
+		return;
+	REQUIRE(dup2(2, 130) == 130);
+	CHECK_EQ(write_text("/proc/sys/fs/nr_open", "100"), 0);
+	errno = 0;
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	CHECK_EQ(pid, -1);
+	CHECK_EQ(errno, EMFILE);
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+	/* Counted in words of 64. */
+	CHECK_EQ(dup2(2, 99), 99);
+	CHECK_EQ(close(130), 0);
+	CHECK_EQ(write_text("/proc/sys/fs/nr_open", "128"), 0);
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	CHECK_EQ(write_text("/proc/sys/fs/nr_open", "1048576"), 0);
+}
+
 TEST(kmsg_is_the_log)
 {
 	char text[4096];
