@@ -148,6 +148,14 @@ static bool epoll_make_ready(struct epoll_item *item)
 	return fresh;
 }
 
+/* Was the wake-up of an exclusive item all that the event is good for?  Not if nobody waited. */
+static int epoll_took(u32 events, u32 key, bool waited)
+{
+	u32 way = key & (EPOLLIN | EPOLLOUT);
+
+	return waited && (!way || (way != (EPOLLIN | EPOLLOUT) && (events & way)));
+}
+
 static int epoll_hook_wake(struct wait_entry *e, unsigned int mode, u32 key)
 {
 	struct epoll_item *item = container_of(e, struct epoll_hook, entry)->item;
@@ -160,9 +168,11 @@ static int epoll_hook_wake(struct wait_entry *e, unsigned int mode, u32 key)
 	if (key && !(key & events))
 		return 0;
 	epoll_make_ready(item);
-	if (wait_queue_active(&ep->wait))
+	bool waited = wait_queue_active(&ep->wait);
+
+	if (waited)
 		wake_up_poll_nested(&ep->wait, EPOLLIN | EPOLLRDNORM, ep->level + 1);
-	return events & EPOLLEXCLUSIVE ? 1 : 0;
+	return events & EPOLLEXCLUSIVE ? epoll_took(events, key, waited) : 0;
 }
 
 static void epoll_add_hook(struct poll_table *pt, struct file *f, struct wait_queue *q)

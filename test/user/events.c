@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -390,6 +391,61 @@ TEST(no_places_in_event_files)
 		CHECK_ERR(pread(fds[i], buf, sizeof(buf), 0), ESPIPE);
 		CHECK_ERR(pwrite(fds[i], buf, 8, 0), ESPIPE);
 	}
+}
+
+static int task_sleeps(pid_t tid)
+{
+	char path[64], state = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	f = fopen(path, "r");
+	REQUIRE(f);
+	REQUIRE(fscanf(f, "%*d (%*[^)]) %c", &state) == 1);
+	fclose(f);
+	return state == 'S';
+}
+
+static int exclusive_fd;
+
+static void *wait_in_epoll(void *arg)
+{
+	struct epoll_event ev;
+
+	*(pid_t *)arg = gettid();
+	CHECK_EQ(epoll_wait(exclusive_fd, &ev, 1, 15000), 1);
+	return NULL;
+}
+
+static int exclusive_on(int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLET | EPOLLEXCLUSIVE};
+	int ep = epoll_create1(0);
+
+	REQUIRE(ep >= 0);
+	CHECK_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev), 0);
+	return ep;
+}
+
+/* An instance in which nobody waits does not take the only wake-up. */
+TEST(epoll_exclusive)
+{
+	struct epoll_event ev;
+	volatile pid_t tid = 0;
+	pthread_t t;
+	int p[2], idle;
+
+	REQUIRE(pipe(p) == 0);
+	idle = exclusive_on(p[0]);
+	exclusive_fd = exclusive_on(p[0]);
+	REQUIRE(!pthread_create(&t, NULL, wait_in_epoll, (void *)&tid));
+	while (!tid || !task_sleeps(tid))
+		sched_yield();
+	CHECK_EQ(write(p[1], "x", 1), 1);
+	pthread_join(t, NULL);
+	/* It has the event nevertheless. */
+	CHECK_EQ(epoll_wait(idle, &ev, 1, 0), 1);
+	CHECK_EQ(epoll_wait(idle, &ev, 1, 0), 0);
 }
 
 int main(void)
