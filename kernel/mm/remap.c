@@ -6,6 +6,7 @@
 
 #include <asm/current.h>
 #include <asm/tlb.h>
+#include <kernel/cred/cred.h>
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/file/file.h>
 #include <kernel/task/task.h>
@@ -161,6 +162,16 @@ static int check_source(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 fl
 	return 0;
 }
 
+/* A longer mapping loses its end: -EINVAL if that is not all in user space. */
+static int cut_end(struct mm *mm, u64 old, u64 old_len, u64 new_len)
+{
+	u64 start = old + new_len, len = old_len - new_len;
+
+	if (start > mm->task_size || len > mm->task_size - start)
+		return -EINVAL;
+	return mm_unmap_locked(mm, start, start + len);
+}
+
 static long remap_to(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u64 new)
 {
 	struct vma *v;
@@ -175,11 +186,13 @@ static long remap_to(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags
 	/* As on Linux: what makes room is gone even when the rest is refused. */
 	err = flags & MREMAP_FIXED ? mm_unmap_locked(mm, new, new + new_len) : 0;
 	if (!err && old_len > new_len) {
-		err = mm_unmap_locked(mm, old + new_len, old + old_len);
+		err = cut_end(mm, old, old_len, new_len);
 		old_len = new_len;
 	}
 	if (!err)
 		err = check_source(mm, old, old_len, new_len, flags, &v);
+	if (!err && new < mm_mmap_min_addr && !capable(CAP_SYS_RAWIO))
+		err = -EPERM;
 	if (!err)
 		err = move_vma(mm, v, old, old_len, new, new_len, flags);
 	return err ? err : (long)new;
@@ -228,7 +241,7 @@ static long remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u
 	if (old_len >= new_len) {
 		if (!vma_at(mm, old))
 			return -EFAULT;
-		int err = old_len > new_len ? mm_unmap_locked(mm, old + new_len, old + old_len) : 0;
+		int err = old_len > new_len ? cut_end(mm, old, old_len, new_len) : 0;
 
 		return err ? err : (long)old;
 	}
