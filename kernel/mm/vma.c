@@ -347,6 +347,8 @@ static int join(struct mm *mm, struct vma *prev, struct vma *v, struct vma *next
 	mm_changed(mm);
 	keep->has_anon |= v->has_anon || (drop && drop->has_anon);
 	keep->flags |= (v->flags | (drop ? drop->flags : 0)) & VM_SOFTDIRTY;
+	/* Who truncates the file finds its pages in two VMAs for a moment, but never in none. */
+	vma_set_extent(keep, prev ? prev->start : v->start, end);
 	if (v_in_tree) {
 		vma_detach(v);
 		vma_rmap_del(v);
@@ -357,7 +359,6 @@ static int join(struct mm *mm, struct vma *prev, struct vma *v, struct vma *next
 		vma_rmap_del(drop);
 		mm->vma_count--;
 	}
-	vma_set_extent(keep, prev ? prev->start : v->start, end);
 	vma_write_unlock(keep);
 	if (v_in_tree) {
 		vma_write_unlock(v);
@@ -512,8 +513,9 @@ static int hand_over(struct vma *v, struct vma *to, u64 start, u64 end)
 	to->flags |= v->flags & VM_SOFTDIRTY;
 	if (vma_may_huge(v))
 		huge_split_at(mm, to_is_prev ? end : start);
-	vma_set_extent(v, keep.start, keep.end);
+	/* In this order a truncation misses nothing, as in join(). */
 	vma_set_extent(to, grown.start, grown.end);
+	vma_set_extent(v, keep.start, keep.end);
 	vma_write_unlock(to);
 	vma_write_unlock(v);
 	return 0;
