@@ -448,10 +448,10 @@ long sys_process_mrelease(int pidfd, unsigned int flags)
 
 	if (!mm)
 		ret = -ESRCH;
-	else if (!(READ_ONCE(t->process->group_flags) & PROC_GROUP_EXIT))
-		ret = -EINVAL;
-	else if (!READ_ONCE(mm->oom_skip))
-		ret = mm_reap(mm);
+	else if (READ_ONCE(mm->oom_skip))
+		ret = READ_ONCE(t->process->group_flags) & PROC_GROUP_EXIT ? 0 : -EINVAL;
+	else
+		ret = mm_is_leaving(mm) ? mm_reap(mm) : -EINVAL;
 	mm_put(mm);
 	task_put(t);
 	return ret;

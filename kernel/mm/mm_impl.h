@@ -252,6 +252,7 @@ bool vma_is_stack(const struct vma *v);
 #define OOM_ADJ_MAX 1000
 void oom_init(void);
 bool oom_kill(unsigned int order, u32 gfp);
-void oom_gone(struct mm *mm); /* its memory is free */
+void oom_gone(struct mm *mm);		 /* its memory is free */
+bool mm_is_leaving(const struct mm *mm); /* all processes that have it are on their way out */
 
 DECLARE_PERCPU(struct mm_events, mm_event);

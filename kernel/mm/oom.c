@@ -292,6 +292,23 @@ int mm_reap(struct mm *mm)
 	return all ? 0 : -EAGAIN;
 }
 
+/* Another process may share the memory of one that leaves, as between vfork and exec. */
+bool mm_is_leaving(const struct mm *mm)
+{
+	struct process *p;
+	bool all = true;
+
+	for (int nr = 1; all && (p = process_next(nr)); nr++) {
+		struct mm *other = process_mm(p);
+
+		nr = p->pid->nr;
+		all = other != mm || READ_ONCE(p->group_flags) & PROC_GROUP_EXIT;
+		forget_mm(other);
+		process_put(p);
+	}
+	return all;
+}
+
 /* True: there is nothing left to do. */
 static bool try_reap(struct mm *mm)
 {
