@@ -4,6 +4,7 @@
 #include "mm_impl.h"
 
 #include <asm/current.h>
+#include <kern/atomic.h>
 #include <kern/bug.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
@@ -188,8 +189,23 @@ int mm_map_zero(struct vma *v)
 	return 0;
 }
 
-/* Gives a new VMA what it maps. */
-static int attach_backing(struct vma *v, struct file *file)
+/* False: sealed against writing, memfd_create(2). */
+static bool count_writable(struct pagecache *pc)
+{
+	s32 n = READ_ONCE(pc->writable_maps);
+
+	do {
+		if (n < 0)
+			return false;
+	} while (!try_cmpxchg(&pc->writable_maps, &n, n + 1));
+	return true;
+}
+
+/*
+ * Gives a new VMA what it maps.  *counted is what must not be sealed until the VMA is in the tree
+ * and counts by itself.
+ */
+static int attach_backing(struct vma *v, struct file *file, struct pagecache **counted)
 {
 	int err = 0;
 
@@ -200,11 +216,13 @@ static int attach_backing(struct vma *v, struct file *file)
 	} else if (v->flags & VM_SHARED) {
 		err = mm_shared_create(vma_pages(v), &v->cache);
 	}
-	/* Sealed against writing: memfd_create(2). */
 	if (!err && v->cache &&
-	    (v->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE) &&
-	    __atomic_load_n(&v->cache->writable_maps, __ATOMIC_RELAXED) < 0)
-		err = -EPERM;
+	    (v->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE)) {
+		if (count_writable(v->cache))
+			*counted = v->cache;
+		else
+			err = -EPERM;
+	}
 	return err;
 }
 
@@ -231,6 +249,7 @@ static bool grow_neighbour(struct mm *mm, u64 addr, u64 len, u64 vm)
 static int map_region(struct mm *mm, u64 addr, u64 len, u64 vm, struct file *file, u64 pgoff)
 {
 	u64 pages = len >> PAGE_SHIFT;
+	struct pagecache *counted = NULL;
 	struct vma *v;
 
 	if (!mm_may_expand(mm, vm, pages))
@@ -260,11 +279,13 @@ static int map_region(struct mm *mm, u64 addr, u64 len, u64 vm, struct file *fil
 	v->mm = mm;
 	v->pgoff = pgoff;
 	vma_set_flags(v, vm);
-	err = attach_backing(v, file);
+	err = attach_backing(v, file, &counted);
 	if (err)
 		goto release;
 	vm = v->flags;
 	err = vma_insert(mm, v, &v);
+	if (counted)
+		__atomic_fetch_sub(&counted->writable_maps, 1, __ATOMIC_RELAXED);
 	if (err) {
 		if (v->ops && v->ops->close) /* the mmap operation has counted it */
 			v->ops->close(v);
