@@ -246,13 +246,23 @@ static bool grow_neighbour(struct mm *mm, u64 addr, u64 len, u64 vm)
 	return true;
 }
 
+static u64 pages_in(struct mm *mm, u64 start, u64 end)
+{
+	u64 pages = 0;
+
+	for (struct vma *v = vma_find(mm, start); v && v->start < end; v = vma_next(mm, v))
+		pages += (min(v->end, end) - max(v->start, start)) >> PAGE_SHIFT;
+	return pages;
+}
+
 static int map_region(struct mm *mm, u64 addr, u64 len, u64 vm, struct file *file, u64 pgoff)
 {
 	u64 pages = len >> PAGE_SHIFT;
 	struct pagecache *counted = NULL;
 	struct vma *v;
 
-	if (!mm_may_expand(mm, vm, pages))
+	if (!mm_may_expand(mm, vm, pages) &&
+	    !mm_may_expand(mm, vm, pages - pages_in(mm, addr, addr + len)))
 		return -ENOMEM;
 	int err = mm_unmap_locked(mm, addr, addr + len);
 
