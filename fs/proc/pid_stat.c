@@ -8,8 +8,10 @@
 #include <kernel/seccomp/seccomp.h>
 #include <kernel/time/time.h>
 #include <kernel/tty/tty.h>
+#include <lib/bitmap/bitmap.h>
 #include <asm/cpumask.h>
 #include <asm/context.h>
+#include <asm/smp.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 
@@ -351,10 +353,20 @@ static void status_speculation(struct seq *s)
 		   safe ? "not vulnerable" : "vulnerable", "always enabled");
 }
 
+/* As a map of as many digits as the machine's CPUs need, and as a list. */
+static void status_cpus(struct seq *s, struct task *t)
+{
+	const unsigned long map = t->se.allowed.bits & cpumask_read(&cpu_possible_mask).bits;
+	char text[24];
+
+	(void)bitmap_format_mask(text, sizeof(text), &map, smp_possible_count());
+	seq_printf(s, "Cpus_allowed:\t%s\nCpus_allowed_list:\t", text);
+	seq_put_bits(s, map);
+}
+
 int proc_pid_status(struct seq *s, struct task *t)
 {
 	struct mm *mm = task_mm(t);
-	u64 mask = t->se.allowed.bits & cpumask_read(&cpu_possible_mask).bits;
 
 	status_ids(s, t);
 	if (mm) {
@@ -365,8 +377,7 @@ int proc_pid_status(struct seq *s, struct task *t)
 	status_signals(s, t);
 	status_caps(s, t);
 	status_speculation(s);
-	seq_printf(s, "Cpus_allowed:\t%llx\nCpus_allowed_list:\t", mask);
-	seq_put_bits(s, mask);
+	status_cpus(s, t);
 	seq_printf(s,
 		   "\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t%llu\n"
 		   "nonvoluntary_ctxt_switches:\t%llu\n",

@@ -2,6 +2,7 @@
 #include "test.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -110,6 +111,56 @@ TEST(lists_of_cpus)
 		if (on[cpu])
 			CHECK_EQ(stat(path, &st), 0);
 	}
+}
+
+/* The line of /proc/self/status that begins with @name, without it; "" when there is none. */
+static const char *status_of(const char *name)
+{
+	static char line[4096];
+	FILE *f = fopen("/proc/self/status", "re");
+	size_t n = strlen(name);
+
+	REQUIRE(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, name, n) != 0 || line[n] != ':' || line[n + 1] != '\t')
+			continue;
+		fclose(f);
+		line[strcspn(line, "\n")] = 0;
+		return line + n + 2;
+	}
+	fclose(f);
+	return "";
+}
+
+/* The map of /proc/PID/status has a digit for each four CPUs that may be there, zeros too. */
+TEST(cpus_allowed)
+{
+	unsigned char set[CPUS_MAX], list[CPUS_MAX];
+	cpu_set_t mask, one;
+	int digits = 0, possible;
+
+	/* CPUs that may not be there are not counted: possible is 0 to n - 1. */
+	possible = parse_list(text_of(CPU_DIR "possible"), set);
+	REQUIRE(sched_getaffinity(0, sizeof(mask), &mask) == 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &mask))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		REQUIRE(sched_setaffinity(0, sizeof(one), &one) == 0);
+		CHECK_EQ(parse_list(status_of("Cpus_allowed_list"), list), 1);
+		CHECK_EQ(list[cpu], 1);
+
+		const char *map = status_of("Cpus_allowed");
+
+		CHECK_EQ(parse_map(map, set), 1);
+		CHECK_EQ(set[cpu], 1);
+		digits = 0;
+		for (; *map; map++)
+			digits += *map != ',';
+		CHECK_EQ(digits, (possible + 3) / 4);
+	}
+	CHECK(digits > 0);
 }
 
 /* Each CPU is among its own neighbours, and list and map agree. */
