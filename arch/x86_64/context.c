@@ -90,6 +90,8 @@ static void special_switch(struct task *prev, struct task *next)
 		tsc_protect(next->arch.special & THREAD_NO_TSC);
 	if (changed & THREAD_BLOCK_STEP)
 		debug_block_step(next->arch.special & THREAD_BLOCK_STEP);
+	if ((prev->arch.special | next->arch.special) & THREAD_PORTS)
+		ports_switch(next);
 }
 
 void arch_tsc_allow(bool allow)
@@ -160,6 +162,11 @@ int arch_thread_fork_user(struct task *child, const struct regs *regs, unsigned 
 
 	if (err)
 		return err;
+	err = ports_fork(child);
+	if (err) {
+		arch_thread_free(child);
+		return err;
+	}
 	*cr = *regs;
 	cr->ax = 0;
 	if (unlikely(current->arch.forced_tf))

@@ -73,11 +73,22 @@ void idt_init(void)
 	idt_load();
 }
 
+void desc_load_tss(struct x86_tss *tss, size_t size)
+{
+	struct x86_gdt *gdt = this_cpu_ptr(cpu_gdt);
+	u64 base = (u64)(unsigned long)tss;
+
+	/* Each time as one that is not in use: LTR marks it, and refuses a marked one. */
+	gdt->entry[8] = ((size - 1) & 0xffff) | (base & 0xffffff) << 16 | 0x89ULL << 40 |
+			((base >> 24) & 0xff) << 56;
+	gdt->entry[9] = base >> 32;
+	asm volatile("ltr %w0" : : "r"(X86_TSS_SEL) : "memory");
+}
+
 void desc_init_cpu(unsigned int cpu, void *ist)
 {
 	struct x86_gdt *gdt = this_cpu_ptr(cpu_gdt);
 	struct x86_tss *tss = this_cpu_ptr(cpu_tss);
-	u64 base = (u64)(unsigned long)tss;
 
 	/* The two that print and die get the room for it. */
 	static const u16 tops[IST_COUNT] = {
@@ -89,9 +100,6 @@ void desc_init_cpu(unsigned int cpu, void *ist)
 
 	for (unsigned int i = 0; i < IST_COUNT; i++)
 		tss->ist[i] = (u64)(unsigned long)ist + tops[i];
-	gdt->entry[8] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | 0x89ULL << 40 |
-			((base >> 24) & 0xff) << 56;
-	gdt->entry[9] = base >> 32;
 	/* The limit of this segment is the CPU number: lsl and rdpid read it, also in user mode. */
 	gdt->entry[10] = (cpu & 0xffff) | 0x0040f50000000000ULL;
 
@@ -103,7 +111,7 @@ void desc_init_cpu(unsigned int cpu, void *ist)
 		     : "i"(X86_KERNEL_CS)
 		     : "rax", "memory");
 	asm volatile("movl %0, %%ss; movl %1, %%ds; movl %1, %%es" : : "r"(X86_KERNEL_DS), "r"(0));
-	asm volatile("ltr %w0" : : "r"(X86_TSS_SEL));
+	desc_load_tss(tss, sizeof(*tss));
 	asm volatile("lidt %0"
 		     :
 		     : "m"((struct x86_desc_ptr){sizeof(idt) - 1, (u64)(unsigned long)idt}));

@@ -194,6 +194,7 @@ void arch_thread_free(struct task *task)
 		slab_free(state_cache, task->arch.fpu);
 	task->arch.fpu = NULL;
 	debug_free(task);
+	ports_free(task);
 }
 
 int fpu_prepare_current(void)

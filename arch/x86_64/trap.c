@@ -165,6 +165,8 @@ static void trap_from_user(struct regs *regs, unsigned long err, unsigned int ve
 	if (vector == 19)
 		code = fpe_code_simd();
 	irqs_on();
+	if (vector == VEC_GP && ports_skip_insn(regs))
+		return;
 	current->arch.trap_nr = vector;
 	current->arch.trap_err = err;
 	trap_user(regs, t->sig ? t->sig : SIGSEGV, code, t->addr_is_ip ? regs->ip : 0);

@@ -70,6 +70,8 @@ struct x86_desc_ptr {
 /* Loads GDT, TSS and IDT of this CPU; @ist: THREAD_SIZE bytes for the exception stacks, guarded
  * below. */
 void desc_init_cpu(unsigned int cpu, void *ist);
+/* This CPU's task-state segment from now on. Interrupts off, or the CPU starts. */
+void desc_load_tss(struct x86_tss *tss, size_t size);
 void idt_init(void);
 void idt_set_handler(unsigned int vector, void *entry, unsigned int ist, unsigned int dpl);
 
@@ -86,6 +88,7 @@ extern char irq_stubs[]; /* vectors 32..255 */
 #define VEC_NMI 2
 #define VEC_BP 3
 #define VEC_DF 8
+#define VEC_GP 13
 #define VEC_PF 14
 #define VEC_MC 18
 #define VEC_DEVICE_FIRST 0x30
@@ -153,6 +156,16 @@ int debug_reg_set(struct task *t, unsigned int n, u64 value) __must_check;
 /* A #DB of user mode: reads DR6; si_code, or 0 when it was nothing of the user's. */
 int debug_trap_user(struct regs *regs);
 void debug_trap_kernel(void);
+
+/* ports.c */
+#define PORT_MAP_SIZE 8192u	      /* a bit for each port */
+void ports_switch(struct task *next); /* it or the one before has ports */
+int ports_fork(struct task *child) __must_check;
+void ports_free(struct task *t); /* current, or one that does not run any more */
+/* The map of ioperm(2), PORT_MAP_SIZE bytes; -ENXIO: there is none. */
+int ports_get(struct task *t, void *buf) __must_check;
+/* A fault of user mode at CLI or STI with iopl(2) of 3: passed over. Interrupts on. */
+bool ports_skip_insn(struct regs *regs);
 
 /* patch.c: an int3 that stands where code is being changed. True: the instruction is repeated. */
 bool patch_int3(struct regs *regs);

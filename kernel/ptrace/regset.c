@@ -57,6 +57,8 @@ int ptrace_regset(struct task *t, u32 note, unsigned long uiov, bool set)
 		return -EFAULT;
 	if (!r || iov.iov_len % r->unit)
 		return -EINVAL;
+	if (set && !r->set)
+		return -EOPNOTSUPP;
 	iov.iov_len = min(iov.iov_len, r->size());
 	int err = move(t, r, (void __user *)iov.iov_base, iov.iov_len, set);
 

@@ -16,9 +16,10 @@ struct regset {
 	u32 note; /* NT_* */
 	u32 unit; /* lengths are multiples of it */
 	size_t (*size)(void);
-	/* Fills size() bytes. */
+	/* Fills size() bytes; -ENXIO: the thread has none. */
 	int (*get)(struct task *t, void *buf);
-	/* Judges and takes the first @len bytes; nothing is changed when it refuses. */
+	/* Judges and takes the first @len bytes; nothing is changed when it refuses. NULL:
+	 * read-only. */
 	int (*set)(struct task *t, const void *buf, size_t len);
 	bool in_core; /* core dumps have it */
 };

@@ -9,11 +9,13 @@ struct task;
 
 struct debug_regs;
 struct fpu_state;
+struct port_tss;
 
 /* arch_thread.special */
 #define THREAD_DEBUG 1u	     /* has debug registers */
 #define THREAD_NO_TSC 2u     /* may not read the time-stamp counter; inherited */
 #define THREAD_BLOCK_STEP 4u /* single steps go from branch to branch */
+#define THREAD_PORTS 8u	     /* has I/O ports of its own */
 
 /* Embedded in struct task as `arch`. */
 struct arch_thread {
@@ -28,6 +30,9 @@ struct arch_thread {
 	struct debug_regs *debug; /* NULL: no breakpoint was ever set */
 	bool forced_tf;		  /* TF in the saved flags is a debugger's */
 	u32 special;		  /* THREAD_*: a switch to or from it does more */
+	struct port_tss *ports;	  /* NULL: may use no I/O port */
+	u8 port_level;		  /* iopl(2) */
+	bool port_warned;	  /* of CLI and STI */
 };
 
 /* Switches stacks; returns, on the new stack, the task that ran before. Interrupts off. */
