@@ -64,7 +64,7 @@ void socket_put_cmsg(struct socket_msg *m, int level, int type, const void *data
 		h.cmsg_len = left;
 	}
 	if (copy_to_user(to, &h, sizeof(h)) ||
-	    copy_to_user(to + sizeof(h), data, h.cmsg_len - sizeof(h))) {
+	    (data && copy_to_user(to + sizeof(h), data, h.cmsg_len - sizeof(h)))) {
 		m->flags |= MSG_CTRUNC;
 		return;
 	}
@@ -97,6 +97,8 @@ static ssize_t socket_read(struct file *f, struct uio *u, loff_t *pos)
 	struct socket_msg m;
 
 	(void)pos;
+	if (!u->left) /* other than recv(2), which waits for a message */
+		return 0;
 	socket_msg_init(&m, u, 0);
 	return s->ops->recvmsg(s, &m);
 }

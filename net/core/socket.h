@@ -124,5 +124,6 @@ int socket_wait_error(int err, u64 timeo_ns);
 u32 socket_filter_run(const struct socket_filter *f, const u8 *bytes, u32 len);
 /* SO_TIMESTAMP*: tells when the message came, now if that is not known (0). */
 void socket_put_timestamp(const struct socket *s, struct socket_msg *m, u64 real_ns);
-/* Appends one control message to a receive; sets MSG_CTRUNC when there is no room. */
+/* Appends one control message to a receive; sets MSG_CTRUNC when there is no room.  @data NULL: it
+ * is there already. */
 void socket_put_cmsg(struct socket_msg *m, int level, int type, const void *data, size_t len);

@@ -115,8 +115,10 @@ static int join(struct socket *s, struct unix_sock *sk, struct unix_sock *l,
 int unix_stream_connect(struct socket *s, const void *name, u32 len, bool nonblock)
 {
 	struct unix_sock *sk = s->sk, *l, *fresh;
-	int err = unix_sock_new(sk->type, sk->net, &fresh);
+	int err = unix_bind_sender(s);
 
+	if (!err)
+		err = unix_sock_new(sk->type, sk->net, &fresh);
 	if (err)
 		return err;
 	do {
@@ -152,6 +154,8 @@ int unix_dgram_connect(struct socket *s, const void *name, u32 len, bool nonbloc
 		return -EINVAL;
 	memcpy(&family, name, sizeof(family));
 	if (family != AF_UNSPEC)
+		err = unix_bind_sender(s);
+	if (!err && family != AF_UNSPEC)
 		err = unix_find(sk, name, len, &to);
 	if (err)
 		return err;
@@ -220,12 +224,12 @@ int unix_accept(struct socket *s, struct socket *fresh, bool nonblock)
 	err = wait_pending(s, l, nonblock, &got);
 	if (err)
 		return err;
+	fresh->passcred = s->passcred;
+	fresh->passsec = s->passsec;
 	spin_lock(&got->lock);
 	got->sock = fresh;
 	spin_unlock(&got->lock);
 	fresh->sk = got;
-	fresh->passcred = s->passcred;
-	fresh->passsec = s->passsec;
 	publish_peer_ids(fresh, got);
 	unix_put(unused);
 	return 0;

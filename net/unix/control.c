@@ -1,8 +1,8 @@
 /*
  * Control messages: SCM_RIGHTS and SCM_CREDENTIALS, unix(7).
  *
- * Every message carries its sender's identity, since the receiver may turn SO_PASSCRED on after it
- * was sent.
+ * A message carries its sender's identity if that was given, or if one of the two sides had
+ * SO_PASSCRED when it was sent, or the receiver was not accepted yet; else nobody's.
  */
 #include <net/unix/unix_impl.h>
 
@@ -102,13 +102,10 @@ static int parse_one(const struct cmsghdr *h, const void *data, struct unix_scm 
 
 int unix_scm_parse(const struct socket_msg *m, struct unix_scm *out)
 {
-	struct unix_scm scm = {0};
+	struct unix_scm scm = {.uid = ID_NONE, .gid = ID_NONE};
 	size_t at = 0;
 	int err = 0;
 
-	scm.pid = pid_get(current->process->pid);
-	scm.uid = current_cred()->uid;
-	scm.gid = current_cred()->gid;
 	while (!err && m->control_len - at >= sizeof(struct cmsghdr)) {
 		struct cmsghdr h;
 
@@ -130,18 +127,41 @@ int unix_scm_parse(const struct socket_msg *m, struct unix_scm *out)
 	return 0;
 }
 
+void unix_scm_add_identity(struct unix_scm *scm, const struct socket *from,
+			   const struct unix_sock *to)
+{
+	if (scm->pid || (to->sock && likely(!from->passcred && !to->sock->passcred)))
+		return;
+	scm->pid = pid_get(current->process->pid);
+	scm->uid = current_cred()->uid;
+	scm->gid = current_cred()->gid;
+}
+
+/* A descriptor whose number the receiver has been told. */
+static int install_file(struct file *f, u32 o_cloexec, int __user *to)
+{
+	int fd, err = fd_reserve(0, o_cloexec, &fd);
+
+	if (err)
+		return err;
+	if (put_user(fd, to)) {
+		fd_unreserve(fd);
+		return -EFAULT;
+	}
+	fd_install(fd, f);
+	return 0;
+}
+
 /* Descriptors for as many files as there is room for; returns how many.  Consumes a reference of
  * each file. */
-static u32 install_files(struct socket_msg *m, struct unix_scm *scm, u32 room, int *fds)
+static u32 install_files(struct socket_msg *m, struct unix_scm *scm, u32 room)
 {
+	int __user *to = (int __user *)(m->control_out + m->control_used + sizeof(struct cmsghdr));
 	u32 n = 0;
 
-	while (n < min(room, scm->file_count)) {
-		if (fd_reserve(0, m->flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0, &fds[n]))
-			break;
-		fd_install(fds[n], scm->files[n]);
+	while (n < min(room, scm->file_count) &&
+	       !install_file(scm->files[n], m->flags & MSG_CMSG_CLOEXEC ? O_CLOEXEC : 0, &to[n]))
 		n++;
-	}
 	for (u32 i = n; i < scm->file_count; i++)
 		file_put(scm->files[i]);
 	return n;
@@ -153,16 +173,15 @@ static void deliver_some_files(struct socket_msg *m, struct unix_scm *scm, bool 
 	u32 room = left > sizeof(struct cmsghdr)
 			   ? (u32)((left - sizeof(struct cmsghdr)) / sizeof(int))
 			   : 0;
-	int fds[SCM_MAX_FD];
 	u32 n;
 
 	if (peek)
 		unix_flight_peek(scm);
 	else
 		unix_flight_end(scm);
-	n = install_files(m, scm, room, fds);
+	n = install_files(m, scm, room);
 	if (n)
-		socket_put_cmsg(m, SOL_SOCKET, SCM_RIGHTS, fds, n * sizeof(int));
+		socket_put_cmsg(m, SOL_SOCKET, SCM_RIGHTS, NULL, n * sizeof(int));
 	if (n < scm->file_count)
 		m->flags |= MSG_CTRUNC;
 	if (peek)
@@ -182,8 +201,11 @@ void unix_scm_deliver_identity(struct socket *s, struct socket_msg *m, const str
 {
 	if (likely(!s->passcred))
 		return;
-	struct ucred u = {scm->pid ? (u32)pid_vnr(scm->pid) : 0, uid_to_user(scm->uid),
-			  gid_to_user(scm->gid)};
+	struct ucred u = {
+		scm->pid ? (u32)pid_vnr(scm->pid) : 0,
+		scm->uid == ID_NONE ? READ_ONCE(overflow_uid) : uid_to_user(scm->uid),
+		scm->gid == ID_NONE ? READ_ONCE(overflow_gid) : gid_to_user(scm->gid),
+	};
 
 	socket_put_cmsg(m, SOL_SOCKET, SCM_CREDENTIALS, &u, sizeof(u));
 }

@@ -49,17 +49,19 @@ static bool filter_wants(struct unix_sock *to, struct unix_msg *msg)
 }
 
 /* to->lock held. */
-static void dgram_queue(struct unix_sock *to, struct unix_msg *msg)
+static void dgram_queue(struct socket *s, struct unix_sock *to, struct unix_msg *msg)
 {
+	unix_scm_add_identity(&msg->scm, s, to);
 	if (unlikely(to->sock && READ_ONCE(to->sock->stamp)))
 		msg->time_ns = time_real_ns();
 	unix_queue_append(to, msg);
 }
 
 /* Queues @msg at @to: 1 when it has to wait, 2 when a filter has to see it first. */
-static int dgram_deliver(struct unix_sock *to, const struct unix_sock *sk, struct unix_msg *msg,
+static int dgram_deliver(struct socket *s, struct unix_sock *to, struct unix_msg *msg,
 			 bool filtered)
 {
+	const struct unix_sock *sk = s->sk;
 	int err = 0;
 
 	spin_lock(&to->lock);
@@ -74,7 +76,7 @@ static int dgram_deliver(struct unix_sock *to, const struct unix_sock *sk, struc
 	else if (receiver_full(to, sk))
 		err = 1;
 	else
-		dgram_queue(to, msg);
+		dgram_queue(s, to, msg);
 	spin_unlock(&to->lock);
 	if (err)
 		return err;
@@ -90,7 +92,7 @@ static int dgram_deliver_wait(struct socket *s, struct unix_sock *to, struct uni
 	bool filtered = false;
 	int err;
 
-	while ((err = dgram_deliver(to, s->sk, msg, filtered)) > 0) {
+	while ((err = dgram_deliver(s, to, msg, filtered)) > 0) {
 		if (err == 2) {
 			filtered = true;
 			if (!filter_wants(to, msg))
@@ -139,6 +141,9 @@ ssize_t unix_dgram_send(struct socket *s, struct socket_msg *m)
 
 	if (m->flags & MSG_OOB)
 		return -EOPNOTSUPP;
+	n = unix_bind_sender(s);
+	if (n)
+		return n;
 	if (m->name_len)
 		n = unix_find(sk, m->name, m->name_len, &to);
 	else if (!(to = unix_peer_get(sk)))
@@ -260,8 +265,8 @@ ssize_t unix_dgram_recv(struct socket *s, struct socket_msg *m)
 	size_t skip;
 	ssize_t n;
 
-	if (flags & (MSG_OOB | MSG_ERRQUEUE))
-		return flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
 	if (s->type == SOCK_SEQPACKET && READ_ONCE(sk->state) != UNIX_CONNECTED)
 		return -ENOTCONN;
 	m->flags &= MSG_PEEK | MSG_CMSG_CLOEXEC;

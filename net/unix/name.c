@@ -189,6 +189,11 @@ int unix_bind(struct socket *s, const void *name, u32 len)
 	return err;
 }
 
+int unix_bind_sender(struct socket *s)
+{
+	return likely(!s->passcred) ? 0 : bind_auto(s->sk);
+}
+
 /* The name stays with the object for getpeername(2); nobody finds it any more. */
 void unix_unbind(struct unix_sock *sk)
 {

@@ -8,11 +8,12 @@
  */
 #include <net/unix/unix_impl.h>
 
+#include <kernel/ns/user.h>
 #include <kernel/poll/poll.h>
 #include <kernel/signal/signal.h>
 
 /* The owner of the receiver's file hears of it: SIGURG. */
-static int oob_deliver(struct unix_sock *peer, struct unix_msg *msg)
+static int oob_deliver(struct socket *s, struct unix_sock *peer, struct unix_msg *msg)
 {
 	const struct file_owner *owner = NULL;
 
@@ -22,6 +23,7 @@ static int oob_deliver(struct unix_sock *peer, struct unix_msg *msg)
 		spin_unlock(&peer->lock);
 		return -EPIPE;
 	}
+	unix_scm_add_identity(&msg->scm, s, peer);
 	WRITE_ONCE(peer->oob, msg);
 	unix_queue_append(peer, msg);
 	if (peer->sock)
@@ -37,7 +39,8 @@ static int oob_deliver(struct unix_sock *peer, struct unix_msg *msg)
 int unix_oob_send(struct socket *s, struct unix_sock *peer, struct socket_msg *m)
 {
 	struct unix_sock *sk = s->sk;
-	struct unix_scm scm;
+	/* As Linux: it carries no descriptors. */
+	struct unix_scm scm = {.uid = ID_NONE, .gid = ID_NONE};
 	struct unix_msg *msg;
 	int err = unix_wait_wmem(s, m->flags);
 
@@ -45,16 +48,10 @@ int unix_oob_send(struct socket *s, struct unix_sock *peer, struct socket_msg *m
 		return err;
 	if (READ_ONCE(sk->shutdown) & UNIX_SHUT_WR)
 		return -EPIPE;
-	/* As Linux: it carries no descriptors. */
-	err = unix_scm_parse(&(struct socket_msg){.uio = m->uio}, &scm);
+	err = unix_msg_create(sk, m, 1, &scm, &msg);
 	if (err)
 		return err;
-	err = unix_msg_create(sk, m, 1, &scm, &msg);
-	if (err) {
-		unix_scm_release(&scm);
-		return err;
-	}
-	err = oob_deliver(peer, msg);
+	err = oob_deliver(s, peer, msg);
 	if (err)
 		unix_msg_free(msg);
 	return err;
@@ -79,9 +76,11 @@ ssize_t unix_oob_recv(struct socket *s, struct socket_msg *m)
 	if (!msg)
 		return -EINVAL;
 	/* Only the holder of read_lock takes messages off the queue. */
-	got = uio_copy_to(m->uio, msg->data, 1);
 	m->flags &= MSG_PEEK | MSG_CMSG_CLOEXEC;
 	m->flags |= MSG_OOB;
+	if (!m->uio->left) /* as Linux */
+		return 1;
+	got = uio_copy_to(m->uio, msg->data, 1);
 	return got ? 1 : -EFAULT;
 }
 

@@ -10,28 +10,39 @@
 #include <kernel/poll/poll.h>
 
 #define UNIX_CHUNK (32768u - (u32)sizeof(struct unix_msg))
-#define UNIX_RECV_FLAGS                                                                        \
-	(MSG_PEEK | MSG_DONTWAIT | MSG_WAITALL | MSG_CMSG_CLOEXEC | MSG_TRUNC | MSG_NOSIGNAL | \
-	 MSG_WAITFORONE | MSG_ERRQUEUE)
 
 /* ---- send ---- */
 
 /* Hands one message to the peer. -EPIPE when it cannot read any more. */
-static int stream_deliver(struct unix_sock *peer, struct unix_msg *msg)
+static int stream_deliver(struct socket *s, struct unix_sock *peer, struct unix_msg *msg)
 {
 	int err = 0;
 
 	spin_lock(&peer->lock);
-	if (peer->dead || (peer->shutdown & UNIX_SHUT_RD))
+	if (peer->dead || (peer->shutdown & UNIX_SHUT_RD)) {
 		err = -EPIPE;
-	else
+	} else {
+		unix_scm_add_identity(&msg->scm, s, peer);
 		unix_queue_append(peer, msg);
+	}
 	spin_unlock(&peer->lock);
 	if (err)
 		return err;
 	wake_up_sync_poll(&peer->wait, EPOLLIN | EPOLLRDNORM | EPOLLRDBAND);
 	fasync_notify(&peer->async, POLL_IN);
 	return 0;
+}
+
+/* The identity for each chunk, the files for the first. */
+static struct unix_scm scm_part(struct unix_scm *scm)
+{
+	struct unix_scm part = *scm;
+
+	if (unlikely(part.pid))
+		(void)pid_get(part.pid);
+	scm->files = NULL;
+	scm->file_count = 0;
+	return part;
 }
 
 /* All but the last @keep bytes of @m, at most a chunk. */
@@ -41,7 +52,7 @@ static int stream_send_chunk(struct socket *s, struct unix_sock *peer, struct so
 	struct unix_sock *sk = s->sk;
 	size_t len = min_t(size_t, min_t(size_t, m->uio->left - keep, UNIX_CHUNK),
 			   max(s->sndbuf / 2, 1024u));
-	struct unix_scm extra = {0};
+	struct unix_scm part;
 	struct unix_msg *msg;
 	int err = unix_wait_wmem(s, m->flags);
 
@@ -49,18 +60,13 @@ static int stream_send_chunk(struct socket *s, struct unix_sock *peer, struct so
 		return err;
 	if (READ_ONCE(sk->shutdown) & UNIX_SHUT_WR)
 		return -EPIPE;
-	if (!scm->pid) { /* later chunks carry the sender's identity, not its files */
-		err = unix_scm_parse(&(struct socket_msg){.uio = m->uio}, &extra);
-		if (err)
-			return err;
-		scm = &extra;
-	}
-	err = unix_msg_create(sk, m, len, scm, &msg);
+	part = scm_part(scm);
+	err = unix_msg_create(sk, m, len, &part, &msg);
 	if (err) {
-		unix_scm_release(&extra);
+		unix_scm_release(&part);
 		return err;
 	}
-	err = stream_deliver(peer, msg);
+	err = stream_deliver(s, peer, msg);
 	if (err)
 		unix_msg_free(msg);
 	return err ? err : (int)len;
@@ -273,6 +279,14 @@ static ssize_t stream_target(const struct socket *s, const struct socket_msg *m)
 	return (ssize_t)max_t(size_t, min(wanted, m->uio->left), 1);
 }
 
+/* The stream is at its end: identities of nobody, as Linux has it. */
+static void stream_end(struct socket *s, struct socket_msg *m)
+{
+	const struct unix_scm none = {0};
+
+	unix_scm_deliver_identity(s, m, &none);
+}
+
 ssize_t unix_stream_recv(struct socket *s, struct socket_msg *m)
 {
 	struct unix_sock *sk = s->sk;
@@ -283,21 +297,22 @@ ssize_t unix_stream_recv(struct socket *s, struct socket_msg *m)
 	ssize_t done = 0, target = stream_target(s, m);
 	int err = 0;
 
-	if (flags & MSG_ERRQUEUE)
-		return -EAGAIN;
 	if (READ_ONCE(sk->state) != UNIX_CONNECTED)
 		return -EINVAL;
 	if (flags & MSG_OOB)
 		return unix_oob_recv(s, m);
-	m->flags &= ~(UNIX_RECV_FLAGS & ~(MSG_PEEK | MSG_CMSG_CLOEXEC));
+	m->flags &= MSG_PEEK | MSG_CMSG_CLOEXEC;
 	mutex_lock(&sk->read_lock);
 	if ((flags & MSG_PEEK) && READ_ONCE(s->peek_off) > 0)
 		r.peeked = (size_t)READ_ONCE(s->peek_off);
-	while (m->uio->left && !err) {
+	/* A receive of no bytes waits for a message too, and takes what is beside its bytes. */
+	for (;;) {
 		struct unix_msg *msg = stream_at(&r, s, sk, flags & MSG_PEEK, &offset, &stop);
 
 		if (msg) {
 			err = stream_copy(&r, s, sk, m, msg, offset, &done);
+			if (err || !m->uio->left)
+				break;
 			continue;
 		}
 		if (stop || done >= target)
@@ -305,8 +320,9 @@ ssize_t unix_stream_recv(struct socket *s, struct socket_msg *m)
 		err = stream_wait(s, sk, flags, r.peeked, deadline);
 		if (err <= 0)
 			break;
-		err = 0;
 	}
+	if (!err && !r.have_first)
+		stream_end(s, m);
 	unix_move_peek(s, done, flags & MSG_PEEK);
 	mutex_unlock(&sk->read_lock);
 	pid_put(r.pid);

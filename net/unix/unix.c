@@ -246,13 +246,15 @@ long unix_ioctl(struct socket *s, unsigned int cmd, unsigned long arg)
 	case SIOCUNIXFILE:
 		return open_name(sk);
 	case SIOCATMARK:
+		if (sk->type != SOCK_STREAM)
+			return -EOPNOTSUPP;
 		return put_user(unix_oob_mark(sk), (int __user *)arg);
 	case SIOCOUTQ:
 		return put_user((int)READ_ONCE(sk->wmem), (int __user *)arg);
 	case SIOCINQ:
 		spin_lock(&sk->lock);
 		first = unix_queue_first(sk);
-		n = sk->type == SOCK_STREAM ? sk->queue_bytes : first ? first->len : 0;
+		n = sk->type != SOCK_DGRAM ? sk->queue_bytes : first ? first->len : 0;
 		spin_unlock(&sk->lock);
 		if (READ_ONCE(sk->state) == UNIX_LISTENING)
 			return -EINVAL;

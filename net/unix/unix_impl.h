@@ -77,7 +77,7 @@ struct unix_sock {
 
 /* What travels beside the bytes. */
 struct unix_scm {
-	struct pid *pid; /* +1 */
+	struct pid *pid; /* +1; NULL: nobody's, ids are ID_NONE */
 	u32 uid, gid;
 	struct file **files; /* +1 each */
 	u32 file_count;
@@ -123,6 +123,8 @@ bool unix_writable(const struct unix_sock *sk, u32 sndbuf);
 
 /* name.c */
 int unix_bind(struct socket *s, const void *name, u32 len);
+/* Who passes its identity has a name to be answered at. */
+int unix_bind_sender(struct socket *s) __must_check;
 int unix_getname(struct socket *s, void *name, bool peer);
 struct unix_name *unix_name_get(struct unix_name *n);
 void unix_name_put(struct unix_name *n);
@@ -192,6 +194,9 @@ void unix_flight_closed(void); /* a socket closed: what can be reached may have 
 /* control.c */
 int unix_scm_parse(const struct socket_msg *m, struct unix_scm *out) __must_check;
 void unix_scm_release(struct unix_scm *scm);
+/* Current's identity for a message to @to (lock held), if it has none and somebody asks. */
+void unix_scm_add_identity(struct unix_scm *scm, const struct socket *from,
+			   const struct unix_sock *to);
 /* Control messages for a receiver; @peek: the files stay in the message as well. */
 void unix_scm_deliver_files(struct socket_msg *m, struct unix_scm *scm, bool peek);
 void unix_scm_deliver_identity(struct socket *s, struct socket_msg *m, const struct unix_scm *scm);
