@@ -130,12 +130,15 @@ static void secure_limits(struct exec *x)
 /* Before the point of no return: what the file says about rights, and whether it may run at all. */
 static int judge_file(struct exec *x, struct program_file *f)
 {
-	const struct inode *i = x->file->inode;
+	struct inode *i = x->file->inode;
 
-	*f = (struct program_file){.mode = i->mode,
-				   .uid = i->uid,
-				   .gid = i->gid,
-				   .may_suid = mount_may_suid(&x->file->path)};
+	*f = (struct program_file){.may_suid = mount_may_suid(&x->file->path)};
+	/* Together: chown(2) takes the set-id bits away as it gives the file to somebody else. */
+	rwsem_read_lock(&i->lock);
+	f->mode = i->mode;
+	f->uid = i->uid;
+	f->gid = i->gid;
+	rwsem_read_unlock(&i->lock);
 	if (!f->may_suid)
 		return 0;
 	int err = file_caps_read(x->file->path.dentry, &f->caps);
