@@ -102,7 +102,7 @@ static void pagemap_release(struct file *f)
 static ssize_t pagemap_read(struct file *f, struct uio *u, loff_t *pos)
 {
 	struct mm *mm = f->private_data;
-	bool frames = capable(CAP_SYS_ADMIN);
+	bool frames = cred_capable(f->cred, CAP_SYS_ADMIN); /* of who opened it */
 	u64 words[64];
 	ssize_t done = 0;
 
