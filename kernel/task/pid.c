@@ -199,8 +199,11 @@ static int place(struct pid *p, u32 level, int wanted, unsigned long *irq_flags)
 	return -EAGAIN;
 }
 
-/* Under pid_lock: gives back the numbers from @level up to the innermost. */
-static void unplace(struct pid *p, u32 level)
+/*
+ * Under pid_lock: gives back the numbers from @level up to the innermost.  @born: it had all of
+ * them; a namespace whose first process comes to nothing then has no init and takes no other.
+ */
+static void unplace(struct pid *p, u32 level, bool born)
 {
 	for (; level <= p->level; level++) {
 		struct pid_ns *ns = p->number[level].ns;
@@ -209,9 +212,10 @@ static void unplace(struct pid *p, u32 level)
 		ns->count--;
 		if (ns->closed)
 			wake_up_all(&ns->drained);
-		/* The first process could not be made: there will be no init. */
-		else if (!ns->count && level)
-			ns->closed = true;
+		else if (!ns->count && level) {
+			ns->closed = born;
+			ns->last = 0;
+		}
 	}
 }
 
@@ -252,7 +256,7 @@ static noinline int place_all(struct pid *p, const struct pid_wanted *wanted,
 			err = place(p, level, nr, irq_flags);
 	}
 	if (err)
-		unplace(p, level + 1);
+		unplace(p, level + 1, false);
 	return err;
 }
 
@@ -283,7 +287,7 @@ static void pid_unplace(struct pid *p)
 {
 	unsigned long flags = spin_lock_irqsave(&pid_lock);
 
-	unplace(p, 0);
+	unplace(p, 0, true);
 	spin_unlock_irqrestore(&pid_lock, flags);
 }
 
