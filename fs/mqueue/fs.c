@@ -265,10 +265,16 @@ static int mq_mount(const struct fs_type *t, u32 ms_flags, const char *source, c
 	return 0;
 }
 
+static struct ns_common *mq_shows(void)
+{
+	return current_ns(NS_IPC);
+}
+
 static const struct fs_type mq_type = {
 	.name = "mqueue",
 	.flags = FS_NODEV | FS_USERNS,
 	.mount = mq_mount,
+	.shows = mq_shows,
 };
 FS_TYPE(mq_type);
 

@@ -233,6 +233,11 @@ static int proc_mount(const struct fs_type *t, u32 ms_flags, const char *source,
 	return err;
 }
 
+static struct ns_common *proc_shows(void)
+{
+	return &task_pid_ns(current)->ns;
+}
+
 static const struct fs_param proc_params[] = {
 	{"gid", FS_PARAM_NUMBER},
 	{"hidepid", FS_PARAM_TEXT},
@@ -245,5 +250,6 @@ static const struct fs_type proc_type = {
 	.flags = FS_NODEV | FS_USERNS | FS_VISIBLE,
 	.mount = proc_mount,
 	.params = proc_params,
+	.shows = proc_shows,
 };
 FS_TYPE(proc_type);

@@ -11,8 +11,11 @@
 #include <kernel/boot/boot.h>
 #include <kernel/file/file.h>
 #include <kernel/lock/lock.h>
+#include <kernel/ns/ns.h>
+#include <kernel/ns/user.h>
 #include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
+#include <kernel/task/task.h>
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/magic.h>
@@ -216,6 +219,9 @@ static int sysfs_build(const struct fs_type *t, u32 ms_flags, struct super **out
 
 	if (err)
 		return err;
+	/* Shared by all, whoever is the first. */
+	user_ns_put(sb->owner);
+	sb->owner = user_ns_get(&user_ns_init);
 	sb->ops = &sysfs_super_ops;
 	sb->magic = SYSFS_MAGIC;
 	err = inode_alloc(sb, &root);
@@ -254,10 +260,16 @@ static int sysfs_mount(const struct fs_type *t, u32 ms_flags, const char *source
 	return 0;
 }
 
+static struct ns_common *sysfs_shows(void)
+{
+	return current_ns(NS_NET);
+}
+
 static const struct fs_type sysfs_type = {
 	.name = "sysfs",
 	.flags = FS_NODEV | FS_USERNS | FS_VISIBLE,
 	.mount = sysfs_mount,
+	.shows = sysfs_shows,
 };
 FS_TYPE(sysfs_type);
 

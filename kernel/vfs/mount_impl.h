@@ -179,6 +179,7 @@ bool mount_ns_loop(const struct dentry *d);
 bool mount_too_revealing(const struct super *sb, u32 *flags);
 /* May current mount this type? */
 bool fs_type_may_mount(const struct fs_type *t);
+struct user_ns *fs_type_owner(const struct fs_type *t); /* +0: of a super mounted now */
 
 /* Options text against the table of the type: -EINVAL.  fscontext.c */
 int fs_options_judge(const struct fs_type *t, const char *options) __must_check;

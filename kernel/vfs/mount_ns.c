@@ -183,11 +183,15 @@ bool mount_ns_loop(const struct dentry *d)
 
 /* ---- what a less privileged namespace may mount ---- */
 
+struct user_ns *fs_type_owner(const struct fs_type *t)
+{
+	return t && t->shows ? t->shows()->owner : current_cred()->user_ns;
+}
+
 bool fs_type_may_mount(const struct fs_type *t)
 {
-	if (!(t->flags & FS_USERNS))
-		return capable(CAP_SYS_ADMIN);
-	return ns_capable(current_cred()->user_ns, CAP_SYS_ADMIN);
+	return t->flags & FS_USERNS ? ns_capable(fs_type_owner(t), CAP_SYS_ADMIN)
+				    : capable(CAP_SYS_ADMIN);
 }
 
 /* Something is mounted over a part of @m that is not an empty directory. */

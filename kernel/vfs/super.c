@@ -7,6 +7,7 @@
 #include <kernel/notify/notify.h>
 #include <kernel/ns/user.h>
 #include <kernel/seq/seq.h>
+#include <kernel/vfs/mount_impl.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <linux/mount.h>
 
@@ -83,7 +84,7 @@ int super_alloc(const struct fs_type *t, u32 ms_flags, struct super **out)
 	spin_init(&sb->lock, LK_INODE_HASH);
 	list_init(&sb->inodes);
 	list_init(&sb->mounts);
-	sb->owner = user_ns_get(current->cred ? current->cred->user_ns : &user_ns_init);
+	sb->owner = user_ns_get(current->cred ? fs_type_owner(t) : &user_ns_init);
 	strscpy(sb->id, t ? t->name : "", sizeof(sb->id));
 	spin_lock(&supers_lock);
 	list_add_tail(&sb->link, &supers);

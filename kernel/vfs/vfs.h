@@ -240,6 +240,9 @@ struct fs_type {
 	int (*mount)(const struct fs_type *t, u32 ms_flags, const char *source, const char *options,
 		     struct super **out);
 	const struct fs_param *params; /* its options; NULL: it has none */
+	/* What it shows: only who has rights over the owner of that mounts it, and the super
+	 * belongs to that owner.  NULL: the mounter's user namespace. */
+	struct ns_common *(*shows)(void);
 };
 #define FS_NODEV 1u /* "nodev" in /proc/filesystems */
 #define FS_USERNS 2u
