@@ -218,7 +218,7 @@ bool mount_too_revealing(const struct super *sb, u32 *flags)
 		return false;
 	mutex_lock(&mount_tree_lock);
 	list_for_each_entry (m, &ns->mounts, ns_link) {
-		u32 have = m->flags;
+		u32 have = m->flags | (m->super->flags & MS_RDONLY ? MNT_LOCK_READONLY : 0);
 
 		if (m->super->type != sb->type || m->root != m->super->root)
 			continue;
