@@ -192,6 +192,26 @@ int pipe_wait_writable(struct pipe *p, bool nonblock)
 	}
 }
 
+void pipe_filled(struct pipe *p, ssize_t n)
+{
+	if (n > 0) {
+		wake_up_sync_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+		fasync_notify(&p->read_async, POLL_IN);
+	}
+	if (!pipe_full(p) && wait_queue_active(&p->write_wait))
+		wake_up_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
+}
+
+void pipe_drained(struct pipe *p, ssize_t n)
+{
+	if (n > 0) {
+		wake_up_sync_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
+		fasync_notify(&p->write_async, POLL_OUT);
+	}
+	if (!pipe_empty(p) && wait_queue_active(&p->read_wait))
+		wake_up_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
+}
+
 /* ---- read ---- */
 
 /* Moves what is there under the lock; returns bytes or -EFAULT.  *packet_end: stop even if more is
@@ -219,17 +239,15 @@ static ssize_t pipe_drain(struct pipe *p, struct uio *u, bool *packet_end)
 	return done;
 }
 
-static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
+ssize_t pipe_read_some(struct pipe *p, struct uio *u, bool nonblock)
 {
-	struct pipe *p = f->private_data;
 	bool was_full, next_reader, packet_end = false;
 	ssize_t n;
 	int err;
 
-	(void)pos;
 	if (!u->left)
 		return 0;
-	err = pipe_wait_readable(p, f->flags & O_NONBLOCK);
+	err = pipe_wait_readable(p, nonblock);
 	if (err <= 0)
 		return err;
 	was_full = pipe_full(p);
@@ -243,6 +261,12 @@ static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
 		wake_up_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
 	fasync_notify(&p->write_async, POLL_OUT);
 	return n;
+}
+
+static ssize_t pipe_read(struct file *f, struct uio *u, loff_t *pos)
+{
+	(void)pos;
+	return pipe_read_some(f->private_data, u, f->flags & O_NONBLOCK);
 }
 
 /* ---- write ---- */

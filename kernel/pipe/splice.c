@@ -1,5 +1,5 @@
 /*
- * splice, tee, vmsplice: moving buffers between pipes and files.
+ * splice and tee: moving buffers between pipes and files.
  *
  * From a file with a page cache the pipe gets references to the cache's frames; from any other file
  * it gets fresh frames that the file's read fills.  Into a file, buffers are written from their
@@ -11,7 +11,6 @@
 #include <kern/errno.h>
 #include <kernel/frame/frame.h>
 #include <kernel/pagecache/pagecache.h>
-#include <kernel/slab/slab.h>
 #include <kernel/poll/poll.h>
 #include <kernel/signal/signal.h>
 #include <kernel/syscall/syscall.h>
@@ -19,18 +18,6 @@
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
 #include <abi/splice.h>
-
-static void splice_wake_readers(struct pipe *p)
-{
-	wake_up_sync_poll(&p->read_wait, EPOLLIN | EPOLLRDNORM);
-	fasync_notify(&p->read_async, POLL_IN);
-}
-
-static void splice_wake_writers(struct pipe *p)
-{
-	wake_up_sync_poll(&p->write_wait, EPOLLOUT | EPOLLWRNORM);
-	fasync_notify(&p->write_async, POLL_OUT);
-}
 
 static struct pipe_buf *pipe_slot(struct pipe *p, u32 n)
 {
@@ -116,8 +103,7 @@ static ssize_t splice_file_to_pipe(struct file *in, loff_t *pos, struct pipe *p,
 	 */
 	n = in->cache ? splice_cached(in, pos, p, len) : splice_read_into(in, pos, p, len);
 	mutex_unlock(&p->lock);
-	if (n > 0)
-		splice_wake_readers(p);
+	pipe_filled(p, n);
 	return n;
 }
 
@@ -147,8 +133,7 @@ static ssize_t splice_pipe_to_file(struct pipe *p, struct file *out, loff_t *pos
 			pipe_pop(p);
 	}
 	mutex_unlock(&p->lock);
-	if (done)
-		splice_wake_writers(p);
+	pipe_drained(p, done);
 	return done ? done : n;
 }
 
@@ -204,24 +189,23 @@ static ssize_t splice_pipes(struct pipe *from, struct pipe *to, size_t len, bool
 			return n;
 		mutex_unlock(&from->lock);
 		n = pipe_wait_writable(to, nonblock);
-		if (n)
+		if (n) {
+			pipe_drained(from, 0);
 			return n;
+		}
 		mutex_unlock(&to->lock);
 		pipes_lock(from, to);
 		n = pipe_transfer(from, to, len, duplicate);
 		pipes_unlock(from, to);
 		if (!n)
 			continue; /* somebody was faster */
-		splice_wake_readers(to);
-		if (!duplicate)
-			splice_wake_writers(from);
+		pipe_filled(to, n);
+		pipe_drained(from, duplicate ? 0 : n);
 		return n;
 	}
 }
 
 /* ---- system calls ---- */
-
-#define SPLICE_VALID (SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT)
 
 static int splice_load_offset(struct file *f, struct pipe *p, const s64 __user *uoff, loff_t *off)
 {
@@ -329,31 +313,5 @@ long sys_tee(int fd_in, int fd_out, size_t len, unsigned int flags)
 		ret = tee_files(in.file, out.file, len, flags);
 	fd_put(out);
 	fd_put(in);
-	return ret;
-}
-
-/* Copies: a page that user space changes afterwards does not change in the pipe (vmsplice(2)
- * forbids relying on it). */
-long sys_vmsplice(int fd, const struct iovec __user *uiov, unsigned long nr_segs,
-		  unsigned int flags)
-{
-	struct iovec fast[UIO_FAST], *to_free = NULL;
-	struct fd_ref ref;
-	struct uio u;
-	long ret;
-
-	if (flags & ~SPLICE_VALID)
-		return -EINVAL;
-	ref = fd_get((unsigned int)fd);
-	if (!ref.file)
-		return -EBADF;
-	ret = pipe_of_file(ref.file) ? 0 : -EBADF;
-	if (!ret)
-		ret = uio_import(&u, ref.file->mode & FMODE_WRITE, uiov, nr_segs, fast, &to_free);
-	if (!ret && u.left)
-		ret = ref.file->mode & FMODE_WRITE ? vfs_write(ref.file, &u, NULL)
-						   : vfs_read(ref.file, &u, NULL);
-	kfree(to_free);
-	fd_put(ref);
 	return ret;
 }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -210,6 +211,63 @@ TEST(vmsplice_both_ways)
 	CHECK(!memcmp(out, "firstsecond", 11));
 	CHECK_ERR(vmsplice(p[1], v, 2, 1 << 20), EINVAL);
 	CHECK_ERR(vmsplice(0x7fff, v, 2, 0), EBADF);
+}
+
+/* The pipe has the pages, not what was in them. */
+TEST(vmsplice_takes_pages)
+{
+	char *a = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char out[16] = "";
+	struct iovec v = {a + 4090, 12};
+	int p[2];
+
+	REQUIRE(a != MAP_FAILED && pipe(p) == 0);
+	memset(a, 'x', 8192);
+	CHECK_EQ(vmsplice(p[1], &v, 1, SPLICE_F_GIFT), 12);
+	a[4090] = 'y';
+	a[4096] = 'z';
+	CHECK_EQ(read(p[0], out, sizeof(out)), 12);
+	CHECK(!memcmp(out, "yxxxxxzxxxxx", 12));
+	/* They outlive their mapping. */
+	CHECK_EQ(vmsplice(p[1], &v, 1, 0), 12);
+	CHECK_EQ(munmap(a, 8192), 0);
+	memset(out, 0, sizeof(out));
+	CHECK_EQ(read(p[0], out, sizeof(out)), 12);
+	CHECK(!memcmp(out, "yxxxxxzxxxxx", 12));
+}
+
+TEST(vmsplice_is_short)
+{
+	char *a = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char c[4096];
+	struct iovec v[3] = {{a, 0}, {a, 1 << 20}, {a, 1 << 20}};
+	int p[2], file[2];
+
+	REQUIRE(a != MAP_FAILED && pipe(p) == 0);
+	/* As much as there is room for; it does not wait for more. */
+	CHECK_EQ(vmsplice(p[1], v, 3, 0), 65536);
+	CHECK_ERR(vmsplice(p[1], v, 3, SPLICE_F_NONBLOCK), EAGAIN);
+	for (int i = 0; i < 16; i++)
+		CHECK_EQ(read(p[0], c, sizeof(c)), sizeof(c));
+	v[0] = (struct iovec){c, sizeof(c)};
+	CHECK_ERR(vmsplice(p[0], v, 1, SPLICE_F_NONBLOCK), EAGAIN);
+	/* Bytes before bad memory are there. */
+	REQUIRE(munmap(a + 8192, 4096) == 0);
+	v[0] = (struct iovec){a + 4096, 8192};
+	CHECK_EQ(vmsplice(p[1], v, 1, 0), 4096);
+	v[0].iov_base = a + 8192;
+	CHECK_ERR(vmsplice(p[1], v, 1, 0), EFAULT);
+	CHECK_EQ(vmsplice(p[1], v, 0, 0), 0);
+	v[0].iov_len = 0;
+	CHECK_EQ(vmsplice(p[1], v, 1, 0), 0);
+	/* What is no pipe. */
+	file[0] = open("/dev/null", O_RDWR);
+	CHECK_EQ(vmsplice(file[0], v, 1, 0), 0);
+	v[0] = (struct iovec){c, 1};
+	CHECK_ERR(vmsplice(file[0], v, 1, 0), EBADF);
+	close(p[0]);
+	signal(SIGPIPE, SIG_IGN);
+	CHECK_ERR(vmsplice(p[1], v, 1, 0), EPIPE);
 }
 
 int main(void)
