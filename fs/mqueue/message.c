@@ -97,15 +97,55 @@ static struct mq_sleeper *first_sleeper(struct list_head *list)
 	return list_first_entry_or_null(list, struct mq_sleeper, link);
 }
 
+/* Who waits until a moment of the wall clock; a step of that makes it reckon anew. */
+static struct wait_queue step_wait = WAIT_QUEUE_INIT(step_wait);
+
+static void clock_stepped(struct clock_notifier *n)
+{
+	(void)n;
+	wake_up_all(&step_wait);
+}
+
+void mq_message_init(void)
+{
+	static struct clock_notifier notifier = {.fn = clock_stepped};
+
+	time_register_step(&notifier);
+}
+
+static u64 deadline_of(u64 until_ns)
+{
+	u64 offset = (u64)time_real_offset_ns();
+
+	return until_ns > offset ? until_ns - offset : 0;
+}
+
+/* Queued, the lock is held; released. */
+static int sleep_once(struct mq_queue *q, struct mq_sleeper *s, u64 until_ns)
+{
+	struct wait_entry step;
+	int err = 0;
+
+	sched_set_state(TASK_INTERRUPTIBLE);
+	spin_unlock(&q->lock);
+	if (until_ns == WAIT_FOREVER)
+		return sched_block(TASK_INTERRUPTIBLE, WAIT_FOREVER);
+	wait_entry_init(&step, wait_wake_task);
+	wait_prepare(&step_wait, &step, TASK_INTERRUPTIBLE);
+	/* Who has woken us before this changed the status first. */
+	if (READ_ONCE(s->status))
+		err = sched_block(TASK_INTERRUPTIBLE, deadline_of(until_ns));
+	wait_finish(&step_wait, &step);
+	return err;
+}
+
 /* Queued, the lock is held; released.  0: somebody did it for us. */
-static int sleep_on(struct mq_queue *q, struct mq_sleeper *s, u64 deadline)
+static int sleep_on(struct mq_queue *q, struct mq_sleeper *s, u64 until_ns)
 {
 	int err;
 
 	do {
-		sched_set_state(TASK_INTERRUPTIBLE);
-		spin_unlock(&q->lock);
-		err = sched_block(TASK_INTERRUPTIBLE, deadline);
+		err = sleep_once(q, s, until_ns);
 		if (!smp_load_acquire(&s->status))
 			return 0;
 		spin_lock(&q->lock);
@@ -119,34 +159,24 @@ static int sleep_on(struct mq_queue *q, struct mq_sleeper *s, u64 deadline)
 	return err == -ETIME ? -ETIMEDOUT : err;
 }
 
-/* Absolute CLOCK_REALTIME; NULL: for ever. */
+/* A moment of CLOCK_REALTIME; NULL: for ever. */
 static int deadline_from(const struct __kernel_timespec __user *uts, u64 *out)
 {
-	u64 real, now;
-	int err;
-
 	*out = WAIT_FOREVER;
-	if (!uts)
-		return 0;
-	err = timespec_from_user(uts, &real);
-	if (err)
-		return err;
-	now = time_real_ns();
-	*out = real <= now ? 0 : deadline_after(time_mono_ns(), real - now);
-	return 0;
+	return uts ? timespec_from_user(uts, out) : 0;
 }
 
 /* What both calls work on, between call_begin() and fd_put(). */
 struct mq_call {
 	struct fd_ref ref;
 	struct mq_queue *queue;
-	u64 deadline;
+	u64 until_ns; /* of the wall clock */
 };
 
 static int call_begin(struct mq_call *c, int mqdes, u32 mode, unsigned int prio,
 		      const struct __kernel_timespec __user *uts)
 {
-	int err = deadline_from(uts, &c->deadline);
+	int err = deadline_from(uts, &c->until_ns);
 
 	if (err)
 		return err;
@@ -181,7 +211,7 @@ static void deliver(struct mq_queue *q, struct mq_message *m)
 }
 
 /* Consumes @m when it returns 0. */
-static int send(struct mq_queue *q, struct mq_message *m, bool nonblock, u64 deadline)
+static int send(struct mq_queue *q, struct mq_message *m, bool nonblock, u64 until_ns)
 {
 	struct mq_sleeper s = {.message = m};
 
@@ -196,7 +226,7 @@ static int send(struct mq_queue *q, struct mq_message *m, bool nonblock, u64 dea
 		return -EAGAIN;
 	}
 	queue_sleeper(&q->senders, &s);
-	return sleep_on(q, &s, deadline);
+	return sleep_on(q, &s, until_ns);
 }
 
 static int message_from(const void __user *umsg, size_t len, u32 priority, struct mq_message **out)
@@ -226,7 +256,7 @@ long sys_mq_timedsend(int mqdes, const void __user *umsg, size_t len, unsigned i
 		return err;
 	err = len > (size_t)c.queue->message_size ? -EMSGSIZE : message_from(umsg, len, prio, &m);
 	if (!err) {
-		err = send(c.queue, m, c.ref.file->flags & O_NONBLOCK, c.deadline);
+		err = send(c.queue, m, c.ref.file->flags & O_NONBLOCK, c.until_ns);
 		if (err)
 			kvfree(m);
 	}
@@ -248,7 +278,7 @@ static void fill_room(struct mq_queue *q)
 	}
 }
 
-static int receive(struct mq_queue *q, bool nonblock, u64 deadline, struct mq_message **out)
+static int receive(struct mq_queue *q, bool nonblock, u64 until_ns, struct mq_message **out)
 {
 	struct mq_sleeper s = {.message = NULL};
 	int err;
@@ -265,7 +295,7 @@ static int receive(struct mq_queue *q, bool nonblock, u64 deadline, struct mq_me
 		return -EAGAIN;
 	}
 	queue_sleeper(&q->receivers, &s);
-	err = sleep_on(q, &s, deadline);
+	err = sleep_on(q, &s, until_ns);
 	if (!err)
 		*out = s.message;
 	return err;
@@ -282,7 +312,7 @@ long sys_mq_timedreceive(int mqdes, void __user *umsg, size_t len, unsigned int 
 		return ret;
 	ret = len < (size_t)c.queue->message_size
 		      ? -EMSGSIZE
-		      : receive(c.queue, c.ref.file->flags & O_NONBLOCK, c.deadline, &m);
+		      : receive(c.queue, c.ref.file->flags & O_NONBLOCK, c.until_ns, &m);
 	call_end(&c, (int)ret, false);
 	if (ret)
 		return ret;

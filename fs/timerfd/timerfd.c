@@ -3,8 +3,8 @@
  *
  * Expirations are counted when somebody looks, from the time that has passed since the armed
  * instant; the kernel timer only wakes sleepers and re-arms itself while someone may be polling.  A
- * step of the wall clock re-arms the absolute CLOCK_REALTIME timers and cancels those made with
- * TFD_TIMER_CANCEL_ON_SET.
+ * step of the wall clock re-arms the timers that count by it, which relative ones of CLOCK_REALTIME
+ * do not, and cancels those made with TFD_TIMER_CANCEL_ON_SET, also when they are not armed.
  */
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
@@ -28,9 +28,11 @@ struct timerfd {
 	int clock;	   /* [I] */
 	u32 settime_flags; /* of the last timerfd_settime */
 	u64 interval_ns;
-	u64 next_ns;   /* next expiry on `clock`; 0: disarmed */
-	u64 ticks;     /* not yet read */
-	bool canceled; /* the clock was stepped under CANCEL_ON_SET */
+	u64 next_ns;	 /* next expiry on `clock`; 0: disarmed */
+	u64 ticks;	 /* not yet read */
+	bool by_wall;	 /* a step of the wall clock moves next_ns */
+	bool may_cancel; /* TFD_TIMER_CANCEL_ON_SET of a moment of the wall clock */
+	bool canceled;	 /* by a step since it was last said */
 	struct wait_queue wait;
 	struct list_head link; /* timerfd_real: wall clock timers; timerfd_list_lock */
 };
@@ -45,11 +47,10 @@ static bool timerfd_is_real(const struct timerfd *t)
 
 static u64 timerfd_now(const struct timerfd *t)
 {
-	if (timerfd_is_real(t))
+	if (t->by_wall)
 		return time_real_ns();
-	if (t->clock == CLOCK_MONOTONIC)
-		return time_mono_ns();
-	return time_boot_ns();
+	return t->clock == CLOCK_BOOTTIME || t->clock == CLOCK_BOOTTIME_ALARM ? time_boot_ns()
+									      : time_mono_ns();
 }
 
 /* Counts what has expired; under the lock. */
@@ -110,10 +111,13 @@ static void timerfd_clock_stepped(struct clock_notifier *n)
 	spin_lock(&timerfd_list_lock);
 	list_for_each_entry (t, &timerfd_real, link) {
 		unsigned long flags = spin_lock_irqsave(&t->lock);
-		bool cancel = t->next_ns && (t->settime_flags & TFD_TIMER_CANCEL_ON_SET);
+		bool cancel = t->may_cancel;
 
-		t->canceled |= cancel;
-		if (t->settime_flags & TFD_TIMER_ABSTIME)
+		if (cancel) {
+			t->canceled = true;
+			t->ticks++; /* there is something to be read */
+		}
+		if (t->by_wall)
 			timerfd_arm(t);
 		spin_unlock_irqrestore(&t->lock, flags);
 		if (cancel)
@@ -124,7 +128,16 @@ static void timerfd_clock_stepped(struct clock_notifier *n)
 
 static bool timerfd_ready(struct timerfd *t)
 {
-	return READ_ONCE(t->ticks) || READ_ONCE(t->canceled);
+	return READ_ONCE(t->ticks);
+}
+
+/* Was there a step?  It is said once. */
+static bool timerfd_was_canceled(struct timerfd *t)
+{
+	if (!t->may_cancel || !t->canceled)
+		return false;
+	t->canceled = false;
+	return true;
 }
 
 /* The count to be read: 0 if none, -ECANCELED. */
@@ -133,8 +146,10 @@ static int timerfd_take(struct timerfd *t, u64 *out)
 	unsigned long flags = spin_lock_irqsave(&t->lock);
 	int err = 0;
 
-	if (t->canceled) {
-		t->canceled = false;
+	if (timerfd_was_canceled(t)) {
+		timerfd_update(t);
+		t->ticks = 0;
+		timerfd_arm(t);
 		err = -ECANCELED;
 	} else {
 		timerfd_update(t);
@@ -331,6 +346,23 @@ static int itimerspec_to_user(u64 value, u64 interval, struct __kernel_itimerspe
 	return err ? err : timespec_to_user(interval, &uits->it_interval);
 }
 
+/* Under the lock. -ECANCELED: a step was still to be said; the timer is armed all the same. */
+static int timerfd_set(struct timerfd *t, int flags, u64 value, u64 interval)
+{
+	bool absolute = flags & TFD_TIMER_ABSTIME;
+
+	t->may_cancel = absolute && (flags & TFD_TIMER_CANCEL_ON_SET) && timerfd_is_real(t);
+	t->by_wall = timerfd_is_real(t) && (absolute || t->clock == CLOCK_REALTIME_ALARM);
+	t->interval_ns = interval;
+	t->ticks = 0;
+	t->next_ns = !value || absolute ? value : deadline_after(timerfd_now(t), value);
+	timerfd_arm(t);
+	if (value && timerfd_was_canceled(t))
+		return -ECANCELED;
+	t->settime_flags = (u32)flags;
+	return 0;
+}
+
 long sys_timerfd_settime(int fd, int flags, const struct __kernel_itimerspec __user *uvalue,
 			 struct __kernel_itimerspec __user *uold)
 {
@@ -356,16 +388,11 @@ long sys_timerfd_settime(int fd, int flags, const struct __kernel_itimerspec __u
 		value = time_ns_to_host(t->clock, value);
 	irq = spin_lock_irqsave(&t->lock);
 	timerfd_current(t, &old_value, &old_interval);
-	t->settime_flags = (u32)flags;
-	t->interval_ns = interval;
-	t->ticks = 0;
-	t->canceled = false;
-	if (value && !(flags & TFD_TIMER_ABSTIME))
-		value = deadline_after(timerfd_now(t), value);
-	t->next_ns = value;
-	timerfd_arm(t);
+	err = timerfd_set(t, flags, value, interval);
 	spin_unlock_irqrestore(&t->lock, irq);
 	fd_put(ref);
+	if (err)
+		return err;
 	return uold ? itimerspec_to_user(old_value, old_interval, uold) : 0;
 }
 

@@ -4,9 +4,9 @@
  * Each has a signal of its own that is pending at most once. A periodic timer rests while it is;
  * whoever takes the signal counts the periods that have gone by as overruns and arms the timer
  * again. So the rate of interrupts is that at which the program takes signals, however short the
- * period; while the signal is ignored, it is that of the tick.  Timers on clocks that can be set,
- * with an absolute time, are on a global list and are armed anew when the wall clock steps.  Timers
- * on CPU clocks are looked at by the tick.
+ * period; while the signal is ignored, it is that of the tick.  Timers that count by a clock that
+ * can be set are on a global list and are armed anew when the wall clock steps; a distance on
+ * CLOCK_REALTIME is counted by CLOCK_MONOTONIC.  Timers on CPU clocks are looked at by the tick.
  */
 #include <kernel/timers/timers.h>
 #include <kernel/timers/timers_impl.h>
@@ -29,14 +29,15 @@
 
 struct posix_timer {
 	struct hlist_node link;	    /* tp->lock */
-	struct list_head real_link; /* real_lock: absolute, on a clock that steps */
+	struct list_head real_link; /* real_lock: counts by a clock that steps */
 	struct timers_process *tp;  /* [I] */
 	struct task *target;	    /* [I] +1: one thread; NULL: the process */
 	struct timer timer;
 	int id, clock, notify, signo; /* [I] */
 	sigval_t value;		      /* [I] */
 	/* tp->lock */
-	u64 expires_ns; /* on its own clock; 0: off */
+	int counts_by;	/* a clock: its own, or CLOCK_MONOTONIC */
+	u64 expires_ns; /* on counts_by; 0: off */
 	u64 interval_ns;
 	s64 overrun, overrun_last;
 	bool queued; /* its signal is pending */
@@ -75,7 +76,7 @@ static u64 posix_now(const struct posix_timer *pt)
 
 	if (pt->clock == CLOCK_THREAD_CPUTIME_ID && pt->target)
 		return sched_task_runtime_ns(pt->target);
-	return clock_read(pt->clock, &ns) ? 0 : ns;
+	return clock_read(pt->counts_by, &ns) ? 0 : ns;
 }
 
 /* --- expiry --- */
@@ -143,7 +144,7 @@ static void posix_start(struct posix_timer *pt, u64 not_before_ns)
 {
 	if (pt->expires_ns && pt->notify != SIGEV_NONE && !clock_is_cpu(pt->clock))
 		timer_start(&pt->timer,
-			    max(clock_to_mono(pt->clock, pt->expires_ns), not_before_ns));
+			    max(clock_to_mono(pt->counts_by, pt->expires_ns), not_before_ns));
 }
 
 static void posix_send(struct posix_timer *pt)
@@ -216,7 +217,7 @@ static void posix_clock_stepped(struct clock_notifier *n)
 
 	(void)n;
 	list_for_each_entry (pt, &real_timers, real_link)
-		timer_start(&pt->timer, clock_to_mono(pt->clock, READ_ONCE(pt->expires_ns)));
+		timer_start(&pt->timer, clock_to_mono(pt->counts_by, READ_ONCE(pt->expires_ns)));
 	spin_unlock_irqrestore(&real_lock, flags);
 }
 
@@ -399,6 +400,7 @@ long sys_timer_create(int clock, const struct sigevent __user *event, int __user
 	timer_init(&pt->timer, posix_timer_expired);
 	pt->tp = tp;
 	pt->clock = clock;
+	pt->counts_by = clock;
 	pt->notify = SIGEV_NONE;
 	posix_insert(tp, pt);
 	err = posix_set_event(pt, event);
@@ -474,7 +476,7 @@ long sys_timer_getoverrun(int timerid)
 
 /* Under the lock. @value 0 disarms. */
 static void posix_arm(struct timers_process *tp, struct posix_timer *pt, bool absolute, u64 value,
-		      u64 interval, u64 now)
+		      u64 interval)
 {
 	bool cpu = clock_is_cpu(pt->clock);
 
@@ -483,23 +485,24 @@ static void posix_arm(struct timers_process *tp, struct posix_timer *pt, bool ab
 	pt->overrun = 0;
 	pt->overrun_last = 0;
 	pt->interval_ns = value ? interval : 0;
-	pt->expires_ns = !value ? 0 : absolute ? value : deadline_after(now, value);
 	spin_lock(&real_lock);
+	pt->counts_by = !absolute && pt->clock == CLOCK_REALTIME ? CLOCK_MONOTONIC : pt->clock;
+	pt->expires_ns = !value || absolute ? value : deadline_after(posix_now(pt), value);
 	list_del_init(&pt->real_link);
-	if (value && absolute && clock_steps(pt->clock))
+	if (value && clock_steps(pt->counts_by))
 		list_add(&pt->real_link, &real_timers);
 	spin_unlock(&real_lock);
 	if (!value)
 		timer_cancel(&pt->timer);
 	else if (!cpu && pt->notify != SIGEV_NONE)
-		timer_start(&pt->timer, clock_to_mono(pt->clock, pt->expires_ns));
+		timer_start(&pt->timer, clock_to_mono(pt->counts_by, pt->expires_ns));
 }
 
 long sys_timer_settime(int timerid, int flags, const struct __kernel_itimerspec __user *uvalue,
 		       struct __kernel_itimerspec __user *uold)
 {
 	struct timers_process *tp = current->process->posix_timers;
-	u64 value, interval, old_value, old_interval, now;
+	u64 value, interval, old_value, old_interval;
 	struct posix_timer *pt;
 	int err;
 
@@ -520,9 +523,8 @@ long sys_timer_settime(int timerid, int flags, const struct __kernel_itimerspec 
 	}
 	if (flags & TIMER_ABSTIME)
 		value = time_ns_to_host(pt->clock, value);
-	now = posix_now(pt);
-	posix_read(pt, now, &old_value, &old_interval);
-	posix_arm(tp, pt, flags & TIMER_ABSTIME, value, interval, now);
+	posix_read(pt, posix_now(pt), &old_value, &old_interval);
+	posix_arm(tp, pt, flags & TIMER_ABSTIME, value, interval);
 	spin_unlock_irq(&tp->lock);
 	return uold ? itimerspec_to_user(old_value, old_interval, uold) : 0;
 }
