@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define CROWD_MAX 65
+
 static void pin(void)
 {
 	cpu_set_t one;
@@ -321,6 +323,62 @@ TEST(preempted_task_moves)
 	CHECK_EQ(st, 0);
 	kill(loser, SIGKILL);
 	REQUIRE(waitpid(loser, &st, 0) == loser);
+}
+
+/* The most urgent tasks have the CPUs, wherever they began; the one too many waits until one of
+ * them ends. */
+TEST(most_urgent_run_everywhere)
+{
+	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), gate[2], status;
+	atomic_long *turns =
+		mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long before[CROWD_MAX], least;
+	pid_t pid[CROWD_MAX];
+	char old[32], c;
+
+	if (!in_test_machine() || cpus >= CROWD_MAX)
+		return;
+	REQUIRE(turns != MAP_FAILED && pipe(gate) == 0);
+	/* Else all of them stop for a twentieth of each second. */
+	REQUIRE(ctl("sched_rt_runtime_us", "-1", old, sizeof(old)) == 0);
+	fifo(90);
+	for (int i = 0; i <= cpus; i++) {
+		pid[i] = fork();
+		REQUIRE(pid[i] >= 0);
+		if (pid[i])
+			continue;
+		close(gate[1]);
+		fifo(10 + i);
+		if (read(gate[0], &c, 1))
+			_exit(1);
+		for (;;)
+			turns[i * 8]++;
+	}
+	close(gate[1]);
+	/* Until each of the better ones runs. */
+	for (int i = 1; i <= cpus; i++) {
+		while (!turns[i * 8])
+			usleep(2000);
+	}
+	for (int i = 0; i <= cpus; i++)
+		before[i] = turns[i * 8];
+	do {
+		usleep(20000);
+		least = turns[8] - before[1];
+		for (int i = 2; i <= cpus; i++)
+			least = turns[i * 8] - before[i] < least ? turns[i * 8] - before[i] : least;
+	} while (least < 1000000);
+	CHECK(turns[0] - before[0] < least);
+	before[0] = turns[0];
+	kill(pid[cpus], SIGKILL);
+	REQUIRE(waitpid(pid[cpus], &status, 0) == pid[cpus]);
+	while (turns[0] < before[0] + 100000)
+		usleep(2000);
+	for (int i = 0; i < cpus; i++) {
+		kill(pid[i], SIGKILL);
+		REQUIRE(waitpid(pid[i], &status, 0) == pid[i]);
+	}
+	CHECK_EQ(ctl("sched_rt_runtime_us", old, NULL, 0), 0);
 }
 
 int main(void)
