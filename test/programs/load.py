@@ -21,7 +21,7 @@ def fio(name, size_kib, jobs, options):
                  r"^status 0\n3 t 0 %d %d\n0\n%d$" % (total, total, jobs), seconds=90)
 
 
-def hackbench(name, options, groups=10, loops=20, fds=10):
+def hackbench(name, options, groups=10, loops=20, fds=20):
     """Groups of senders and receivers: the number of tasks is hackbench's own word for it."""
     return Check("hackbench: " + name, "hackbench -g %d -l %d -f %d %s" % (groups, loops, fds, options),
                  r"^Running in %s mode with %d groups using %d file descriptors each \(== %d tasks\)\nEach sender will pass %d messages of 100 bytes\nTime: \d+\.\d+$"

@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from guest import Check, main, quote  # noqa: E402
 
 USER = "setpriv --reuid=1000 --regid=1000 --clear-groups "
-# Without --share-net bwrap brings up a loopback interface, which takes a network.
+# Without --share-net bwrap brings up a loopback interface, which takes a network: that is refused, and said.
 BWRAP = "bwrap --unshare-all --share-net --ro-bind / / --proc /proc --dev /dev "
 # What a sandbox must show: its own processes, the owner's id, no writing to the root, a working /dev.
 INSIDE = """bash -c 'echo $$ $(id -u); ls -d /proc/[0-9]* | wc -l; touch /x; echo hi > /dev/null && ls /dev/pts/ptmx; mount | grep -c " on / .*ro"'"""
@@ -65,6 +65,7 @@ CHECKS = [
     Check("bwrap from an empty root", USER + "bwrap --unshare-all --share-net --ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64 --proc /proc --dev /dev --tmpfs /tmp --die-with-parent ls -1 /", "^bin\ndev\nlib\nlib64\nproc\ntmp\nusr$"),
     Check("bwrap --new-session --as-pid-1 --clearenv", USER + BWRAP + "--new-session --as-pid-1 --clearenv --setenv A b bash -c 'echo $$ $A $HOME.'", r"^1 b \.$"),
     Check("bwrap, each namespace by its own flag", USER + "bwrap --unshare-user --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --ro-bind / / --proc /proc --dev /dev sh -c " + quote("for k in user pid ipc uts cgroup net; do readlink /proc/self/ns/$k; done") + " > /tmp/in; for k in user pid ipc uts cgroup net; do readlink /proc/self/ns/$k; done | grep -F -x -f - /tmp/in", r"^net:\[\d+\]$"),
+    Check("bwrap with a network of its own", USER + "bwrap --unshare-net --ro-bind / / echo in; echo $?; " + USER + "bwrap --unshare-all --ro-bind / / echo in", r"^bwrap: loopback: .*\n1\nbwrap: loopback: .*$", status=1),
     Check("bwrap --die-with-parent", "sh -c " + quote(BWRAP + "--die-with-parent sleep 779 & while ! pgrep -f '^sleep 779' > /dev/null; do sleep 0.1; done; kill -9 $$") + "; for i in $(seq 100); do pgrep -f '^sleep 779' > /dev/null || break; sleep 0.1; done; pgrep -c -f '^sleep 779'", "^0$", status=1),
     Check("bwrap --seccomp", "python3 -c " + quote(FILTER) + " > /tmp/filter; " + USER + BWRAP + "--tmpfs /mnt --seccomp 9 sh -c 'mkdir /mnt/d; echo $?; grep ^Seccomp: /proc/self/status' 9< /tmp/filter", r"cannot create directory.*Operation not permitted\n1\nSeccomp:\s+2$"),
     Check("bwrap --disable-userns", USER + BWRAP + "--unshare-user --disable-userns --assert-userns-disabled sh -c 'unshare -U true || bwrap --ro-bind / / true'", r"^unshare: unshare failed: No space left on device\nbwrap: .*ENOSPC", status=1),
