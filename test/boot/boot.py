@@ -33,7 +33,10 @@ class Archive:
     def entry(self, name, mode, data=b"", rdev=(0, 0), align=False):
         raw = name.encode() + b"\0"
         if align and len(data) >= 4096:
-            raw += b"\0" * (-(len(self.data) + 110 + len(raw)) % 4096)
+            pad = -(len(self.data) + 110 + len(raw)) % 4096
+            # A longer name is refused; data that is not aligned is only slower.
+            if len(raw) + pad <= 4096:
+                raw += b"\0" * pad
         fields = [self.ino, mode, 0, 0, 1, 0, len(data), 0, 0, rdev[0], rdev[1], len(raw), 0]
         self.ino += 1
         self.data += b"070701" + b"".join(b"%08x" % f for f in fields) + raw
