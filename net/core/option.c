@@ -13,6 +13,7 @@
 #include <kernel/uaccess/uaccess.h>
 #include <asm/socket.h>
 #include <linux/capability.h>
+#include <linux/socket.h>
 #include <linux/time_types.h>
 
 #define SOCKET_SNDBUF_MIN 4608u
@@ -41,11 +42,23 @@ static u32 buffer_size(int wanted, int limit, u32 min_size)
 	return max(min_t(u32, n, 0x3fffffff) * 2, min_size);
 }
 
+static void set_buffer(struct socket *s, int name, int v)
+{
+	if (name == SO_SNDBUF) {
+		s->device.buf_lock |= SOCK_SNDBUF_LOCK;
+		s->sndbuf = buffer_size(v, wmem_max, SOCKET_SNDBUF_MIN);
+	} else {
+		s->device.buf_lock |= SOCK_RCVBUF_LOCK;
+		s->rcvbuf = buffer_size(v, rmem_max, SOCKET_RCVBUF_MIN);
+	}
+}
+
 /* SO_SNDBUFFORCE, SO_RCVBUFFORCE: no limit but the word. */
 static int force_buffer(struct socket *s, int name, int v)
 {
 	if (!capable(CAP_NET_ADMIN))
 		return -EPERM;
+	s->device.buf_lock |= name == SO_SNDBUFFORCE ? SOCK_SNDBUF_LOCK : SOCK_RCVBUF_LOCK;
 	if (name == SO_SNDBUFFORCE)
 		s->sndbuf = buffer_size(max(v, 0), 0x3fffffff, SOCKET_SNDBUF_MIN);
 	else
@@ -153,6 +166,8 @@ static int set_int(struct socket *s, int name, int v)
 		s->rxq_ovfl = v;
 		return 0;
 	case SO_REUSEPORT:
+		if (v && s->family == AF_UNIX) /* has no ports */
+			return -EOPNOTSUPP;
 		s->reuseport = v;
 		return 0;
 	case SO_PEEK_OFF:
@@ -169,10 +184,8 @@ static int set_int(struct socket *s, int name, int v)
 	case SO_RCVBUFFORCE:
 		return force_buffer(s, name, v);
 	case SO_SNDBUF:
-		s->sndbuf = buffer_size(v, wmem_max, SOCKET_SNDBUF_MIN);
-		return 0;
 	case SO_RCVBUF:
-		s->rcvbuf = buffer_size(v, rmem_max, SOCKET_RCVBUF_MIN);
+		set_buffer(s, name, v);
 		return 0;
 	case SO_RCVLOWAT:
 		s->rcvlowat = v < 0 ? 0x7fffffff : v ? (u32)v : 1;
@@ -189,7 +202,7 @@ static int set_int(struct socket *s, int name, int v)
 
 static int set_option(struct socket *s, int name, const void *buf, u32 len)
 {
-	int v;
+	int v, err;
 
 	switch (name) {
 	case SO_LINGER:
@@ -219,7 +232,8 @@ static int set_option(struct socket *s, int name, const void *buf, u32 len)
 	if (name == SO_ATTACH_FILTER)
 		return socket_filter_attach(s, buf, len);
 	memcpy(&v, buf, sizeof(v));
-	return set_int(s, name, v);
+	err = set_int(s, name, v);
+	return err == -ENOPROTOOPT ? socket_device_set(s, name, buf, len) : err;
 }
 
 /* The peer's identity as SO_PEERCRED gives it; pid 0 and ids -1 when nobody is connected. */
@@ -366,7 +380,7 @@ static int get_peer_groups(struct socket *s, void __user *optval, int __user *op
 	return put_user((int)size, optlen) ? -EFAULT : 0;
 }
 
-/* SO_PEERNAME: getpeername(2), cut short only when there is room for all. */
+/* SO_PEERNAME: as many bytes of the name as are asked for. */
 static int get_peer_name(struct socket *s, void __user *optval, int __user *optlen, int len)
 {
 	u8 name[SOCKET_NAME_MAX];
@@ -375,8 +389,6 @@ static int get_peer_name(struct socket *s, void __user *optval, int __user *optl
 	if (n < 0)
 		return -ENOTCONN;
 	if (n < len)
-		len = n;
-	if (n > len)
 		return -EINVAL;
 	return copy_to_user(optval, name, (size_t)len) || put_user(len, optlen) ? -EFAULT : 0;
 }
@@ -423,6 +435,8 @@ static int get_option(struct socket *s, int name, void *buf, u32 *len)
 		return 0;
 	default:
 		err = get_int(s, name, &v);
+		if (err == -ENOPROTOOPT)
+			return socket_device_get(s, name, buf, len);
 		if (err)
 			return err;
 		*len = min_t(u32, *len, sizeof(v));

@@ -18,6 +18,7 @@
 #include <kernel/vfs/vfs.h>
 #include <asm/socket.h>
 #include <asm/sockios.h>
+#include <linux/net_tstamp.h>
 #include <linux/time_types.h>
 
 extern const struct socket_family *const __start_socket_family[], *const __stop_socket_family[];
@@ -71,6 +72,16 @@ void socket_put_cmsg(struct socket_msg *m, int level, int type, const void *data
 	m->control_used += min(CMSG_ALIGN(h.cmsg_len), left);
 }
 
+/* SO_TIMESTAMPING: by software, and two of devices that there are not. */
+static void put_stamping(struct socket_msg *m, u64 real_ns, bool fresh)
+{
+	struct __kernel_timespec t[3] = {{.tv_sec = (s64)(real_ns / NSEC_PER_SEC),
+					  .tv_nsec = (s64)(real_ns % NSEC_PER_SEC)}};
+
+	socket_put_cmsg(m, SOL_SOCKET, fresh ? SO_TIMESTAMPING_NEW : SO_TIMESTAMPING_OLD, t,
+			sizeof(t));
+}
+
 void socket_put_timestamp(const struct socket *s, struct socket_msg *m, u64 real_ns)
 {
 	u8 stamp = READ_ONCE(s->stamp);
@@ -87,6 +98,8 @@ void socket_put_timestamp(const struct socket *s, struct socket_msg *m, u64 real
 			ns ? (fresh ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS_OLD)
 			   : (fresh ? SO_TIMESTAMP_NEW : SO_TIMESTAMP_OLD),
 			&t, sizeof(t));
+	if (unlikely(READ_ONCE(s->device.stamping) & SOF_TIMESTAMPING_SOFTWARE))
+		put_stamping(m, real_ns, fresh);
 }
 
 /* ---- file operations ---- */
@@ -206,6 +219,7 @@ static int socket_new(int family, int type, int protocol, struct socket **out)
 	s->rcvtimeo_ns = s->sndtimeo_ns = WAIT_FOREVER;
 	s->rcvlowat = 1;
 	s->linger_s = -1;
+	socket_device_options_init(&s->device);
 	err = fam->create(s, protocol);
 	if (err)
 		kfree(s);

@@ -66,6 +66,7 @@ struct socket_ops {
 	/* Options the core does not know; -ENOPROTOOPT. */
 	int (*getsockopt)(struct socket *s, int level, int name, void *buf, u32 *len);
 	int (*setsockopt)(struct socket *s, int level, int name, const void *buf, u32 len);
+	u32 (*unread)(struct socket *s); /* memory of what was sent and not read yet; may be NULL */
 	/* Where O_ASYNC puts files; NULL op: not supported. */
 	struct fasync_list *(*async)(struct socket *s);
 	void (*release)(struct socket *s);
@@ -74,6 +75,21 @@ struct socket_ops {
 #define SOCKET_STAMP_OFF 0
 #define SOCKET_STAMP_US 1
 #define SOCKET_STAMP_NS 2
+
+/* option_device.c; changed without a lock: each is one word. */
+#define SOCKET_WIFI_STATUS 1u
+#define SOCKET_NOFCS 2u
+#define SOCKET_SELECT_ERR_QUEUE 4u /* an error is EPOLLPRI too */
+#define SOCKET_PREFER_BUSY_POLL 8u
+#define SOCKET_RCVMARK 16u
+struct socket_device_options {
+	u64 max_pacing_rate;
+	int busy_poll, busy_budget, incoming_cpu, device;
+	int txtime_clock;
+	u32 txtime_flags, flags, buf_lock;
+	u32 stamping; /* SOF_TIMESTAMPING_* */
+	bool rehash;
+};
 
 struct socket {
 	int family, type, protocol; /* [I] */
@@ -93,6 +109,7 @@ struct socket {
 	u8 stamp;	/* SOCKET_STAMP_*: SO_TIMESTAMP and its kin */
 	bool stamp_new; /* ... told with SO_TIMESTAMP*_NEW */
 	bool filter_locked;
+	struct socket_device_options device;
 	struct socket_filter *filter; /* RCU; NULL: everything is received */
 	s32 error;		      /* SO_ERROR; atomic, cleared by reading */
 	/* SO_PEERCRED */

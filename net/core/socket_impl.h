@@ -19,5 +19,10 @@ int socket_filter_get(struct socket *s, void __user *optval, int __user *optlen,
 	__must_check;
 void socket_filter_free(struct socket *s);
 
+/* option_device.c: -ENOPROTOOPT for what is none of it; @buf has at least 4 bytes to set from. */
+void socket_device_options_init(struct socket_device_options *o);
+int socket_device_set(struct socket *s, int name, const void *buf, u32 len) __must_check;
+int socket_device_get(struct socket *s, int name, void *buf, u32 *len) __must_check;
+
 /* option.c: net.core.* */
 extern int socket_wmem_default, socket_rmem_default, socket_somaxconn, socket_optmem_max;

@@ -198,7 +198,7 @@ u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 	smp_rmb();
 	shut = READ_ONCE(sk->shutdown);
 	if (READ_ONCE(s->error))
-		mask |= EPOLLERR;
+		mask |= EPOLLERR | (s->device.flags & SOCKET_SELECT_ERR_QUEUE ? EPOLLPRI : 0);
 	if (shut == (UNIX_SHUT_RD | UNIX_SHUT_WR))
 		mask |= EPOLLHUP;
 	if (shut & UNIX_SHUT_RD)
@@ -262,6 +262,11 @@ long unix_ioctl(struct socket *s, unsigned int cmd, unsigned long arg)
 	default:
 		return -ENOIOCTLCMD;
 	}
+}
+
+static u32 unix_unread(struct socket *s)
+{
+	return READ_ONCE(((struct unix_sock *)s->sk)->wmem);
 }
 
 struct fasync_list *unix_async(struct socket *s)
@@ -380,6 +385,7 @@ const struct socket_ops unix_stream_ops = {
 	.async = unix_async,
 	.poll = unix_poll,
 	.ioctl = unix_ioctl,
+	.unread = unix_unread,
 	.release = unix_release,
 };
 
@@ -397,6 +403,7 @@ const struct socket_ops unix_seqpacket_ops = {
 	.async = unix_async,
 	.poll = unix_poll,
 	.ioctl = unix_ioctl,
+	.unread = unix_unread,
 	.release = unix_release,
 };
 
@@ -412,5 +419,6 @@ const struct socket_ops unix_dgram_ops = {
 	.async = unix_async,
 	.poll = unix_poll,
 	.ioctl = unix_ioctl,
+	.unread = unix_unread,
 	.release = unix_release,
 };
