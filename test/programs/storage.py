@@ -13,7 +13,7 @@ printf '[user]\\nname = a\\nemail = a@b\\n[init]\\ndefaultBranch = main\\n[gc]\\
 git init -q r; cd r
 """
 # Contents, names and times are given, so the last commit has one name on every kernel. Nine tenths come through
-# fast-import, as a commit by hand is three programs that run for a tenth of a second each under emulation.
+# fast-import: a commit by hand takes 0.22 s of processor time under emulation, a thousand nearly four minutes.
 HISTORY = """
 import sys
 out = sys.stdout.buffer
