@@ -119,7 +119,7 @@ int mq_inode_new(struct inode *dir, umode_t mode, const struct mq_attr *attr, st
 	struct mq_ns *ns = dir->super->fs_data;
 	struct mq_queue *q;
 	struct inode *i;
-	int err = count_queue(ns);
+	int err = READ_ONCE(ns->ended) ? -EACCES : count_queue(ns);
 
 	if (err)
 		return err;
@@ -225,8 +225,10 @@ const struct file_ops mq_file_ops = {
 
 static void mq_ns_put(struct mq_ns *ns)
 {
-	if (!__atomic_sub_fetch(&ns->refs, 1, __ATOMIC_ACQ_REL))
-		kfree(ns);
+	if (__atomic_sub_fetch(&ns->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	user_ns_put(ns->owner);
+	kfree(ns);
 }
 
 static void mq_put_super(struct super *sb)
@@ -306,7 +308,7 @@ static struct mq_ns *mq_ns_new(struct ipc_ns *ipc)
 	}
 	ns->refs = 2; /* namespace and super */
 	ns->super = sb;
-	ns->owner = ipc_ns_common(ipc)->owner;
+	ns->owner = user_ns_get(ipc_ns_common(ipc)->owner);
 	ns->queues_max = 256;
 	ns->msg_max = ns->msg_default = 10;
 	ns->msgsize_max = ns->msgsize_default = 8192;
@@ -331,6 +333,7 @@ static void mq_ns_drop(void *p)
 	struct mq_ns *ns = p;
 	struct path place = {ns->mount, dentry_get(ns->super->root)};
 
+	WRITE_ONCE(ns->ended, true);
 	path_put(&place);
 	mq_ns_put(ns);
 }

@@ -23,7 +23,8 @@ struct mq_ns {
 	u32 refs;	       /* atomic */
 	struct mount *mount;   /* the namespace's own; its reference goes with the namespace */
 	struct super *super;   /* +0: it holds us */
-	struct user_ns *owner; /* +0: of the namespace */
+	struct user_ns *owner; /* +1: of the namespace */
+	bool ended;	       /* the namespace has; a mount lives on, without new queues */
 	u32 queues;	       /* atomic */
 	int queues_max, msg_max, msgsize_max, msg_default, msgsize_default; /* fs.mqueue.* */
 };
@@ -71,7 +72,8 @@ static inline struct mq_queue *mq_of_inode(const struct inode *i)
 /* fs.c */
 extern const struct file_ops mq_file_ops;
 struct mq_ns *mq_ns_of_current(void); /* NULL: no memory */
-/* An inode for a queue in @dir: -EINVAL, -EMFILE, -ENOSPC, -ENOMEM. @attr NULL: the defaults. */
+/* An inode for a queue in @dir: -EINVAL, -EMFILE, -ENOSPC, -ENOMEM, -EACCES (no namespace). @attr
+ * NULL: the defaults. */
 int mq_inode_new(struct inode *dir, umode_t mode, const struct mq_attr *attr, struct inode **out)
 	__must_check;
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -324,6 +325,31 @@ TEST(stress)
 	CHECK_EQ(current_messages(q), 0);
 	mq_unlink("/stress");
 	mq_unlink("/back");
+}
+
+/* A mount outlives its namespace: what is there can be seen, and nothing comes. */
+TEST(mount_without_namespace)
+{
+	pid_t pid;
+
+	if (getuid() || unshare(CLONE_NEWNS))
+		return;
+	REQUIRE(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	mkdir("/tmp/mq-gone", 0755);
+	pid = fork();
+	if (!pid) {
+		mqd_t q;
+
+		REQUIRE(unshare(CLONE_NEWIPC) == 0);
+		q = make("/left", 1, 8, 0);
+		_exit(q < 0 || mount("none", "/tmp/mq-gone", "mqueue", 0, NULL));
+	}
+	reap(pid);
+	CHECK_EQ(access("/tmp/mq-gone/left", F_OK), 0);
+	CHECK_ERR(creat("/tmp/mq-gone/new", 0600), EACCES);
+	CHECK_EQ(unlink("/tmp/mq-gone/left"), 0);
+	CHECK_EQ(umount("/tmp/mq-gone"), 0);
+	CHECK_EQ(rmdir("/tmp/mq-gone"), 0);
 }
 
 int main(void)
