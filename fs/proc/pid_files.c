@@ -79,36 +79,6 @@ static int pid_auxv(struct seq *s, struct task *t)
 	return 0;
 }
 
-static int pid_maps(struct seq *s, struct task *t)
-{
-	struct mm *mm = task_mm(t);
-
-	if (mm)
-		mm_show_maps(mm, s);
-	mm_put(mm);
-	return 0;
-}
-
-static int pid_smaps(struct seq *s, struct task *t)
-{
-	struct mm *mm = task_mm(t);
-
-	if (mm)
-		mm_show_smaps(mm, s, false);
-	mm_put(mm);
-	return 0;
-}
-
-static int pid_smaps_rollup(struct seq *s, struct task *t)
-{
-	struct mm *mm = task_mm(t);
-
-	if (mm)
-		mm_show_smaps(mm, s, true);
-	mm_put(mm);
-	return 0;
-}
-
 /* ---- /proc/PID/mem ---- */
 
 static int mem_open(struct inode *i, struct file *f)
@@ -475,13 +445,10 @@ const struct proc_task_entry proc_task_entries[] = {
 	PID_SHOW("cmdline", pid_cmdline),
 	PID_SHOW("stat", proc_pid_stat),
 	PID_SHOW("statm", proc_pid_statm),
-	PID_SECRET("maps", 0444, pid_maps),
 	{.name = "mem", .mode = S_IFREG | 0600, .fops = &mem_fops},
 	{.name = "cwd", .mode = S_IFLNK | 0777, .iops = &cwd_iops},
 	{.name = "root", .mode = S_IFLNK | 0777, .iops = &root_iops},
 	{.name = "exe", .mode = S_IFLNK | 0777, .iops = &exe_iops},
-	PID_SECRET("smaps", 0444, pid_smaps),
-	PID_SECRET("smaps_rollup", 0444, pid_smaps_rollup),
 	PID_SHOW("schedstat", pid_schedstat),
 	PID_SHOW("cgroup", pid_cgroup),
 	PID_SECRET("io", 0400, pid_io),

@@ -76,20 +76,12 @@ static void pagemap_words(struct mm *mm, u64 page, u64 *out, size_t n, bool fram
 	rwsem_read_unlock(&mm->lock);
 }
 
-/* The address space, not its contents: an open file keeps no memory alive. */
 static int pagemap_open(struct inode *i, struct file *f)
 {
-	struct task *t = proc_task(i);
-	struct mm *mm = NULL;
-	int err = t ? ptrace_access_mm(t, PTRACE_MODE_READ_FS, &mm) : -ESRCH;
+	struct mm *mm;
+	int err = mm_of_proc_file(i, &mm);
 
-	if (t)
-		task_put(t);
-	if (mm) {
-		mm_ref(mm);
-		mm_put(mm);
-	}
-	f->private_data = mm;
+	f->private_data = err ? NULL : mm;
 	return err;
 }
 
@@ -293,7 +285,7 @@ static void show_policy(struct seq *s, u16 policy)
 		seq_puts(s, ":0");
 }
 
-static void show_numa_vma(struct vma *v, u16 policy, struct seq *s, char *buf)
+void vma_show_numa(struct vma *v, u16 policy, struct seq *s, char *buf)
 {
 	struct numa_figures f = {0};
 	char *name;
@@ -334,33 +326,6 @@ static void show_numa_vma(struct vma *v, u16 policy, struct seq *s, char *buf)
 		seq_printf(s, " N0=%llu kernelpagesize_kB=%lu", f.pages, PAGE_SIZE >> 10);
 	seq_putc(s, '\n');
 }
-
-static void show_numa(struct mm *mm, u16 policy, struct seq *s)
-{
-	char *buf = frame_alloc_virt(0, GFP_KERNEL);
-	struct btree_iter it;
-	struct vma *v;
-
-	rwsem_read_lock(&mm->lock);
-	btree_iter_init(&it, &mm->vmas, 0);
-	while ((v = btree_iter_next(&it, NULL)))
-		show_numa_vma(v, policy, s, buf);
-	rwsem_read_unlock(&mm->lock);
-	frame_free_virt(buf);
-}
-
-static int show_numa_maps(struct seq *s, struct task *t)
-{
-	struct mm *mm = task_mm(t);
-
-	if (mm)
-		show_numa(mm, t->mempolicy, s);
-	mm_put(mm);
-	return 0;
-}
-
-PROC_TASK_ENTRY(.name = "numa_maps", .mode = S_IFREG | 0444, .show = show_numa_maps,
-		.private_file = true);
 
 /* --- frames --- */
 

@@ -218,9 +218,6 @@ struct mm_usage {
 	u64 size, resident, shared, text, data; /* pages, as statm */
 };
 void mm_usage(struct mm *mm, struct mm_usage *out);
-/* One line per VMA as /proc/PID/maps; smaps form with figures. */
-void mm_show_maps(struct mm *mm, struct seq *s);
-void mm_show_smaps(struct mm *mm, struct seq *s, bool rollup);
 /*
  * Takes the private memory of an address space whose tasks are all being killed.  Nothing can be
  * faulted in afterwards.  -EAGAIN: it is busy.  Does not sleep for mm->lock.

@@ -7,6 +7,8 @@
 #include <asm/percpu.h>
 #include <asm/pgtable.h>
 
+struct inode;
+
 #define STACK_GUARD_GAP (256ul << PAGE_SHIFT)
 #define VM_ACCESS (VM_READ | VM_WRITE | VM_EXEC)
 #define VM_SPECIAL (VM_IO | VM_PFNMAP | VM_DONTEXPAND)
@@ -244,6 +246,25 @@ int mm_fault_in(struct mm *mm, u64 addr, u32 flags) __must_check;
 #define POLICY_MODE 7u /* MPOL_*; MPOL_MODE_FLAGS are as they are */
 
 /* --- show.c --- */
+enum { PSS_ANON, PSS_FILE, PSS_SHMEM, PSS_KINDS };
+/* What smaps tells of a VMA, or of many together; bytes. */
+struct smaps {
+	u64 size, rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anon,
+		huge;
+	/* in 4096ths of a byte, so that shares of many pages add up */
+	u64 pss[PSS_KINDS], pss_dirty, pss_locked;
+};
+/* mm->lock held; @buf is a page for the name. */
+void vma_show(struct vma *v, struct seq *s, char *buf);
+void vma_show_smaps(struct vma *v, struct seq *s, char *buf);
+void vma_add_smaps(struct vma *v, u64 from, struct smaps *sum); /* what is at @from and above */
+void smaps_show_rollup(struct seq *s, u64 start, u64 end, const struct smaps *sum);
+/* --- maps.c --- */
+/* For files of /proc/PID: that address space with a reference to the struct, or NULL if it has
+ * none.  -EACCES, -ESRCH, -EINTR. */
+int mm_of_proc_file(const struct inode *i, struct mm **out) __must_check;
+/* --- inspect.c --- */
+void vma_show_numa(struct vma *v, u16 policy, struct seq *s, char *buf);
 bool vma_is_heap(const struct vma *v);
 bool vma_is_stack(const struct vma *v);
 

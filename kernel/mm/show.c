@@ -1,4 +1,4 @@
-/* /proc/PID/maps, smaps, smaps_rollup as Linux prints them. */
+/* Texts of /proc/PID/maps, smaps, smaps_rollup as Linux prints them; the files are in maps.c. */
 #include "mm_impl.h"
 
 #include <kern/string.h>
@@ -54,7 +54,7 @@ static void pad(struct seq *s, size_t from)
 		seq_putc(s, ' ');
 }
 
-static void show_vma(struct vma *v, struct seq *s, char *buf)
+void vma_show(struct vma *v, struct seq *s, char *buf)
 {
 	struct inode *inode = v->file ? v->file->inode : NULL;
 	size_t from = s->count;
@@ -80,32 +80,9 @@ static void show_vma(struct vma *v, struct seq *s, char *buf)
 	seq_putc(s, '\n');
 }
 
-void mm_show_maps(struct mm *mm, struct seq *s)
-{
-	char *buf = frame_alloc_virt(0, GFP_KERNEL);
-	struct btree_iter it;
-	struct vma *v;
-
-	rwsem_read_lock(&mm->lock);
-	btree_iter_init(&it, &mm->vmas, 0);
-	while ((v = btree_iter_next(&it, NULL)))
-		show_vma(v, s, buf);
-	rwsem_read_unlock(&mm->lock);
-	frame_free_virt(buf);
-}
-
 /* --- smaps --- */
 
-enum { PSS_ANON, PSS_FILE, PSS_SHMEM, PSS_KINDS };
-
-struct figures {
-	u64 size, rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anon,
-		huge;
-	/* in 4096ths of a byte, so that shares of many pages add up */
-	u64 pss[PSS_KINDS], pss_dirty, pss_locked;
-};
-
-static u64 pss_of(const struct figures *f)
+static u64 pss_of(const struct smaps *f)
 {
 	return f->pss[PSS_ANON] + f->pss[PSS_FILE] + f->pss[PSS_SHMEM];
 }
@@ -123,7 +100,7 @@ static u64 mappings_of(const struct frame *head, bool huge)
 }
 
 /* @size bytes that @e maps. */
-static void count_page(struct figures *f, pte_t e, u64 size)
+static void count_page(struct smaps *f, pte_t e, u64 size)
 {
 	if (!pte_present(e) || pte_special(e))
 		return;
@@ -147,25 +124,38 @@ static void count_page(struct figures *f, pte_t e, u64 size)
 		*(dirty ? &f->private_dirty : &f->private_clean) += size;
 }
 
-static void count_vma(struct figures *f, struct vma *v)
+/* The leaf entries of [@addr, @end), all below @table. */
+static void count_small(struct smaps *f, const pte_t *table, u64 addr, u64 end)
 {
-	u64 next, pss = pss_of(f);
+	for (; addr < end; addr += PAGE_SIZE) {
+		const pte_t *at = &table[pt_index(0, addr)];
+		pte_t e = pte_read(at);
 
-	f->size += v->end - v->start;
-	for (u64 addr = v->start; addr < v->end; addr = next) {
+		if (pte_none(e) && pt_line_empty(at))
+			addr += (PT_LINE - 1) * PAGE_SIZE;
+		else
+			count_page(f, e, PAGE_SIZE);
+	}
+}
+
+void vma_add_smaps(struct vma *v, u64 from, struct smaps *sum)
+{
+	u64 next, pss = pss_of(sum);
+
+	from = max(from, v->start);
+	sum->size += v->end - from;
+	for (u64 addr = from; addr < v->end; addr = next) {
 		pte_t *upper = pt_upper(v->mm, addr, v->end, &next);
 		pte_t e = upper ? pte_read(upper) : (pte_t){0};
 
-		if (!pte_is_table(e)) {
-			/* One that is being split is not there, for a moment. */
-			count_page(f, e, HUGE_SIZE);
-			continue;
-		}
-		for (; addr < next; addr += PAGE_SIZE)
-			count_page(f, pte_read(&pte_table(e)[pt_index(0, addr)]), PAGE_SIZE);
+		/* A huge one that is being split is not there, for a moment. */
+		if (pte_is_table(e))
+			count_small(sum, pte_table(e), addr, next);
+		else
+			count_page(sum, e, HUGE_SIZE);
 	}
 	if (v->flags & VM_LOCKED)
-		f->pss_locked += pss_of(f) - pss;
+		sum->pss_locked += pss_of(sum) - pss;
 }
 
 static void line(struct seq *s, const char *name, u64 bytes)
@@ -173,7 +163,7 @@ static void line(struct seq *s, const char *name, u64 bytes)
 	seq_printf(s, "%-16s%8llu kB\n", name, (unsigned long long)(bytes >> 10));
 }
 
-static void show_figures(struct seq *s, const struct figures *f, bool rollup)
+static void show_figures(struct seq *s, const struct smaps *f, bool rollup)
 {
 	static const char *const none[] = {"ShmemPmdMapped:",  "FilePmdMapped:", "Shared_Hugetlb:",
 					   "Private_Hugetlb:", "Swap:",		 "SwapPss:"};
@@ -233,39 +223,22 @@ static void show_flags(struct seq *s, const struct vma *v)
 	seq_putc(s, '\n');
 }
 
-void mm_show_smaps(struct mm *mm, struct seq *s, bool rollup)
+void vma_show_smaps(struct vma *v, struct seq *s, char *buf)
 {
-	char *buf = frame_alloc_virt(0, GFP_KERNEL);
-	struct figures total = {0};
-	u64 first = 0, last = 0;
-	struct btree_iter it;
-	struct vma *v;
+	struct smaps f = {0};
 
-	rwsem_read_lock(&mm->lock);
-	btree_iter_init(&it, &mm->vmas, 0);
-	while ((v = btree_iter_next(&it, NULL))) {
-		struct figures f = {0};
+	vma_add_smaps(v, v->start, &f);
+	vma_show(v, s, buf);
+	show_figures(s, &f, false);
+	show_flags(s, v);
+}
 
-		if (!first)
-			first = v->start;
-		last = v->end;
-		if (rollup) {
-			count_vma(&total, v);
-			continue;
-		}
-		show_vma(v, s, buf);
-		count_vma(&f, v);
-		show_figures(s, &f, false);
-		show_flags(s, v);
-	}
-	rwsem_read_unlock(&mm->lock);
-	if (rollup && last) {
-		size_t from = s->count;
+void smaps_show_rollup(struct seq *s, u64 start, u64 end, const struct smaps *sum)
+{
+	size_t from = s->count;
 
-		show_range(s, first, last, 0, 0, 0, 0);
-		pad(s, from);
-		seq_puts(s, "[rollup]\n");
-		show_figures(s, &total, true);
-	}
-	frame_free_virt(buf);
+	show_range(s, start, end, 0, 0, 0, 0);
+	pad(s, from);
+	seq_puts(s, "[rollup]\n");
+	show_figures(s, sum, true);
 }

@@ -17,6 +17,7 @@
 #include <linux/fs.h>
 
 #define SEQ_FIRST_SIZE 1024u
+#define SEQ_LIST_SIZE 4096u /* many elements for each taking of the list's lock */
 #define SEQ_MAX_SIZE (64u << 20)
 
 struct seq_file {
@@ -24,7 +25,7 @@ struct seq_file {
 	struct mutex lock;	   /* LK_SEQ */
 	const struct seq_ops *ops; /* NULL: single */
 	int (*show)(struct seq *s, void *v);
-	u64 index;   /* next element */
+	u64 index;   /* next element, or position behind the last (ops->behind) */
 	loff_t pos;  /* file position of buffer[from] */
 	size_t from; /* first byte not yet read */
 	bool done;   /* no element is left */
@@ -171,9 +172,9 @@ void seq_release(struct file *f)
 }
 
 /* The buffer is empty of complete elements: make it larger. */
-static int grow(struct seq *s)
+static int grow(struct seq *s, size_t first)
 {
-	size_t size = s->size ? s->size * 2 : SEQ_FIRST_SIZE;
+	size_t size = s->size ? s->size * 2 : first;
 	char *buf;
 
 	if (size > SEQ_MAX_SIZE)
@@ -198,7 +199,7 @@ static int fill_single(struct seq_file *sf)
 		return 0;
 	do {
 		if (!s->size || s->overflow)
-			err = grow(s);
+			err = grow(s, SEQ_FIRST_SIZE);
 		if (!err) {
 			s->count = 0;
 			err = sf->show(s, s->private_data);
@@ -219,11 +220,14 @@ static int fill_list(struct seq_file *sf)
 		void *v;
 
 		if (!s->size || s->overflow) {
-			err = grow(s);
+			err = grow(s, SEQ_LIST_SIZE);
 			if (err)
 				return err;
 		}
+		s->err = 0;
 		v = sf->ops->start(s, sf->index);
+		if (!v)
+			err = s->err;
 		while (v && !full) {
 			size_t before = s->count;
 
@@ -238,7 +242,7 @@ static int fill_list(struct seq_file *sf)
 				break;
 			}
 			err = 0;
-			sf->index++;
+			sf->index = sf->ops->behind ? sf->ops->behind(s, v) : sf->index + 1;
 			v = sf->ops->next(s, v, sf->index);
 		}
 		if (sf->ops->stop)

@@ -16,6 +16,7 @@ struct seq {
 	size_t size, count; /* allocated, used */
 	bool overflow;	    /* buffer too small: the element is shown again in a larger one */
 	u32 event;	    /* that poll(2) has told of; by who opened it */
+	int err;	    /* start() found nothing because of this: -errno */
 	void *private_data;
 	const struct file *file; /* that shows it: whose mount, whose credentials */
 };
@@ -33,10 +34,15 @@ void seq_put_s64(struct seq *s, const char *prefix, s64 v);
 void seq_put_bits(struct seq *s, u64 mask);
 
 struct seq_ops {
-	void *(*start)(struct seq *s, u64 pos); /* element number pos, or NULL */
+	void *(*start)(struct seq *s, u64 pos); /* element number pos, or NULL; may set s->err */
 	void *(*next)(struct seq *s, void *v, u64 pos);
 	void (*stop)(struct seq *s, void *v);
 	int (*show)(struct seq *s, void *v);
+	/*
+	 * For lists that change while they are read: the position behind @v, from which start() goes
+	 * on.  NULL: positions are numbers of elements.
+	 */
+	u64 (*behind)(struct seq *s, void *v);
 };
 /* For file_ops.open: attaches a seq to the file (private_data). */
 int seq_open(struct file *f, const struct seq_ops *ops, void *private_data) __must_check;
