@@ -263,7 +263,7 @@ static int pid_lookup(struct inode *dir, struct dentry *d)
 		    !(e->process_only && data.is_thread))
 			break;
 	if (!e)
-		return 0;
+		return -ENOENT;
 	t = proc_task(dir);
 	if (!t)
 		return -ENOENT;
@@ -349,10 +349,10 @@ static int pid_dir_instantiate(struct dentry *d, struct task *t, bool is_thread)
 static int task_dir_lookup(struct inode *dir, struct dentry *d)
 {
 	struct task *owner, *t = NULL;
-	int tid, err = 0;
+	int tid, err = -ENOENT;
 
 	if (!proc_parse_number(d->name.name, d->name.len, &tid))
-		return 0;
+		return -ENOENT;
 	owner = proc_task(dir);
 	if (owner)
 		t = task_find_in(proc_super_of(dir->super)->head.pid_ns, tid);
@@ -446,13 +446,13 @@ static int root_lookup(struct inode *dir, struct dentry *d)
 	if (!proc_parse_number(d->name.name, d->name.len, &nr))
 		return proc_name_shown(dir->super, d->name.name, d->name.len)
 			       ? proc_node_dir_iops.lookup(dir, d)
-			       : 0;
+			       : -ENOENT;
 	t = task_find_in(proc_super_of(dir->super)->head.pid_ns, nr);
 	if (!t)
-		return 0;
+		return -ENOENT; /* for now: no negative entry */
 	if (proc_super_of(dir->super)->hide_pid == HIDE_UNTRACEABLE && !proc_may_look(t)) {
 		task_put(t);
-		return 0;
+		return -ENOENT;
 	}
 	/* A thread that is no leader has a directory too, though it is not listed: proc(5). */
 	err = pid_dir_instantiate(d, t, false);

@@ -340,6 +340,37 @@ TEST(directory_of_a_process)
 	CHECK_ERR(open(name, O_RDONLY), ENOENT);
 }
 
+/* Names that were not there are found when they are. */
+TEST(names_that_come)
+{
+	char path[64];
+
+	CHECK_ERR(access("/proc/self/fd/77", F_OK), ENOENT);
+	CHECK_ERR(access("/proc/self/fdinfo/77", F_OK), ENOENT);
+	REQUIRE(dup2(0, 77) == 77);
+	CHECK_EQ(access("/proc/self/fd/77", F_OK), 0);
+	CHECK_EQ(access("/proc/self/fdinfo/77", F_OK), 0);
+	close(77);
+	CHECK_ERR(access("/proc/self/fd/77", F_OK), ENOENT);
+	REQUIRE(dup2(0, 77) == 77);
+	CHECK_EQ(access("/proc/self/fd/77", F_OK), 0);
+	/* The next number, or one soon behind it. */
+	for (int i = 1; i < 10; i++) {
+		snprintf(path, sizeof(path), "/proc/%d", getpid() + i);
+		(void)access(path, F_OK);
+	}
+	pid_t pid = fork();
+
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	CHECK_EQ(access(path, F_OK), 0);
+	kill(pid, 9);
+	waitpid(pid, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "places")) {
