@@ -60,23 +60,14 @@ static umode_t fd_link_mode(const struct file *f)
 static ssize_t fd_readlink(struct inode *i, struct dentry *d, char *buf, size_t size)
 {
 	struct path p;
-	char *page, *start;
-	ssize_t n;
-	int err;
+	int err = fd_get_path_of(d, &p);
 
 	(void)i;
-	err = fd_get_path_of(d, &p);
 	if (err)
 		return err;
-	page = kmalloc(PATH_MAX_LEN);
-	err = page ? path_format(&p, page, PATH_MAX_LEN, &start) : -ENOMEM;
+	ssize_t n = proc_path_text(&p, buf, size);
+
 	path_put(&p);
-	n = err;
-	if (!err) {
-		n = (ssize_t)min(strlen(start), size);
-		memcpy(buf, start, (size_t)n);
-	}
-	kfree(page);
 	return n;
 }
 
@@ -168,7 +159,7 @@ static int fd_instantiate(struct inode *dir, struct dentry *d, bool info)
 	struct proc_inode data = *proc_of(dir);
 	struct file *f = NULL;
 	u32 cloexec;
-	int fd, err = 0;
+	int fd, err = -ENOENT; /* no negative entry: the next look may find it */
 
 	if (t && proc_may_look(t) && proc_parse_number(d->name.name, d->name.len, &fd))
 		f = fd_of_task(t, (unsigned int)fd, &cloexec);

@@ -384,24 +384,30 @@ static int root_path(struct dentry *d, struct path *out)
 	return link_target(d, out, get_root);
 }
 
-static ssize_t link_text(struct inode *i, struct dentry *d, char *buf, size_t size)
+ssize_t proc_path_text(const struct path *p, char *buf, size_t size)
 {
-	struct path p;
-	char *page, *start;
-	ssize_t n;
-	int err = i->ops->get_path(d, &p);
+	char *page = kmalloc(PATH_MAX_LEN), *start;
+	int err = page ? path_format(p, page, PATH_MAX_LEN, &start) : -ENOMEM;
+	ssize_t n = err;
 
-	if (err)
-		return err;
-	page = kmalloc(PATH_MAX_LEN);
-	err = page ? path_format(&p, page, PATH_MAX_LEN, &start) : -ENOMEM;
-	path_put(&p);
-	n = err;
 	if (!err) {
 		n = (ssize_t)min(strlen(start), size);
 		memcpy(buf, start, (size_t)n);
 	}
 	kfree(page);
+	return n;
+}
+
+static ssize_t link_text(struct inode *i, struct dentry *d, char *buf, size_t size)
+{
+	struct path p;
+	int err = i->ops->get_path(d, &p);
+
+	if (err)
+		return err;
+	ssize_t n = proc_path_text(&p, buf, size);
+
+	path_put(&p);
 	return n;
 }
 
@@ -432,6 +438,11 @@ const struct proc_task_entry proc_task_entries[] = {
 	 .mode = S_IFDIR | 0555,
 	 .iops = &proc_fdinfo_dir_iops,
 	 .fops = &proc_fdinfo_dir_fops},
+	{.name = "map_files",
+	 .mode = S_IFDIR | 0500,
+	 .iops = &proc_map_files_iops,
+	 .fops = &proc_map_files_fops,
+	 .process_only = true},
 	{.name = "ns",
 	 .mode = S_IFDIR | 0511,
 	 .iops = &proc_ns_dir_iops,

@@ -32,6 +32,7 @@ struct proc_inode {
 	const struct proc_task_entry *entry;
 	struct rcu_head rcu;
 	int fd;		/* /proc/PID/fd/N; in ns/: which kind */
+	u64 start, end; /* in map_files/: the mapping */
 	bool is_thread; /* below /proc/PID/task/ */
 };
 
@@ -96,6 +97,14 @@ int proc_pid_status(struct seq *s, struct task *t);
 int proc_pid_statm(struct seq *s, struct task *t);
 extern const struct inode_ops proc_fd_dir_iops, proc_fdinfo_dir_iops;
 extern const struct file_ops proc_fd_dir_fops, proc_fdinfo_dir_fops;
+
+/* What lstat(2) says of the length of magic links. */
+#define PROC_LINK_SIZE 64
+/* readlink(2) of one that leads to @p. */
+ssize_t proc_path_text(const struct path *p, char *buf, size_t size) __must_check;
+/* pid_map_files.c */
+extern const struct inode_ops proc_map_files_iops;
+extern const struct file_ops proc_map_files_fops;
 
 /* pid_ns.c */
 extern const struct inode_ops proc_ns_dir_iops;

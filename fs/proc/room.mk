@@ -4,4 +4,4 @@ deps := kernel/boot kernel/cred kernel/device kernel/file kernel/frame kernel/ir
 	kernel/rcu kernel/rng kernel/sched kernel/seccomp kernel/seq kernel/slab kernel/symbol \
 	kernel/task kernel/time kernel/tty kernel/uaccess kernel/uio kernel/vfs kernel/vmap lib/bitmap \
 	lib/fmt lib/sort
-objs := super.o node.o tree.o system.o cpu.o memory.o sysctl.o pid.o pid_stat.o pid_files.o pid_fd.o pid_ns.o pid_net.o
+objs := super.o node.o tree.o system.o cpu.o memory.o sysctl.o pid.o pid_stat.o pid_files.o pid_fd.o pid_map_files.o pid_ns.o pid_net.o

@@ -151,7 +151,7 @@ int mm_dump_page(struct mm *mm, u64 addr, void *page)
 
 	if (!v) {
 		hole = true;
-	} else if (!v->cache && !v->file && !v->ops) {
+	} else if (!v->cache && !v->ops) {
 		struct pt_spot spot;
 
 		/* One that is being split is there in a moment: no hole. */

@@ -179,14 +179,13 @@ static int anon_flags(u32 flags, u64 *vm)
 
 int mm_map_zero(struct vma *v)
 {
+	/* Private memory is as without a file, but keeps the name. */
+	if (!(v->flags & VM_SHARED))
+		return 0;
 	file_put(v->file);
 	v->file = NULL;
-	if (v->flags & VM_SHARED) {
-		v->pgoff = 0;
-		return mm_shared_create(vma_pages(v), &v->cache);
-	}
-	v->pgoff = v->start >> PAGE_SHIFT;
-	return 0;
+	v->pgoff = 0;
+	return mm_shared_create(vma_pages(v), &v->cache);
 }
 
 /* False: sealed against writing, memfd_create(2). */

@@ -41,6 +41,24 @@ int mm_of_proc_file(const struct inode *i, struct mm **out)
 	return 0;
 }
 
+struct file *mm_find_file(struct mm *mm, u64 *start, u64 *end)
+{
+	struct file *f = NULL;
+	struct vma *v;
+
+	if (rwsem_read_lock_killable(&mm->lock))
+		return NULL;
+	for (v = vma_find(mm, *start); v && !v->file; v = vma_next(mm, v))
+		;
+	if (v) {
+		*start = v->start;
+		*end = v->end;
+		f = file_get(v->file);
+	}
+	rwsem_read_unlock(&mm->lock);
+	return f;
+}
+
 static int reader_make(const struct inode *i, struct reader **out)
 {
 	struct reader *r = kzalloc(sizeof(*r));

@@ -178,7 +178,7 @@ int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 	   u64 *out) __must_check;
 int mm_unmap(struct mm *mm, u64 addr, u64 len) __must_check;
 int mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot) __must_check;
-/* For the mmap op of /dev/zero: the mapping is as one without a file. */
+/* For the mmap op of /dev/zero: the memory is as that of a mapping without a file. */
 int mm_map_zero(struct vma *v) __must_check;
 /* A mapping whose pages come from @ops only (vDSO, devices). */
 int mm_map_special(struct mm *mm, u64 addr, u64 len, u64 vm_flags, const struct vma_ops *ops,
@@ -212,6 +212,12 @@ struct mm_key {
 };
 int mm_futex_key(struct mm *mm, u64 uaddr, bool shared, bool write, struct mm_key *out)
 	__must_check;
+
+/*
+ * The first mapping of a file that ends behind *start: +1 on the file and its extent; NULL: there is
+ * none, or current is being killed.  Takes mm->lock.
+ */
+struct file *mm_find_file(struct mm *mm, u64 *start, u64 *end);
 
 /* Sets rlimit-aware totals, may_expand checks live inside; figures for /proc: */
 struct mm_usage {

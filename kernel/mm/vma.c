@@ -265,7 +265,7 @@ bool vma_can_merge(const struct vma *a, const struct vma *b)
 	if (a->flags & VM_SPECIAL || (a->ops && (a->ops->close || a->ops->fault)))
 		return false;
 	/* Private memory without a file has no place in anything, so its offset does not matter. */
-	return !a->cache || a->pgoff + vma_pages(a) == b->pgoff;
+	return (!a->cache && !a->file) || a->pgoff + vma_pages(a) == b->pgoff;
 }
 
 /* Writers of extents of a mapped file's VMA keep rmap walkers out. */
