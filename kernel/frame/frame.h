@@ -141,6 +141,7 @@ struct frame_shrinker {
 	const char *name;
 	u64 (*shrink)(u64 want);
 	u64 (*size)(void); /* frames it could give at most; NULL: a small stock, always asked */
+	bool last;	   /* asked when the others gave nothing: what it gives is missed at once */
 	struct frame_shrinker *next;
 };
 void frame_register_shrinker(struct frame_shrinker *s);

@@ -7,7 +7,7 @@
  * locks; shrinkers only try-lock.
  *
  * Shrinkers that tell their size are asked in proportion to it; the others hold small stocks and
- * are asked first.
+ * are asked first, those that are `last` when nobody else gave anything.
  */
 #include "frame_impl.h"
 
@@ -83,7 +83,7 @@ static u64 ask_all(u64 want)
 	for (s = first; s; s = s->next) {
 		if (s->size)
 			total += s->size();
-		else
+		else if (!s->last)
 			got += s->shrink(want);
 	}
 	for (int pass = 0; pass < 2 && got < want && total; pass++) {
@@ -93,6 +93,10 @@ static u64 ask_all(u64 want)
 			if (size)
 				got += s->shrink(min(want - got, want * size / total + 1));
 		}
+	}
+	for (s = first; s && !got; s = s->next) {
+		if (s->last)
+			got += s->shrink(want);
 	}
 	return got;
 }

@@ -31,6 +31,8 @@ static u8 small_class[SMALL_MAX / 8 + 1]; /* [I] by (size + 7) / 8 */
 
 void slab_init(void)
 {
+	mutex_init(&slab_caches_lock, LK_SLAB_CACHES);
+	slab_shrink_init();
 	for (unsigned int i = 0; i < CLASSES; i++) {
 		size_t size = classes[i].size, align = size & -size;
 

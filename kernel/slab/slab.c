@@ -26,7 +26,9 @@
 #define GFP_NO_MAGAZINE 0x80000000u /* the allocation is for a magazine: do not make another */
 
 static struct spinlock list_lock = SPINLOCK_INIT(LK_SLAB);
-static struct slab_cache *caches, **caches_end = &caches;
+struct mutex slab_caches_lock;
+struct slab_cache *slab_caches;
+static struct slab_cache **caches_end = &slab_caches;
 
 static size_t header_size(unsigned int objs)
 {
@@ -91,7 +93,7 @@ int slab_cache_setup(struct slab_cache *c, const char *name, size_t size, size_t
 
 	unsigned long irq = spin_lock_irqsave(&list_lock);
 
-	*caches_end = c;
+	WRITE_ONCE(*caches_end, c);
 	caches_end = &c->next;
 	spin_unlock_irqrestore(&list_lock, irq);
 	return 0;
@@ -220,8 +222,7 @@ static unsigned int take_objects(struct slab_cache *c, void **to, unsigned int w
 	return got;
 }
 
-/* c->lock held.  Slabs that became superfluous are put on @dead. */
-static void give_objects(struct slab_cache *c, void **from, unsigned int n, struct list_head *dead)
+void slab_give(struct slab_cache *c, void **from, unsigned int n, struct list_head *dead)
 {
 	c->free_objs += n;
 	while (n--) {
@@ -249,7 +250,7 @@ static void give_objects(struct slab_cache *c, void **from, unsigned int n, stru
 	}
 }
 
-static void discard_all(struct list_head *dead)
+void slab_discard_all(struct list_head *dead)
 {
 	struct slab *s, *n;
 
@@ -321,16 +322,16 @@ static void free_slow(struct slab_cache *c, void *obj)
 	if (m && m->count == m->cap) {
 		unsigned int n = m->cap / 2;
 
-		give_objects(c, m->obj, n, &dead);
+		slab_give(c, m->obj, n, &dead);
 		m->count -= n;
 		memmove(m->obj, m->obj + n, m->count * sizeof(void *));
 	}
 	if (m)
 		m->obj[m->count++] = obj;
 	else
-		give_objects(c, &obj, 1, &dead);
+		slab_give(c, &obj, 1, &dead);
 	spin_unlock_irqrestore(&c->lock, irq);
-	discard_all(&dead);
+	slab_discard_all(&dead);
 }
 
 #ifdef CONFIG_KASAN
@@ -468,7 +469,7 @@ static void magazines_empty(struct slab_cache *c, struct list_head *dead)
 			continue;
 		unsigned long irq = spin_lock_irqsave(&c->lock);
 
-		give_objects(c, m->obj, m->count, dead);
+		slab_give(c, m->obj, m->count, dead);
 		c->cpu[cpu] = NULL;
 		spin_unlock_irqrestore(&c->lock, irq);
 		kfree(m);
@@ -487,12 +488,13 @@ void slab_cache_destroy(struct slab_cache *c)
 	magazines_empty(c, &dead);
 	list_splice_init(&c->partial, &dead);
 	WARN_ON(c->free_objs != c->slabs * c->objs);
-	discard_all(&dead);
+	slab_discard_all(&dead);
 	if (c->flags & SLAB_TYPESAFE_RCU)
 		rcu_barrier();
 
+	mutex_lock(&slab_caches_lock);
 	unsigned long irq = spin_lock_irqsave(&list_lock);
-	struct slab_cache **at = &caches;
+	struct slab_cache **at = &slab_caches;
 
 	while (*at != c)
 		at = &(*at)->next;
@@ -500,6 +502,7 @@ void slab_cache_destroy(struct slab_cache *c)
 	if (caches_end == &c->next)
 		caches_end = at;
 	spin_unlock_irqrestore(&list_lock, irq);
+	mutex_unlock(&slab_caches_lock);
 	kfree(c);
 }
 
@@ -509,12 +512,14 @@ static void cache_info(struct slab_cache *c, struct slab_info *out)
 {
 	u64 magazines = 0;
 
+	rcu_read_lock();
 	for (unsigned int cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
 		struct slab_magazine *m = READ_ONCE(c->cpu[cpu]);
 
 		if (m)
 			magazines += READ_ONCE(m->count);
 	}
+	rcu_read_unlock();
 	*out = (struct slab_info){
 		.name = c->name,
 		.object_size = c->size,
@@ -535,7 +540,7 @@ int slab_for_each(int (*fn)(const struct slab_info *i, void *ctx), void *ctx)
 		struct slab_info info;
 		unsigned int i = 0;
 		unsigned long irq = spin_lock_irqsave(&list_lock);
-		struct slab_cache *c = caches;
+		struct slab_cache *c = slab_caches;
 
 		while (c && i++ < nth)
 			c = c->next;

@@ -57,6 +57,11 @@ struct slab_info {
 	u64 active, total, frames;
 	u32 objs_per_slab, frames_per_slab, flags;
 };
+/*
+ * Gives back what the caches hold in stock: free objects of all CPUs, empty slabs.  Frames that
+ * come free.  May sleep; for when memory is short.
+ */
+u64 slab_shrink(u64 want);
 /* Calls fn for each cache until it returns non-zero. */
 int slab_for_each(int (*fn)(const struct slab_info *i, void *ctx), void *ctx);
 

@@ -12,6 +12,9 @@
 /* Free objects at hand on one CPU; interrupts off. */
 struct slab_magazine {
 	u32 count, cap;
+	struct slab_cache *cache; /* while it is being given back, with what follows */
+	struct slab_magazine *next;
+	struct rcu_head rcu;
 	void *obj[];
 };
 
@@ -48,6 +51,12 @@ struct slab {
 int slab_cache_setup(struct slab_cache *c, const char *name, size_t size, size_t align, u32 flags,
 		     void (*ctor)(void *obj)) __must_check;
 struct slab_cache *slab_cache_of(const void *p); /* NULL: not from a slab */
+/* c->lock held.  Slabs that became superfluous are put on @dead, for slab_discard_all(). */
+void slab_give(struct slab_cache *c, void **from, unsigned int n, struct list_head *dead);
+void slab_discard_all(struct list_head *dead);
+void slab_shrink_init(void);
+extern struct slab_cache *slab_caches; /* by next; for change: list_lock and slab_caches_lock */
+extern struct mutex slab_caches_lock;  /* LK_SLAB_CACHES: no cache ends */
 
 #ifdef CONFIG_KASAN
 void slab_quarantine_empty(void); /* what waits to be reused is free now */

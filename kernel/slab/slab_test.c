@@ -1,4 +1,7 @@
-#include <kernel/slab/slab.h>
+#include "slab_impl.h"
+
+#include <asm/cpumask.h>
+#include <asm/smp.h>
 
 #include <kern/ktest.h>
 
@@ -102,6 +105,57 @@ KTEST(slab, constructor_runs_once)
 	*p = 77;
 	slab_free(c, p);
 	EXPECT_EQ(*(volatile u64 *)p, 77);
+	slab_cache_destroy(c);
+}
+
+static u64 frames_of_sample;
+
+static int find_frames(const struct slab_info *i, void *ctx)
+{
+	(void)ctx;
+	if (strcmp(i->name, "test_stock"))
+		return 0;
+	frames_of_sample = i->frames;
+	return 1;
+}
+
+/* On each CPU: objects that its magazine keeps. */
+static void fill_stock(void *arg)
+{
+	struct slab_cache *c = arg;
+	void *obj[40];
+	unsigned int n = 0;
+
+	while (n < ARRAY_SIZE(obj) && (obj[n] = slab_alloc(c, GFP_ATOMIC)))
+		n++;
+	while (n)
+		slab_free(c, obj[--n]);
+}
+
+KTEST(slab, stocks_are_given_back)
+{
+	struct slab_cache *c;
+
+	KTEST_REQUIRE(!slab_cache_create("test_stock", 256, 8, 0, NULL, &c));
+	void *kept = slab_alloc(c, GFP_KERNEL);
+
+	KTEST_REQUIRE(kept);
+	memset(kept, 0x77, 256);
+	for (unsigned int turn = 0; turn < 3; turn++) {
+		smp_call(cpumask_read(&cpu_online_mask), fill_stock, c, true);
+		slab_quarantine_empty();
+		slab_for_each(find_frames, NULL);
+		EXPECT_GT(frames_of_sample, 1);
+		EXPECT_GE(slab_shrink(1), 1);
+		slab_for_each(find_frames, NULL);
+		EXPECT_EQ(frames_of_sample, 1);
+	}
+	EXPECT_EQ(((u8 *)kept)[255], 0x77);
+	slab_free(c, kept);
+	slab_quarantine_empty();
+	(void)slab_shrink(1);
+	slab_for_each(find_frames, NULL);
+	EXPECT_EQ(frames_of_sample, 0);
 	slab_cache_destroy(c);
 }
 
