@@ -76,6 +76,11 @@ static int proc_meminfo(struct seq *s, void *v)
 	kb(s, "VmallocUsed:", vm.used >> PAGE_SHIFT);
 	kb(s, "VmallocChunk:", 0);
 	kb(s, "AnonHugePages:", mm_huge_pages() << 9);
+	/* There is no pool of huge pages; programs ask for their size here. */
+	seq_puts(s, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
+		    "HugePages_Surp:        0\n");
+	kb(s, "Hugepagesize:", (2u << 20) >> PAGE_SHIFT);
+	kb(s, "Hugetlb:", 0);
 	return 0;
 }
 

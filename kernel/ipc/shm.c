@@ -7,6 +7,7 @@
  */
 #include <kernel/ipc/shm_impl.h>
 
+#include <asm/pgtable.h>
 #include <kernel/file/file.h>
 #include <kernel/mm/mm.h>
 #include <kernel/seq/seq.h>
@@ -50,10 +51,15 @@ static int segment_file(const struct ipc_request *r, struct file **out)
 	return vfs_memory_file(name, (loff_t)r->size, (umode_t)(r->flags & 0777), out);
 }
 
-/* As where the processor has no huge pages for hugetlbfs; a size that is asked for is unknown. */
+/* As with an empty pool of huge pages, of whatever size the processor has. */
 static int huge_pages_error(const struct ipc_request *r)
 {
-	return r->flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK ? -EINVAL : -ENOENT;
+	u32 log = (u32)r->flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK;
+
+	if (log && log != PT_SHIFT(1) && log != PT_SHIFT(2))
+		return -EINVAL;
+	/* vm.hugetlb_shm_group is 0 and not to be changed. */
+	return cred_in_group(current_cred(), 0) || capable(CAP_IPC_LOCK) ? -ENOMEM : -EPERM;
 }
 
 static int segment_judge(const struct ipc_ns *ns, const struct ipc_request *r)
@@ -200,14 +206,20 @@ static void touched(struct shm_segment *s)
 	ipc_set_pid(&s->lpid, current->process ? current->process->pid : NULL);
 }
 
+/* object.lock held. */
+static void attached(struct shm_segment *s)
+{
+	s->nattch++;
+	s->atime = ipc_now();
+	touched(s);
+}
+
 static void shm_open_vma(struct vma *v)
 {
 	struct shm_segment *s = segment_of(v->file);
 
 	guard(spin)(&s->object.lock);
-	s->nattch++;
-	s->atime = ipc_now();
-	touched(s);
+	attached(s);
 }
 
 static void detach(struct shm_segment *s)
@@ -236,10 +248,16 @@ static const struct vma_ops shm_vma_ops = {
 
 static int shm_mmap(struct file *f, struct vma *v)
 {
+	struct shm_segment *s = segment_of(f);
+
+	guard(spin)(&s->object.lock);
+	/* remap_file_pages(2) took the last attachment away, and with it the segment. */
+	if (s->object.deleted)
+		return -EINVAL;
 	/* The file of a segment lives as long as attachments do, and so do its pages. */
 	v->cache = f->cache;
 	v->ops = &shm_vma_ops;
-	shm_open_vma(v);
+	attached(s);
 	return 0;
 }
 

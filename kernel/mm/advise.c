@@ -289,26 +289,15 @@ static int populate(struct mm *mm, u64 start, u64 end, bool write)
 	return err;
 }
 
-/* MADV_HWPOISON and MADV_SOFT_OFFLINE: there is no handling of bad memory to be tested. */
-static int inject(void)
-{
-	return capable(CAP_SYS_ADMIN) ? -EOPNOTSUPP : -EPERM;
-}
-
 static int advise(struct mm *mm, u64 start, u64 len, int advice)
 {
 	u64 end = start + page_up(len);
 	int missing = 0, err = 0;
 
-	bool injected = advice == MADV_HWPOISON || advice == MADV_SOFT_OFFLINE;
-
-	if ((!advice_known(advice) && !injected) || start & ~PAGE_MASK || (len && !page_up(len)) ||
-	    end < start)
+	if (!advice_known(advice) || start & ~PAGE_MASK || (len && !page_up(len)) || end < start)
 		return -EINVAL;
 	if (end == start)
 		return 0;
-	if (injected)
-		return inject();
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
 		return populate(mm, start, end, advice == MADV_POPULATE_WRITE);
 	bool write = advice_writes(advice);

@@ -99,6 +99,11 @@ TEST(flags_of_mmap)
 	CHECK((long)mmap(NULL, P, RW, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1, 0) == -1 &&
 	      errno == EINVAL);
 	CHECK((long)mmap(NULL, 2 << 20, RW, ANON | MAP_HUGETLB, -1, 0) == -1 && errno == ENOMEM);
+	CHECK((long)mmap(NULL, 2 << 20, RW, ANON | MAP_HUGETLB | 21 << 26, -1, 0) == -1 &&
+	      errno == ENOMEM);
+	CHECK((long)mmap(NULL, 2 << 20, RW, ANON | MAP_HUGETLB | 13 << 26, -1, 0) == -1 &&
+	      errno == EINVAL);
+	CHECK((long)mmap(NULL, P, RW, (int)~0u, fd, 0) == -1 && errno == EINVAL);
 	CHECK((long)mmap(NULL, P, RW, MAP_SHARED | MAP_HUGETLB, fd, 0) == -1 && errno == EINVAL);
 	CHECK((long)mmap(NULL, P, RW, MAP_SHARED | MAP_GROWSDOWN, fd, 0) == -1 && errno == EINVAL);
 	CHECK((long)mmap(NULL, P, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0) == -1 &&

@@ -144,10 +144,32 @@ TEST(shm_get_rules)
 	CHECK_ERR(shmctl(-1, IPC_RMID, NULL), EINVAL);
 	CHECK_ERR(shmctl(other, 99, NULL), EINVAL);
 	/* No huge pages are set aside. */
-	CHECK_EQ(shmget(IPC_PRIVATE, 2ul << 20, IPC_CREAT | SHM_HUGETLB | 0600), -1);
+	CHECK_ERR(shmget(IPC_PRIVATE, 2ul << 20, IPC_CREAT | SHM_HUGETLB | 0600), ENOMEM);
+	CHECK_ERR(shmget(IPC_PRIVATE, 2ul << 20, IPC_CREAT | SHM_HUGETLB | 13 << 26 | 0600),
+		  EINVAL);
 	id = shmget(IPC_PRIVATE, PAGE, IPC_CREAT | SHM_NORESERVE | 0600);
 	CHECK(id >= 0);
 	CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+}
+
+/* remap_file_pages(2) unmaps first: the last attachment of a removed segment takes it away. */
+TEST(shm_remapped_after_removal)
+{
+	int id = shmget(IPC_PRIVATE, 4 * PAGE, 0600);
+	char *a = shmat(id, NULL, 0), *b = shmat(id, NULL, 0);
+
+	REQUIRE(a != (char *)-1 && b != (char *)-1);
+	a[PAGE] = 7;
+	CHECK_EQ(remap_file_pages(a, PAGE, 0, 1, 0), 0);
+	CHECK_EQ(a[0], 7);
+	CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+	CHECK_EQ(remap_file_pages(a, PAGE, 0, 1, 0), 0); /* there is another */
+	CHECK_EQ(shmdt(b), 0);
+	CHECK_EQ(remap_file_pages(a, PAGE, 0, 1, 0), 0); /* the other three pages */
+	CHECK_EQ(munmap(a + PAGE, 3 * PAGE), 0);
+	CHECK_ERR(remap_file_pages(a, PAGE, 0, 1, 0), EINVAL);
+	CHECK_ERR(remap_file_pages(a, PAGE, 0, 1, 0), EINVAL); /* nor is it mapped any more */
+	CHECK_ERR(shmat(id, NULL, 0), EINVAL);
 }
 
 TEST(shm_addresses)
