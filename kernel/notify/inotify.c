@@ -503,7 +503,7 @@ static const struct file_ops inotify_file_ops = {
 	.ioctl = inotify_ioctl,
 	.release = inotify_release,
 	.fdinfo = inotify_fdinfo,
-	.lseek = no_lseek,
+	.lseek = noop_lseek,
 };
 
 /* ---- system calls ---- */

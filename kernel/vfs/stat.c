@@ -170,7 +170,9 @@ long sys_statx(int dfd, const char __user *path, int flags, unsigned int mask,
 	}
 	s.stx_blksize = k.blksize;
 	s.stx_attributes = k.attributes | (mnt_root ? STATX_ATTR_MOUNT_ROOT : 0);
-	s.stx_attributes_mask = k.attributes_mask | STATX_ATTR_MOUNT_ROOT;
+	/* There is neither of the first two; Linux knows them of every file system. */
+	s.stx_attributes_mask =
+		k.attributes_mask | STATX_ATTR_AUTOMOUNT | STATX_ATTR_DAX | STATX_ATTR_MOUNT_ROOT;
 	s.stx_nlink = k.nlink;
 	s.stx_uid = uid_to_user(k.uid);
 	s.stx_gid = gid_to_user(k.gid);

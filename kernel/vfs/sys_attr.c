@@ -1,7 +1,9 @@
 /* chmod, chown, utime families, truncate, xattr calls. */
+#include <kernel/notify/notify.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <linux/falloc.h>
+#include <linux/inotify.h>
 #include <linux/utime.h>
 
 /* utimensat(2): in no UAPI header. */
@@ -361,6 +363,8 @@ long sys_fallocate(int fd, int mode, s64 off, s64 len)
 	if (!r.file)
 		return -EBADF;
 	err = fallocate_file(r.file, mode, off, len);
+	if (!err)
+		notify_file(r.file, IN_MODIFY);
 	fd_put(r);
 	return err;
 }

@@ -209,6 +209,8 @@ TEST(a_file_to_its_end)
 	EVENTS("1:20:;1:2:;1:4:;");
 	CHECK_EQ(write(fd, "x", 1), 1);
 	EVENTS("1:2:;");
+	CHECK_EQ(posix_fallocate(fd, 0, 10), 0);
+	EVENTS("1:2:;");
 	close(fd);
 	EVENTS("1:8:;1:400:;1:8000:;");
 	CHECK_ERR(inotify_rm_watch(in, 1), EINVAL);
@@ -328,6 +330,8 @@ TEST(reading)
 	n = (int)readlink(path, line, sizeof(line) - 1);
 	line[n > 0 ? n : 0] = 0;
 	CHECK(!strcmp(line, "anon_inode:inotify"));
+	CHECK_EQ(lseek(in, 5, SEEK_SET), 0);
+	CHECK_ERR(pread(in, buf, sizeof(buf), 0), ESPIPE);
 }
 
 static int sysctl_set(const char *name, int value)

@@ -258,6 +258,7 @@ TEST(statx_masks)
 	CHECK(x.stx_btime.tv_sec > 0);
 	CHECK_EQ(x.stx_attributes & ~x.stx_attributes_mask, 0);
 	CHECK(x.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT);
+	CHECK_EQ(x.stx_attributes_mask & 0x201000, 0x201000); /* AUTOMOUNT, DAX */
 	CHECK(!(x.stx_attributes & STATX_ATTR_MOUNT_ROOT));
 	CHECK(!statx(AT_FDCWD, "/", 0, 0x1000 /* STATX_MNT_ID */, &x));
 	CHECK(x.stx_mask & 0x1000);
