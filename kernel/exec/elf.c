@@ -125,7 +125,7 @@ static int map_segments(struct mm *mm, struct file *f, const struct elf_plan *pl
 
 		if (s->filesz)
 			err = mm_map(mm, bias + s->vaddr - skew, s->filesz + skew, prot,
-				     MAP_PRIVATE | MAP_FIXED_NOREPLACE, f,
+				     MAP_PRIVATE | (i ? MAP_FIXED : MAP_FIXED_NOREPLACE), f,
 				     (s->offset - skew) >> PAGE_SHIFT, &at);
 		if (!err && s->memsz > s->filesz)
 			err = map_bss(mm, s, bias, prot);
