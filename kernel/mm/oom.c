@@ -292,7 +292,8 @@ int mm_reap(struct mm *mm)
 	return all ? 0 : -EAGAIN;
 }
 
-/* Another process may share the memory of one that leaves, as between vfork and exec. */
+/* Another process may share the memory of one that leaves, as between vfork and exec; a core dump
+ * still needs it. */
 bool mm_is_leaving(const struct mm *mm)
 {
 	struct process *p;
@@ -302,7 +303,8 @@ bool mm_is_leaving(const struct mm *mm)
 		struct mm *other = process_mm(p);
 
 		nr = p->pid->nr;
-		all = other != mm || READ_ONCE(p->group_flags) & PROC_GROUP_EXIT;
+		all = other != mm ||
+		      (READ_ONCE(p->group_flags) & PROC_GROUP_EXIT && !READ_ONCE(p->coredump));
 		forget_mm(other);
 		process_put(p);
 	}

@@ -5,7 +5,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -148,7 +151,86 @@ TEST(memory_that_others_use_is_not_released)
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 }
 
-int main(void)
+/* --- the same of one whose memory is being written to a core dump --- */
+
+#define STARTED "/tmp/release-started"
+#define GO "/tmp/release-go"
+
+static void make(const char *path)
 {
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+}
+
+static void wait_for(const char *path)
+{
+	while (access(path, F_OK))
+		usleep(10000);
+}
+
+/* The program behind the pipe: does not read for a while. */
+static int keep_waiting(void)
+{
+	static char buf[65536];
+
+	make(STARTED);
+	wait_for(GO);
+	while (read(0, buf, sizeof(buf)) > 0)
+		;
+	return 0;
+}
+
+static void set_core_pattern(const char *text)
+{
+	int f = open("/proc/sys/kernel/core_pattern", O_WRONLY);
+
+	REQUIRE(f >= 0 && write(f, text, strlen(text)) == (ssize_t)strlen(text));
+	close(f);
+}
+
+static void dump_much(void)
+{
+	const struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
+	char *much = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	REQUIRE(much != MAP_FAILED && !setrlimit(RLIMIT_CORE, &r));
+	signal(SIGABRT, SIG_DFL);
+	kill(getpid(), SIGABRT);
+}
+
+TEST(memory_that_is_being_dumped_is_not_released)
+{
+	char self[256] = "", text[300];
+	int status;
+
+	mkdir("/tmp", 01777);
+	mkdir("/proc", 0555);
+	if (access("/proc/self", F_OK))
+		mount("proc", "/proc", "proc", 0, NULL);
+	REQUIRE(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+	snprintf(text, sizeof(text), "|%s wait", self);
+	set_core_pattern(text);
+	unlink(STARTED);
+	unlink(GO);
+	pid_t pid = fork();
+
+	if (!pid) {
+		dump_much();
+		_exit(1);
+	}
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	wait_for(STARTED);
+	CHECK_ERR(syscall(SYS_process_mrelease, pidfd, 0), EINVAL);
+	make(GO);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && WCOREDUMP(status));
+	set_core_pattern("core");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "wait"))
+		return keep_waiting();
 	return test_run();
 }
