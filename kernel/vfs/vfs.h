@@ -2,8 +2,7 @@
  * Virtual file system: names, inodes, mounts, path walks.
  *
  * A file system fills fs_type, super_ops, inode_ops and file_ops.  To add one: (1) a folder under
- * fs/, (2) FS_TYPE(name), (3) a get_root that fills a struct super, (4) inode_ops for its kinds of
- * inodes.
+ * fs/, (2) FS_TYPE(name), (3) a get_root that fills a struct super, (4) inode_ops for its inodes.
  *
  * Path walks run lock-free under RCU with sequence checks on dentries and fall back to references.
  * Ownership: a dentry holds its inode, its parent and (while positive and cached) stays for reuse;
@@ -235,13 +234,11 @@ struct fs_param {
 struct fs_type {
 	const char *name;
 	u32 flags; /* FS_* */
-	/* Finds or makes the super for this mount; sb->root set.  @options: comma-separated text or
-	 * NULL. */
+	/* Finds or makes the super, sb->root set.  @options: comma-separated text or NULL. */
 	int (*mount)(const struct fs_type *t, u32 ms_flags, const char *source, const char *options,
 		     struct super **out);
 	const struct fs_param *params; /* its options; NULL: it has none */
-	/* What it shows: only who has rights over the owner of that mounts it, and the super
-	 * belongs to that owner.  NULL: the mounter's user namespace. */
+	/* What it shows: the owner of that says who mounts it.  NULL: the mounter's namespace. */
 	struct ns_common *(*shows)(void);
 };
 #define FS_NODEV 1u /* "nodev" in /proc/filesystems */
@@ -299,8 +296,8 @@ void path_put(const struct path *p);
 /* Text of a place as seen from current's root, at the end of @buf; "(unreachable)" and " (deleted)"
  * as Linux. Returns the start in *out. -ENAMETOOLONG. */
 int path_format(const struct path *p, char *buf, size_t size, char **out) __must_check;
-int vfs_getname(const char __user *name, char **out)
-	__must_check; /* PATH_MAX copy; free with vfs_putname */
+/* A copy of up to PATH_MAX; vfs_putname() frees it. */
+int vfs_getname(const char __user *name, char **out) __must_check;
 void vfs_putname(char *name);
 
 /* ---- open and whole-file helpers for the kernel ---- */
