@@ -214,7 +214,11 @@ static void for_each_owner(const struct file_owner *o, int fd, int code,
 		return;
 	if (o->type == F_OWNER_PGRP) {
 		list_for_each_entry_rcu(p, &o->pid->members[PID_PGRP], pgrp_link)
-			send(rcu_dereference(p->leader), o, fd, code);
+		{
+			t = rcu_dereference(p->leader);
+			if (t)
+				send(t, o, fd, code);
+		}
 		return;
 	}
 	t = list_first_entry_or_null(&o->pid->members[PID_TASK], struct task, pid_link);

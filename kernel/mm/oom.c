@@ -83,6 +83,18 @@ static struct mm *process_mm(struct process *p)
 	return mm;
 }
 
+/* The leader, +1; NULL: the process has gone. */
+static struct task *process_task(struct process *p)
+{
+	rcu_read_lock();
+	struct task *t = rcu_dereference(p->leader);
+
+	if (t && !task_tryget(t))
+		t = NULL;
+	rcu_read_unlock();
+	return t;
+}
+
 static void forget_mm(struct mm *mm)
 {
 	if (mm)
@@ -167,10 +179,13 @@ static void show_tasks(void)
 		struct mm *mm = process_mm(p);
 
 		nr = p->pid->nr;
-		if (mm && p->leader)
+		struct task *t = process_task(p);
+
+		if (mm && t)
 			pr_info("[%7d] %5d %5d %8llu %8lld %8llu %8u         %5d %s\n", nr,
-				p->leader->cred->uid, nr, mm->total_vm, rss(mm), mm->pgtable_bytes,
-				0, p->oom_score_adj, p->leader->comm);
+				t->cred->uid, nr, mm->total_vm, rss(mm), mm->pgtable_bytes, 0,
+				p->oom_score_adj, t->comm);
+		task_put(t);
 		forget_mm(mm);
 		process_put(p);
 	}
@@ -194,7 +209,7 @@ static void show_memory(void)
 
 /* --- the victim --- */
 
-static bool victim_set(struct mm *mm, const struct process *p)
+static bool victim_set(struct mm *mm, const struct process *p, const struct task *leader)
 {
 	unsigned long irq = spin_lock_irqsave(&victim_lock);
 	bool free = !victim_mm;
@@ -204,7 +219,7 @@ static bool victim_set(struct mm *mm, const struct process *p)
 		WRITE_ONCE(victim_mm, mm);
 		WRITE_ONCE(victim_killed, false);
 		victim_pid = p->pid->nr;
-		memcpy(victim_comm, p->leader->comm, sizeof(victim_comm));
+		memcpy(victim_comm, leader->comm, sizeof(victim_comm));
 	}
 	spin_unlock_irqrestore(&victim_lock, irq);
 	return free;
@@ -379,15 +394,14 @@ static bool kill_sharers(const struct mm *mm)
 	return all;
 }
 
-static void kill(struct process *p, const char *why)
+static void kill_led(struct process *p, const struct task *t, const char *why)
 {
-	struct task *t = p->leader;
-	struct mm *mm = t ? process_mm(p) : NULL;
+	struct mm *mm = process_mm(p);
 
 	if (!mm)
 		return;
 	WRITE_ONCE(mm->oom_victim, true);
-	if (!victim_set(mm, p)) {
+	if (!victim_set(mm, p, t)) {
 		forget_mm(mm);
 		return;
 	}
@@ -413,6 +427,15 @@ static void kill(struct process *p, const char *why)
 		oom_gone(mm);
 	}
 	forget_mm(mm);
+}
+
+static void kill(struct process *p, const char *why)
+{
+	struct task *leader = process_task(p);
+
+	if (leader)
+		kill_led(p, leader, why);
+	task_put(leader);
 }
 
 static void report(unsigned int order, u32 gfp)

@@ -92,9 +92,19 @@ static void sender_info(struct siginfo *info, int sig, int code)
 	info->si_uid = uid_to_user(current->cred->uid);
 }
 
+int signal_may_send_process(struct process *p, int sig)
+{
+	rcu_read_lock();
+	struct task *leader = rcu_dereference(p->leader);
+	int err = leader ? signal_may_send(leader, sig) : -ESRCH;
+
+	rcu_read_unlock();
+	return err;
+}
+
 static int kill_one(struct process *p, int sig, const struct siginfo *info)
 {
-	int err = signal_may_send(p->leader, sig);
+	int err = signal_may_send_process(p, sig);
 
 	if (!err && sig)
 		err = signal_send_process(p, sig, info);

@@ -277,10 +277,10 @@ int signal_send_process(struct process *p, int sig, const struct siginfo *info)
 	rcu_read_lock();
 	struct task *t = rcu_dereference(p->leader);
 
-	info = as_seen_by(t, info, &copy, &force);
-
+	if (t)
+		info = as_seen_by(t, info, &copy, &force);
 	/* A leader changes by exec of another thread; the handlers are then the same. */
-	if (sighand_lock(t, &flags)) {
+	if (t && sighand_lock(t, &flags)) {
 		err = signal_send_locked(t, true, sig, info, force);
 		sighand_unlock(t, flags);
 	}

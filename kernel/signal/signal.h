@@ -69,6 +69,7 @@ struct pid;
 int signal_send_pgrp(struct pid *pgrp, int sig, bool from_kernel);
 /* kill(2) permission of current over @t. */
 int signal_may_send(struct task *t, int sig) __must_check;
+int signal_may_send_process(struct process *p, int sig) __must_check; /* -ESRCH: has gone */
 /* Wakes @t to look at its signals. */
 static inline bool signal_pending_mask(sigmask pending, sigmask blocked)
 {

@@ -441,6 +441,8 @@ static void release_leader(struct task *t, struct process *p)
 	pid_detach(p->pid, &p->pid_link);
 	list_del_init(&p->sibling);
 	list_del_init(&p->forked_link);
+	/* Who holds the process only does not see the task go: process->leader. */
+	WRITE_ONCE(p->leader, NULL);
 }
 
 /* One task; returns its leader if that has to follow. */

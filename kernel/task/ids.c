@@ -149,7 +149,7 @@ long sys_setpgid(int pid, int pgid)
 	bool own = !pgid || pgid == pid_vnr(p->pid);
 
 	spin_lock_irq(&tasklist_lock);
-	if (p->leader->exit_state == EXIT_DEAD)
+	if (!p->leader || p->leader->exit_state == EXIT_DEAD)
 		err = -ESRCH;
 	else
 		err = setpgid_judge(p, target, own);

@@ -8,20 +8,38 @@
 #include <kernel/syscall/syscall.h>
 #include <kernel/uaccess/uaccess.h>
 
-/* alloc_lock of the leader guards the array; readers of single values do not lock. */
+/*
+ * alloc_lock of the leader guards the array; readers of single values do not lock.  NULL: the
+ * process has gone.
+ */
+static struct task *rlimits_lock(struct process *p)
+{
+	rcu_read_lock();
+	struct task *leader = rcu_dereference(p->leader);
+
+	if (leader)
+		spin_lock(&leader->alloc_lock);
+	return leader;
+}
+
+static void rlimits_unlock(struct task *leader)
+{
+	if (leader)
+		spin_unlock(&leader->alloc_lock);
+	rcu_read_unlock();
+}
+
 static void rlimit_read(struct process *p, unsigned int what, struct rlimit64 *out)
 {
-	struct task *leader = p->leader;
+	struct task *leader = rlimits_lock(p);
 
-	spin_lock(&leader->alloc_lock);
 	*out = p->rlim[what];
-	spin_unlock(&leader->alloc_lock);
+	rlimits_unlock(leader);
 }
 
 static int rlimit_write(struct process *p, unsigned int what, const struct rlimit64 *new,
 			struct rlimit64 *old)
 {
-	struct task *leader = p->leader;
 	int err = 0;
 
 	if (new->rlim_cur > new->rlim_max)
@@ -30,13 +48,14 @@ static int rlimit_write(struct process *p, unsigned int what, const struct rlimi
 		return -EPERM;
 	bool may_raise = cred_capable(current->cred, CAP_SYS_RESOURCE);
 
-	spin_lock(&leader->alloc_lock);
+	struct task *leader = rlimits_lock(p);
+
 	*old = p->rlim[what];
 	if (new->rlim_max > old->rlim_max && !may_raise)
 		err = -EPERM;
 	else
 		p->rlim[what] = *new;
-	spin_unlock(&leader->alloc_lock);
+	rlimits_unlock(leader);
 	return err;
 }
 

@@ -28,7 +28,9 @@ static u32 pidfd_poll(struct file *f, struct poll_table *pt)
 	struct process *p =
 		list_first_entry_or_null(&pid->members[PID_PROCESS], struct process, pid_link);
 
-	if (p && !(p->leader->exit_state && p->thread_count == 1))
+	const struct task *leader = p ? READ_ONCE(p->leader) : NULL;
+
+	if (leader && !(leader->exit_state && p->thread_count == 1))
 		mask = 0;
 	rcu_read_unlock();
 	return mask;
@@ -193,7 +195,7 @@ long sys_pidfd_send_signal(int pidfd, int sig, const struct siginfo __user *uinf
 		return err;
 	if (!p)
 		return -ESRCH;
-	err = signal_may_send(p->leader, sig);
+	err = signal_may_send_process(p, sig);
 	if (!err && sig)
 		err = signal_send_process(p, sig, &info);
 	process_put(p);
@@ -203,7 +205,7 @@ long sys_pidfd_send_signal(int pidfd, int sig, const struct siginfo __user *uinf
 /* A copy of another process's descriptor: as ptrace attach would be allowed. */
 long sys_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 {
-	struct process *p;
+	struct task *t;
 	struct pid *pid;
 	u32 f_flags;
 	int err, new_fd;
@@ -213,21 +215,21 @@ long sys_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 	err = pidfd_get((unsigned int)pidfd, &pid, &f_flags);
 	if (err)
 		return err;
-	p = pid_to_process(pid);
+	t = task_of_pid(pid);
 	pid_put(pid);
-	if (!p)
+	if (!t)
 		return -ESRCH;
-	err = ptrace_access_begin(p->leader, PTRACE_MODE_ATTACH_REAL);
+	err = ptrace_access_begin(t, PTRACE_MODE_ATTACH_REAL);
 	if (err) {
-		process_put(p);
+		task_put(t);
 		return err;
 	}
-	struct files *files = task_files(p->leader);
+	struct files *files = task_files(t);
 	unsigned int at = (unsigned int)fd;
 	u32 cloexec;
 	struct file *f = files ? files_next(files, &at, &cloexec) : NULL;
 
-	ptrace_access_end(p->leader);
+	ptrace_access_end(t);
 	err = !files ? -ESRCH : f && at == (unsigned int)fd ? 0 : -EBADF;
 	if (!err)
 		err = fd_install_new(f, O_CLOEXEC, &new_fd);
@@ -235,6 +237,6 @@ long sys_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 		file_put(f);
 	if (files)
 		files_put(files);
-	process_put(p);
+	task_put(t);
 	return err ? err : new_fd;
 }

@@ -227,9 +227,11 @@ struct task {
 #define EXIT_DEAD 2
 
 struct process {
-	u32 refs;		  /* atomic: threads, and who looks */
-	u32 live;		  /* atomic: threads that have not begun to exit */
-	struct task *leader;	  /* first thread, or the one that did exec; LK_TASKLIST */
+	u32 refs; /* atomic: threads, and who looks */
+	u32 live; /* atomic: threads that have not begun to exit */
+	/* First thread, or the one that did exec; NULL: all have gone.  LK_TASKLIST; RCU for who
+	 * has a reference on the process, in whose time it may change. */
+	struct task *leader;
 	struct list_head threads; /* LK_TASKLIST */
 	u32 thread_count;
 	struct pid *pid; /* +1; PID_PROCESS */

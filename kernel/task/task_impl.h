@@ -55,7 +55,9 @@ static inline void process_set_parent(struct process *p, struct process *parent)
 /* Is the leader a zombie that waits for its last threads? */
 static inline bool process_is_zombie(const struct process *p)
 {
-	return p->leader->exit_state == EXIT_ZOMBIE && p->thread_count == 1;
+	const struct task *leader = READ_ONCE(p->leader);
+
+	return leader && leader->exit_state == EXIT_ZOMBIE && p->thread_count == 1;
 }
 
 /* usage.c */

@@ -126,7 +126,7 @@ static bool posix_ignored(struct posix_timer *pt)
 
 	rcu_read_lock();
 	t = pt->target ? pt->target : rcu_dereference(pt->tp->process->leader);
-	if (sighand_lock(t, &flags)) {
+	if (t && sighand_lock(t, &flags)) {
 		u64 handler = t->sighand->action[pt->signo - 1].handler;
 
 		ignored = handler == (u64)(unsigned long)SIG_IGN ||
