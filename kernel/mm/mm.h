@@ -214,8 +214,8 @@ int mm_futex_key(struct mm *mm, u64 uaddr, bool shared, bool write, struct mm_ke
 	__must_check;
 
 /*
- * The first mapping of a file that ends behind *start: +1 on the file and its extent; NULL: there is
- * none, or current is being killed.  Takes mm->lock.
+ * The first mapping of a file that ends behind *start: +1 on the file and its extent; NULL: there
+ * is none, or current is being killed.  Takes mm->lock.
  */
 struct file *mm_find_file(struct mm *mm, u64 *start, u64 *end);
 

@@ -39,8 +39,8 @@ struct seq_ops {
 	void (*stop)(struct seq *s, void *v);
 	int (*show)(struct seq *s, void *v);
 	/*
-	 * For lists that change while they are read: the position behind @v, from which start() goes
-	 * on.  NULL: positions are numbers of elements.
+	 * For lists that change while they are read: the position behind @v, from which start()
+	 * goes on.  NULL: positions are numbers of elements.
 	 */
 	u64 (*behind)(struct seq *s, void *v);
 };
