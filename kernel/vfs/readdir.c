@@ -96,7 +96,7 @@ static void *record(struct getdents *g, size_t reclen)
 	return p;
 }
 
-static bool emit64(struct dir_context *ctx, const char *name, u32 len, u64 off, u64 ino, u8 type)
+static bool emit64(struct dir_context *ctx, const char *name, u32 len, u64 ino, u8 type)
 {
 	struct getdents *g = container_of(ctx, struct getdents, ctx);
 	size_t reclen = ALIGN(offsetof(struct dirent64, name) + len + 1, 8ul);
@@ -106,7 +106,6 @@ static bool emit64(struct dir_context *ctx, const char *name, u32 len, u64 off, 
 		return false;
 	/* Pad bytes are the user's to see. */
 	*(u64 *)((char *)d + reclen - 8) = 0;
-	(void)off;
 	d->ino = ino;
 	d->reclen = (u16)reclen;
 	d->type = type;
@@ -115,7 +114,7 @@ static bool emit64(struct dir_context *ctx, const char *name, u32 len, u64 off, 
 	return true;
 }
 
-static bool emit_old(struct dir_context *ctx, const char *name, u32 len, u64 off, u64 ino, u8 type)
+static bool emit_old(struct dir_context *ctx, const char *name, u32 len, u64 ino, u8 type)
 {
 	struct getdents *g = container_of(ctx, struct getdents, ctx);
 	size_t reclen = ALIGN(offsetof(struct dirent_old, name) + len + 2, 8ul);
@@ -124,7 +123,6 @@ static bool emit_old(struct dir_context *ctx, const char *name, u32 len, u64 off
 	if (!d)
 		return false;
 	memset(d, 0, reclen);
-	(void)off;
 	d->ino = ino;
 	d->reclen = (u16)reclen;
 	memcpy(d->name, name, len);

@@ -194,7 +194,7 @@ bool dir_emit_dots(struct file *f, struct dir_context *ctx)
 	struct dentry *d = f->path.dentry;
 
 	if (ctx->pos == 0) {
-		if (!ctx->emit(ctx, ".", 1, 1, d->inode->ino, S_IFDIR >> 12))
+		if (!dir_emit(ctx, ".", 1, d->inode->ino, S_IFDIR >> 12))
 			return false;
 		ctx->pos = 1;
 	}
@@ -204,7 +204,7 @@ bool dir_emit_dots(struct file *f, struct dir_context *ctx)
 		spin_lock(&d->lock);
 		ino = d->parent->inode->ino;
 		spin_unlock(&d->lock);
-		if (!ctx->emit(ctx, "..", 2, 2, ino, S_IFDIR >> 12))
+		if (!dir_emit(ctx, "..", 2, ino, S_IFDIR >> 12))
 			return false;
 		ctx->pos = 2;
 	}
@@ -251,8 +251,8 @@ static int simple_readdir(struct file *f, struct dir_context *ctx)
 		struct inode *i = next->inode;
 
 		/* The name is stable: renames take the directory's lock for writing. */
-		if (!ctx->emit(ctx, next->name.name, next->name.len, next->cookie + 1, i->ino,
-			       (u8)mode_to_dt(i->mode))) {
+		if (!dir_emit(ctx, next->name.name, next->name.len, i->ino,
+			      (u8)mode_to_dt(i->mode))) {
 			dentry_put(next);
 			break;
 		}

@@ -411,12 +411,12 @@ int simple_lookup(struct inode *dir, struct dentry *d);
 
 /* getdents: emit returns false when the buffer is full. */
 struct dir_context {
-	bool (*emit)(struct dir_context *ctx, const char *name, u32 len, u64 off, u64 ino, u8 type);
+	bool (*emit)(struct dir_context *ctx, const char *name, u32 len, u64 ino, u8 type);
 	loff_t pos;
 };
 static inline bool dir_emit(struct dir_context *ctx, const char *name, u32 len, u64 ino, u8 type)
 {
-	return ctx->emit(ctx, name, len, (u64)ctx->pos, ino, type);
+	return ctx->emit(ctx, name, len, ino, type);
 }
 bool dir_emit_dots(struct file *f, struct dir_context *ctx); /* "." and ".." at pos 0, 1 */
 
