@@ -113,13 +113,6 @@ void mq_message_init(void)
 	time_register_step(&notifier);
 }
 
-static u64 deadline_of(u64 until_ns)
-{
-	u64 offset = (u64)time_real_offset_ns();
-
-	return until_ns > offset ? until_ns - offset : 0;
-}
-
 /* Queued, the lock is held; released. */
 static int sleep_once(struct mq_queue *q, struct mq_sleeper *s, u64 until_ns)
 {
@@ -134,7 +127,7 @@ static int sleep_once(struct mq_queue *q, struct mq_sleeper *s, u64 until_ns)
 	wait_prepare(&step_wait, &step, TASK_INTERRUPTIBLE);
 	/* Who has woken us before this changed the status first. */
 	if (READ_ONCE(s->status))
-		err = sched_block(TASK_INTERRUPTIBLE, deadline_of(until_ns));
+		err = sched_block(TASK_INTERRUPTIBLE, time_real_to_mono(until_ns));
 	wait_finish(&step_wait, &step);
 	return err;
 }

@@ -164,12 +164,7 @@ int futex_wait_setup(struct futex_waiter *w, u32 __user *uaddr, bool shared, u32
 
 u64 futex_deadline(const struct futex_time *t)
 {
-	s64 offset;
-
-	if (likely(!t->real || t->ns == WAIT_FOREVER))
-		return t->ns;
-	offset = time_real_offset_ns();
-	return (s64)t->ns > offset ? t->ns - (u64)offset : 0;
+	return likely(!t->real || t->ns == WAIT_FOREVER) ? t->ns : time_real_to_mono(t->ns);
 }
 
 /*

@@ -58,6 +58,13 @@ s64 time_real_offset_ns(void)
 	return READ_ONCE(real_offset);
 }
 
+u64 time_real_to_mono(u64 real_ns)
+{
+	s64 offset = time_real_offset_ns();
+
+	return (s64)real_ns > offset ? real_ns - (u64)offset : 0;
+}
+
 u64 time_real_ns(void)
 {
 	return time_mono_ns() + (u64)READ_ONCE(real_offset);

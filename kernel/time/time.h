@@ -22,6 +22,7 @@ u64 time_real_ns(void);	       /* CLOCK_REALTIME, since 1970 */
 u64 time_coarse_real_ns(void); /* cheap: file time stamps */
 u64 time_raw_ns(void);
 s64 time_real_offset_ns(void);		     /* real - monotonic */
+u64 time_real_to_mono(u64 real_ns);	     /* as the clocks stand now; 0: before the start */
 int time_set_real(u64 real_ns) __must_check; /* steps the wall clock, notifies timerfds */
 /* Reads a clock by number; -EINVAL for one that does not exist.  CPU clocks included. */
 int clock_read(int clockid, u64 *out_ns) __must_check;
