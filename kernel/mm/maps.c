@@ -59,23 +59,25 @@ struct file *mm_find_file(struct mm *mm, u64 *start, u64 *end)
 	return f;
 }
 
-static int reader_make(const struct inode *i, struct reader **out)
+static void reader_free(struct reader *r)
+{
+	if (r && r->mm)
+		mm_unref(r->mm);
+	kfree(r);
+}
+
+/* A list, or one text. */
+static int reader_open(struct inode *i, struct file *f, const struct seq_ops *ops,
+		       int (*show)(struct seq *s, void *v))
 {
 	struct reader *r = kzalloc(sizeof(*r));
 	int err = r ? mm_of_proc_file(i, &r->mm) : -ENOMEM;
 
+	if (!err)
+		err = ops ? seq_open(f, ops, r) : seq_open_single(f, show, r);
 	if (err)
-		kfree(r);
-	else
-		*out = r;
+		reader_free(r);
 	return err;
-}
-
-static void reader_free(struct reader *r)
-{
-	if (r->mm)
-		mm_unref(r->mm);
-	kfree(r);
 }
 
 static void reader_release(struct file *f)
@@ -170,19 +172,6 @@ static int numa_show(struct seq *s, void *v)
 	return 0;
 }
 
-static int list_open(struct inode *i, struct file *f, const struct seq_ops *ops)
-{
-	struct reader *r;
-	int err = reader_make(i, &r);
-
-	if (err)
-		return err;
-	err = seq_open(f, ops, r);
-	if (err)
-		reader_free(r);
-	return err;
-}
-
 /* The operations of a file of /proc/PID whose elements are VMAs. */
 #define VMA_LIST(name_, show_)                                                              \
 	static int name_##_open(struct inode *i, struct file *f)                            \
@@ -190,7 +179,7 @@ static int list_open(struct inode *i, struct file *f, const struct seq_ops *ops)
 		static const struct seq_ops ops = {maps_start, maps_next, maps_stop, show_, \
 						   maps_behind};                            \
                                                                                             \
-		return list_open(i, f, &ops);                                               \
+		return reader_open(i, f, &ops, NULL);                                       \
 	}                                                                                   \
 	static const struct file_ops name_##_fops = {                                       \
 		.open = name_##_open,                                                       \
@@ -246,15 +235,7 @@ static int rollup_show(struct seq *s, void *data)
 
 static int rollup_open(struct inode *i, struct file *f)
 {
-	struct reader *r;
-	int err = reader_make(i, &r);
-
-	if (err)
-		return err;
-	err = seq_open_single(f, rollup_show, r);
-	if (err)
-		reader_free(r);
-	return err;
+	return reader_open(i, f, NULL, rollup_show);
 }
 
 static const struct file_ops rollup_fops = {
