@@ -7,7 +7,6 @@
  */
 #include <kernel/ipc/shm_impl.h>
 
-#include <asm/pgtable.h>
 #include <kernel/file/file.h>
 #include <kernel/mm/mm.h>
 #include <kernel/seq/seq.h>
@@ -54,9 +53,7 @@ static int segment_file(const struct ipc_request *r, struct file **out)
 /* As with an empty pool of huge pages, of whatever size the processor has. */
 static int huge_pages_error(const struct ipc_request *r)
 {
-	u32 log = (u32)r->flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK;
-
-	if (log && log != PT_SHIFT(1) && log != PT_SHIFT(2))
+	if (!mm_huge_size_known((u32)r->flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK))
 		return -EINVAL;
 	/* vm.hugetlb_shm_group is 0 and not to be changed. */
 	return cred_in_group(current_cred(), 0) || capable(CAP_IPC_LOCK) ? -ENOMEM : -EPERM;

@@ -35,6 +35,11 @@ static s64 huge_pages;		/* atomic: huge pages that some entry maps as such */
 static struct frame *huge_zero; /* atomic; one reference, others belong to entries */
 static u32 backoff, skip;	/* attempts to leave out after failures; races only cost one */
 
+bool mm_huge_size_known(u32 log)
+{
+	return !log || log == PT_SHIFT(1) || log == PT_SHIFT(2);
+}
+
 u64 mm_huge_pages(void)
 {
 	s64 n = __atomic_load_n(&huge_pages, __ATOMIC_RELAXED);

@@ -730,12 +730,6 @@ out:
 
 /* --- system calls --- */
 
-/* Sizes that MAP_HUGETLB may ask for, as the logarithm; 0: the usual one. */
-static bool huge_size_known(u32 log)
-{
-	return !log || log == PT_SHIFT(1) || log == PT_SHIFT(2);
-}
-
 long sys_mmap(unsigned long addr, size_t length, unsigned long prot, unsigned long flags, int fd,
 	      s64 offset)
 {
@@ -754,8 +748,8 @@ long sys_mmap(unsigned long addr, size_t length, unsigned long prot, unsigned lo
 		}
 	} else if (flags & MAP_HUGETLB) {
 		/* There are none in the pool, of whatever size. */
-		return huge_size_known((u32)flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK) ? -ENOMEM
-										     : -EINVAL;
+		return mm_huge_size_known((u32)flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK) ? -ENOMEM
+											: -EINVAL;
 	}
 	int err = mm_map(current->mm, addr, length, (u32)prot, (u32)flags, file,
 			 (u64)offset >> PAGE_SHIFT, &out);
