@@ -177,23 +177,15 @@ static size_t ports_size(void)
 static const struct regset regsets[] = {
 	{NT_PRSTATUS, sizeof(u64), general_size, general_get, general_set, true},
 	{NT_PRFPREG, sizeof(u64), fp_size, fp_get, fp_set, true},
+	{NT_386_IOPERM, sizeof(u64), ports_size, ports_get, NULL, true},
 	{NT_X86_XSTATE, sizeof(u64), xstate_size, xstate_get, xstate_set, true},
-	{NT_386_IOPERM, sizeof(u64), ports_size, ports_get, NULL, true},
-};
-
-/* Of a CPU without XSAVE. */
-static const struct regset regsets_without[] = {
-	{NT_PRSTATUS, sizeof(u64), general_size, general_get, general_set, true},
-	{NT_PRFPREG, sizeof(u64), fp_size, fp_get, fp_set, true},
-	{NT_386_IOPERM, sizeof(u64), ports_size, ports_get, NULL, true},
 };
 
 const struct regset *arch_regsets(unsigned int *count)
 {
-	bool xsave = fpu_user_features();
-
-	*count = xsave ? ARRAY_SIZE(regsets) : ARRAY_SIZE(regsets_without);
-	return xsave ? regsets : regsets_without;
+	/* The last one is there if the CPU has XSAVE. */
+	*count = ARRAY_SIZE(regsets) - (fpu_user_features() ? 0 : 1);
+	return regsets;
 }
 
 u32 arch_audit_arch(void)
