@@ -8,7 +8,6 @@
 #include <kernel/seccomp/seccomp.h>
 #include <kernel/time/time.h>
 #include <kernel/tty/tty.h>
-#include <lib/bitmap/bitmap.h>
 #include <asm/cpumask.h>
 #include <asm/context.h>
 #include <asm/smp.h>
@@ -356,12 +355,12 @@ static void status_speculation(struct seq *s)
 /* As a map of as many digits as the machine's CPUs need, and as a list. */
 static void status_cpus(struct seq *s, struct task *t)
 {
-	const unsigned long map = t->se.allowed.bits & cpumask_read(&cpu_possible_mask).bits;
-	char text[24];
+	u64 mask = t->se.allowed.bits & cpumask_read(&cpu_possible_mask).bits;
 
-	(void)bitmap_format_mask(text, sizeof(text), &map, smp_possible_count());
-	seq_printf(s, "Cpus_allowed:\t%s\nCpus_allowed_list:\t", text);
-	seq_put_bits(s, map);
+	seq_puts(s, "Cpus_allowed:\t");
+	seq_put_mask(s, mask, smp_possible_count());
+	seq_puts(s, "\nCpus_allowed_list:\t");
+	seq_put_bits(s, mask);
 }
 
 int proc_pid_status(struct seq *s, struct task *t)

@@ -10,7 +10,6 @@
 #include <kernel/boot/boot.h>
 #include <kernel/seq/seq.h>
 #include <kernel/vfs/vfs.h>
-#include <lib/bitmap/bitmap.h>
 #include <asm/cpu_cache.h>
 #include <asm/cpumask.h>
 #include <asm/smp.h>
@@ -26,11 +25,8 @@ static void put_cpu_list(struct seq *s, u64 mask)
 /* As many digits as the machine's CPUs need. */
 static void put_cpu_map(struct seq *s, u64 mask)
 {
-	const unsigned long map = mask;
-	char text[24];
-
-	(void)bitmap_format_mask(text, sizeof(text), &map, smp_possible_count());
-	seq_printf(s, "%s\n", text);
+	seq_put_mask(s, mask, smp_possible_count());
+	seq_putc(s, '\n');
 }
 
 int sysfs_show_online(struct seq *s, void *ctx)

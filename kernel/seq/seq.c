@@ -14,6 +14,7 @@
 #include <kernel/slab/slab.h>
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
+#include <lib/bitmap/bitmap.h>
 #include <linux/fs.h>
 
 #define SEQ_FIRST_SIZE 1024u
@@ -122,6 +123,15 @@ void seq_put_bits(struct seq *s, u64 mask)
 		mask &= last == 63 ? 0 : ~0ull << (last + 1);
 		sep = ",";
 	}
+}
+
+void seq_put_mask(struct seq *s, u64 mask, unsigned int bits)
+{
+	const unsigned long map = mask;
+	char text[24];
+
+	(void)bitmap_format_mask(text, sizeof(text), &map, bits);
+	seq_puts(s, text);
 }
 
 static int seq_make(struct file *f, const struct seq_ops *ops, int (*show)(struct seq *, void *),

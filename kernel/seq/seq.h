@@ -32,6 +32,8 @@ void seq_put_u64(struct seq *s, const char *prefix, u64 v);
 void seq_put_s64(struct seq *s, const char *prefix, s64 v);
 /* Numbers of the set bits as ranges, "0-3,5": lists of CPUs. */
 void seq_put_bits(struct seq *s, u64 mask);
+/* The same as a map: as many hexadecimal digits as @bits need. */
+void seq_put_mask(struct seq *s, u64 mask, unsigned int bits);
 
 struct seq_ops {
 	void *(*start)(struct seq *s, u64 pos); /* element number pos, or NULL; may set s->err */
