@@ -55,8 +55,32 @@ static int set_device(struct socket_device_options *o, int v)
 	return 0;
 }
 
+/* Options that are on or off. */
+static const struct {
+	int name;
+	u32 flag;
+} flags[] = {
+	{SO_WIFI_STATUS, SOCKET_WIFI_STATUS},
+	{SO_NOFCS, SOCKET_NOFCS},
+	{SO_SELECT_ERR_QUEUE, SOCKET_SELECT_ERR_QUEUE},
+	{SO_PREFER_BUSY_POLL, SOCKET_PREFER_BUSY_POLL},
+	{SO_RCVMARK, SOCKET_RCVMARK},
+};
+
+/* 0: @name is no such option. */
+static u32 flag_of(int name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (flags[i].name == name)
+			return flags[i].flag;
+	}
+	return 0;
+}
+
 static int set_flag(struct socket_device_options *o, u32 flag, bool on)
 {
+	if (flag == SOCKET_PREFER_BUSY_POLL && on && !capable(CAP_NET_ADMIN))
+		return -EPERM;
 	o->flags = on ? o->flags | flag : o->flags & ~flag;
 	return 0;
 }
@@ -114,21 +138,12 @@ int socket_device_set(struct socket *s, int name, const void *buf, u32 len)
 	int v;
 
 	memcpy(&v, buf, sizeof(v));
+	if (flag_of(name))
+		return set_flag(o, flag_of(name), v);
 	switch (name) {
 	case SO_BSDCOMPAT:
 	case SO_CNX_ADVICE: /* there is no route to doubt */
 		return 0;
-	case SO_WIFI_STATUS:
-		return set_flag(o, SOCKET_WIFI_STATUS, v);
-	case SO_NOFCS:
-		return set_flag(o, SOCKET_NOFCS, v);
-	case SO_SELECT_ERR_QUEUE:
-		return set_flag(o, SOCKET_SELECT_ERR_QUEUE, v);
-	case SO_PREFER_BUSY_POLL:
-		return v && !capable(CAP_NET_ADMIN) ? -EPERM
-						    : set_flag(o, SOCKET_PREFER_BUSY_POLL, v);
-	case SO_RCVMARK:
-		return set_flag(o, SOCKET_RCVMARK, v);
 	case SO_BUSY_POLL:
 		return set_busy_poll(o, v);
 	case SO_BUSY_POLL_BUDGET:
@@ -183,6 +198,12 @@ static void get_meminfo(struct socket *s, void *buf, u32 *len)
 
 static int get_number(const struct socket_device_options *o, int name, int *v)
 {
+	u32 flag = flag_of(name);
+
+	if (flag) {
+		*v = !!(o->flags & flag);
+		return 0;
+	}
 	switch (name) {
 	case SO_BSDCOMPAT:
 	case SO_INCOMING_NAPI_ID:
@@ -192,21 +213,6 @@ static int get_number(const struct socket_device_options *o, int name, int *v)
 		return 0;
 	case SO_BPF_EXTENSIONS:
 		*v = SKF_AD_MAX;
-		return 0;
-	case SO_WIFI_STATUS:
-		*v = !!(o->flags & SOCKET_WIFI_STATUS);
-		return 0;
-	case SO_NOFCS:
-		*v = !!(o->flags & SOCKET_NOFCS);
-		return 0;
-	case SO_SELECT_ERR_QUEUE:
-		*v = !!(o->flags & SOCKET_SELECT_ERR_QUEUE);
-		return 0;
-	case SO_PREFER_BUSY_POLL:
-		*v = !!(o->flags & SOCKET_PREFER_BUSY_POLL);
-		return 0;
-	case SO_RCVMARK:
-		*v = !!(o->flags & SOCKET_RCVMARK);
 		return 0;
 	case SO_BUSY_POLL:
 		*v = o->busy_poll;
