@@ -128,19 +128,6 @@ const struct file_ops proc_sysctl_fops = {
 
 /* ---- kernel ---- */
 
-#define UTS_FIELD(field)                                   \
-	static int show_##field(char *buf, size_t size)    \
-	{                                                  \
-		struct new_utsname u;                      \
-                                                           \
-		uts_get(&u);                               \
-		return snprintf(buf, size, "%s", u.field); \
-	}
-UTS_FIELD(sysname)
-UTS_FIELD(release)
-UTS_FIELD(machine)
-UTS_FIELD(version)
-
 static int show_printk(char *buf, size_t size)
 {
 	return snprintf(buf, size, "%d\t%d\t%d\t%d", console_loglevel, printk_default_level,
@@ -245,12 +232,9 @@ SYSCTL_TEXT("kernel/random/entropy_avail", 0444, show_entropy, NULL);
 SYSCTL_TEXT("kernel/random/poolsize", 0444, show_poolsize, NULL);
 SYSCTL_TEXT("kernel/random/uuid", 0444, show_uuid, NULL);
 
-SYSCTL_TEXT("kernel/arch", 0444, show_machine, NULL);
 SYSCTL_TEXT("kernel/cap_last_cap", 0444, show_cap_last_cap, NULL);
 SYSCTL_INT("kernel/dmesg_restrict", 0644, &dmesg_restrict, 0, 1);
 SYSCTL_TEXT("kernel/ngroups_max", 0444, show_ngroups_max, NULL);
-SYSCTL_TEXT("kernel/osrelease", 0444, show_release, NULL);
-SYSCTL_TEXT("kernel/ostype", 0444, show_sysname, NULL);
 SYSCTL_INT("kernel/kptr_restrict", 0644, &proc_kptr_restrict, 0, 2);
 SYSCTL_INT("kernel/panic", 0644, &panic_timeout_s, -1, 0x7fffffff);
 SYSCTL_INT("kernel/panic_on_oops", 0644, &panic_on_oops, 0, 1);
@@ -261,6 +245,5 @@ SYSCTL_INT("kernel/printk_ratelimit", 0644, &printk_ratelimit_s, 0, 0x7fffffff);
 SYSCTL_INT("kernel/printk_ratelimit_burst", 0644, &printk_ratelimit_burst, 0, 0x7fffffff);
 SYSCTL_TEXT("kernel/tainted", 0444, show_tainted, NULL);
 SYSCTL_INT("kernel/threads-max", 0644, &task_threads_max, 1, 0x3fffffff);
-SYSCTL_TEXT("kernel/version", 0444, show_version, NULL);
 
 SYSCTL_TEXT("fs/file-nr", 0444, show_file_nr, NULL);

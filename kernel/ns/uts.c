@@ -81,13 +81,21 @@ long sys_uname(struct new_utsname __user *buf)
 	return 0;
 }
 
-static struct proc_watch hostname_watch = PROC_WATCH_INIT(hostname_watch);
-static struct proc_watch domainname_watch = PROC_WATCH_INIT(domainname_watch);
+/* One that can be set. */
+struct uts_name {
+	size_t at; /* in struct new_utsname */
+	struct proc_watch watch;
+};
+
+static struct uts_name hostname = {offsetof(struct new_utsname, nodename),
+				   PROC_WATCH_INIT(hostname.watch)};
+static struct uts_name domainname = {offsetof(struct new_utsname, domainname),
+				     PROC_WATCH_INIT(domainname.watch)};
 
 /* Who polls is told of changes in every namespace. */
-static int set_name(struct uts_ns *u, char *field, struct proc_watch *w, const char *name,
-		    size_t len)
+static int set_name(struct uts_name *n, const char *name, size_t len)
 {
+	struct uts_ns *u = current_uts();
 	char buf[__NEW_UTS_LEN + 1] = {0};
 
 	if (len > __NEW_UTS_LEN)
@@ -95,83 +103,65 @@ static int set_name(struct uts_ns *u, char *field, struct proc_watch *w, const c
 	memcpy(buf, name, len);
 	spin_lock(&u->lock);
 	seq_write_begin(&u->seq);
-	memcpy(field, buf, sizeof(buf));
+	memcpy((char *)&u->names + n->at, buf, sizeof(buf));
 	seq_write_end(&u->seq);
 	spin_unlock(&u->lock);
-	proc_watch_changed(w);
+	proc_watch_changed(&n->watch);
 	return 0;
 }
 
-static int set_hostname(const char *name, size_t len)
+static long set_from_user(struct uts_name *n, const char __user *name, int len)
 {
-	struct uts_ns *u = current_uts();
+	char buf[__NEW_UTS_LEN];
 
-	return set_name(u, u->names.nodename, &hostname_watch, name, len);
-}
-
-static int set_domainname(const char *name, size_t len)
-{
-	struct uts_ns *u = current_uts();
-
-	return set_name(u, u->names.domainname, &domainname_watch, name, len);
-}
-
-static int name_from_user(char *buf, const char __user *name, int len)
-{
 	if (!ns_capable(current_uts()->ns.owner, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (len < 0 || len > __NEW_UTS_LEN)
 		return -EINVAL;
-	return copy_from_user(buf, name, (size_t)len) ? -EFAULT : 0;
+	return copy_from_user(buf, name, (size_t)len) ? -EFAULT : set_name(n, buf, (size_t)len);
 }
 
 long sys_sethostname(const char __user *name, int len)
 {
-	char buf[__NEW_UTS_LEN];
-	int err = name_from_user(buf, name, len);
-
-	return err ? err : set_hostname(buf, (size_t)len);
+	return set_from_user(&hostname, name, len);
 }
 
 long sys_setdomainname(const char __user *name, int len)
 {
-	char buf[__NEW_UTS_LEN];
-	int err = name_from_user(buf, name, len);
-
-	return err ? err : set_domainname(buf, (size_t)len);
+	return set_from_user(&domainname, name, len);
 }
 
-/* ---- /proc/sys ---- */
+/* ---- /proc/sys/kernel ---- */
 
-static int show_hostname(char *buf, size_t size)
-{
-	struct new_utsname u;
-
-	uts_get(&u);
-	return snprintf(buf, size, "%s", u.nodename);
-}
-
-static int store_hostname(const char *text)
-{
-	return set_hostname(text, strlen(text));
-}
-SYSCTL("kernel/hostname", 0644, .show = show_hostname, .store = store_hostname,
-       .watch = &hostname_watch);
-
-static int show_domainname(char *buf, size_t size)
-{
-	struct new_utsname u;
-
-	uts_get(&u);
-	return snprintf(buf, size, "%s", u.domainname);
-}
-
-static int store_domainname(const char *text)
-{
-	return set_domainname(text, strlen(text));
-}
+#define SHOW(field)                                        \
+	static int show_##field(char *buf, size_t size)    \
+	{                                                  \
+		struct new_utsname u;                      \
+                                                           \
+		uts_get(&u);                               \
+		return snprintf(buf, size, "%s", u.field); \
+	}
+#define STORE(name)                                         \
+	static int store_##name(const char *text)           \
+	{                                                   \
+		return set_name(&name, text, strlen(text)); \
+	}
+SHOW(sysname)
+SHOW(nodename)
+SHOW(release)
+SHOW(version)
+SHOW(machine)
+SHOW(domainname)
+STORE(hostname)
+STORE(domainname)
+SYSCTL_TEXT("kernel/arch", 0444, show_machine, NULL);
+SYSCTL_TEXT("kernel/osrelease", 0444, show_release, NULL);
+SYSCTL_TEXT("kernel/ostype", 0444, show_sysname, NULL);
+SYSCTL_TEXT("kernel/version", 0444, show_version, NULL);
+SYSCTL("kernel/hostname", 0644, .show = show_nodename, .store = store_hostname,
+       .watch = &hostname.watch);
 SYSCTL("kernel/domainname", 0644, .show = show_domainname, .store = store_domainname,
-       .watch = &domainname_watch);
+       .watch = &domainname.watch);
 
 /* ---- the kind ---- */
 
