@@ -449,7 +449,7 @@ static int root_lookup(struct inode *dir, struct dentry *d)
 			       : -ENOENT;
 	t = task_find_in(proc_super_of(dir->super)->head.pid_ns, nr);
 	if (!t)
-		return -ENOENT; /* for now: no negative entry */
+		return -ENOENT; /* and no negative entry: the number may come */
 	if (proc_super_of(dir->super)->hide_pid == HIDE_UNTRACEABLE && !proc_may_look(t)) {
 		task_put(t);
 		return -ENOENT;

@@ -57,22 +57,8 @@ static umode_t fd_link_mode(const struct file *f)
 	return mode;
 }
 
-static ssize_t fd_readlink(struct inode *i, struct dentry *d, char *buf, size_t size)
-{
-	struct path p;
-	int err = fd_get_path_of(d, &p);
-
-	(void)i;
-	if (err)
-		return err;
-	ssize_t n = proc_path_text(&p, buf, size);
-
-	path_put(&p);
-	return n;
-}
-
 static const struct inode_ops fd_link_iops = {
-	.readlink = fd_readlink,
+	.readlink = proc_link_text,
 	.get_path = fd_get_path_of,
 };
 
@@ -95,15 +81,9 @@ static int fd_revalidate(struct dentry *d, bool rcu)
 	return 1;
 }
 
-static int fd_never_keep(const struct dentry *d)
-{
-	(void)d;
-	return 1;
-}
-
 static const struct dentry_ops fd_dentry_ops = {
 	.revalidate = fd_revalidate,
-	.delete_on_last_put = fd_never_keep,
+	.delete_on_last_put = proc_never_keep,
 };
 
 /* ---- fdinfo ---- */

@@ -384,7 +384,7 @@ static int root_path(struct dentry *d, struct path *out)
 	return link_target(d, out, get_root);
 }
 
-ssize_t proc_path_text(const struct path *p, char *buf, size_t size)
+ssize_t proc_path_text(struct path *p, char *buf, size_t size)
 {
 	char *page = kmalloc(PATH_MAX_LEN), *start;
 	int err = page ? path_format(p, page, PATH_MAX_LEN, &start) : -ENOMEM;
@@ -395,25 +395,27 @@ ssize_t proc_path_text(const struct path *p, char *buf, size_t size)
 		memcpy(buf, start, (size_t)n);
 	}
 	kfree(page);
+	path_put(p);
 	return n;
 }
 
-static ssize_t link_text(struct inode *i, struct dentry *d, char *buf, size_t size)
+ssize_t proc_link_text(struct inode *i, struct dentry *d, char *buf, size_t size)
 {
 	struct path p;
 	int err = i->ops->get_path(d, &p);
 
-	if (err)
-		return err;
-	ssize_t n = proc_path_text(&p, buf, size);
-
-	path_put(&p);
-	return n;
+	return err ? err : proc_path_text(&p, buf, size);
 }
 
-static const struct inode_ops exe_iops = {.readlink = link_text, .get_path = exe_path};
-static const struct inode_ops cwd_iops = {.readlink = link_text, .get_path = cwd_path};
-static const struct inode_ops root_iops = {.readlink = link_text, .get_path = root_path};
+int proc_never_keep(const struct dentry *d)
+{
+	(void)d;
+	return 1;
+}
+
+static const struct inode_ops exe_iops = {.readlink = proc_link_text, .get_path = exe_path};
+static const struct inode_ops cwd_iops = {.readlink = proc_link_text, .get_path = cwd_path};
+static const struct inode_ops root_iops = {.readlink = proc_link_text, .get_path = root_path};
 
 #define PID_SHOW(n, fn)                                           \
 	{                                                         \

@@ -1,44 +1,23 @@
-/* /proc/PID/map_files: a magic link, named by its addresses, for each mapping of a file. proc(5).
- */
+/* /proc/PID/map_files: a magic link, named by its addresses, for each mapped file. proc(5). */
 #include <fs/proc/proc_impl.h>
 
 #include <kernel/cred/cred.h>
 #include <kernel/mm/mm.h>
 #include <kernel/ns/user.h>
+#include <lib/parse/parse.h>
 #include <linux/capability.h>
 
-/* Hexadecimal without leading zeros, up to @end. */
-static const char *parse_address(const char *p, const char *end, u64 *out)
+/* Hexadecimal as the kernel writes it: without leading zeros. */
+static bool parse_address(const char **at, u64 *out)
 {
-	const char *from = p;
-	u64 v = 0;
+	const char *from = *at;
 
-	for (; p < end; p++) {
-		char c = *p;
-		unsigned int digit = c >= '0' && c <= '9' ? (unsigned int)(c - '0')
-				     : (c | 32) >= 'a' && (c | 32) <= 'f'
-					     ? (unsigned int)((c | 32) - 'a' + 10)
-					     : 16;
-
-		if (digit > 15)
-			break;
-		if (v >> 60)
-			return NULL;
-		v = v << 4 | digit;
-	}
-	if (p == from || (*from == '0' && p > from + 1))
-		return NULL;
-	*out = v;
-	return p;
+	return parse_digits(at, 16, out) && (*from != '0' || *at == from + 1);
 }
 
-static bool parse_name(const struct qstr *name, u64 *start, u64 *last)
+static bool parse_name(const char *name, u64 *start, u64 *end)
 {
-	const char *end = name->name + name->len, *p = parse_address(name->name, end, start);
-
-	if (!p || p == end || *p != '-')
-		return false;
-	return parse_address(p + 1, end, last) == end;
+	return parse_address(&name, start) && *name++ == '-' && parse_address(&name, end) && !*name;
 }
 
 /* The file mapped at just these addresses, +1.  -ESRCH: no memory at all; -ENOENT. */
@@ -91,12 +70,7 @@ static ssize_t link_read(struct inode *i, struct dentry *d, char *buf, size_t si
 	int err = link_path(i, &p);
 
 	(void)d;
-	if (err)
-		return err;
-	ssize_t n = proc_path_text(&p, buf, size);
-
-	path_put(&p);
-	return n;
+	return err ? err : proc_path_text(&p, buf, size);
 }
 
 static const struct inode_ops link_iops = {.readlink = link_read, .get_path = link_follow};
@@ -114,15 +88,9 @@ static int link_revalidate(struct dentry *d, bool rcu)
 	return 1;
 }
 
-static int link_never_keep(const struct dentry *d)
-{
-	(void)d;
-	return 1;
-}
-
 static const struct dentry_ops link_dentry_ops = {
 	.revalidate = link_revalidate,
-	.delete_on_last_put = link_never_keep,
+	.delete_on_last_put = proc_never_keep,
 };
 
 static int instantiate(struct dentry *d, struct task *t, struct proc_inode *data,
@@ -153,7 +121,7 @@ static int map_files_lookup(struct inode *dir, struct dentry *d)
 	data.entry = NULL;
 	if (t && !proc_may_look(t))
 		err = -EACCES;
-	else if (t && parse_name(&d->name, &data.start, &data.end))
+	else if (t && parse_name(d->name.name, &data.start, &data.end))
 		err = mapped_file(t, data.start, data.end, &f);
 	if (!err) {
 		err = instantiate(d, t, &data, f);

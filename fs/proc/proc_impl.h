@@ -100,8 +100,11 @@ extern const struct file_ops proc_fd_dir_fops, proc_fdinfo_dir_fops;
 
 /* What lstat(2) says of the length of magic links. */
 #define PROC_LINK_SIZE 64
-/* readlink(2) of one that leads to @p. */
-ssize_t proc_path_text(const struct path *p, char *buf, size_t size) __must_check;
+/* readlink(2) of one that leads to @p, which is consumed. */
+ssize_t proc_path_text(struct path *p, char *buf, size_t size) __must_check;
+/* ... of one that may be read by who may follow it. */
+ssize_t proc_link_text(struct inode *i, struct dentry *d, char *buf, size_t size);
+int proc_never_keep(const struct dentry *d); /* delete_on_last_put: always */
 /* pid_map_files.c */
 extern const struct inode_ops proc_map_files_iops;
 extern const struct file_ops proc_map_files_fops;
