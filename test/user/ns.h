@@ -2,6 +2,7 @@
 #pragma once
 
 #include "test.h"
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

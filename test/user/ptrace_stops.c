@@ -224,6 +224,16 @@ TEST(group_stop_of_an_attached_tracee)
 	CHECK_EQ(wait_for(pid), SIGKILL);
 }
 
+/* The running tracee is told to stop, stops as its group, and its tracer listens. */
+static void listen_in_a_group_stop(pid_t pid)
+{
+	kill(pid, SIGSTOP);
+	CHECK_STOP(pid, SIGSTOP, 0);
+	CHECK_EQ(pt(PTRACE_CONT, pid, 0, SIGSTOP), 0);
+	CHECK_STOP(pid, SIGSTOP, PTRACE_EVENT_STOP);
+	CHECK_EQ(pt(PTRACE_LISTEN, pid, 0, 0), 0);
+}
+
 TEST(seize_interrupt_listen)
 {
 	pid_t pid = fork();
@@ -241,11 +251,7 @@ TEST(seize_interrupt_listen)
 	CHECK_EQ(pt(PTRACE_GETSIGINFO, pid, 0, P(&si)), 0);
 	CHECK_EQ(si.si_code, SIGTRAP | PTRACE_EVENT_STOP << 8);
 	CHECK_EQ(pt(PTRACE_CONT, pid, 0, 0), 0);
-	kill(pid, SIGSTOP);
-	CHECK_STOP(pid, SIGSTOP, 0);
-	CHECK_EQ(pt(PTRACE_CONT, pid, 0, SIGSTOP), 0);
-	CHECK_STOP(pid, SIGSTOP, PTRACE_EVENT_STOP);
-	CHECK_EQ(pt(PTRACE_LISTEN, pid, 0, 0), 0);
+	listen_in_a_group_stop(pid);
 	CHECK_ERR(pt(PTRACE_GETSIGINFO, pid, 0, P(&si)), ESRCH);
 	CHECK_EQ(waitpid(pid, NULL, WNOHANG | __WALL), 0);
 	kill(pid, SIGCONT);
@@ -255,11 +261,7 @@ TEST(seize_interrupt_listen)
 	CHECK_STOP(pid, SIGCONT, 0);
 	CHECK_EQ(pt(PTRACE_CONT, pid, 0, 0), 0);
 	/* Interrupted while it listens. */
-	kill(pid, SIGSTOP);
-	CHECK_STOP(pid, SIGSTOP, 0);
-	CHECK_EQ(pt(PTRACE_CONT, pid, 0, SIGSTOP), 0);
-	CHECK_STOP(pid, SIGSTOP, PTRACE_EVENT_STOP);
-	CHECK_EQ(pt(PTRACE_LISTEN, pid, 0, 0), 0);
+	listen_in_a_group_stop(pid);
 	CHECK_EQ(pt(PTRACE_INTERRUPT, pid, 0, 0), 0);
 	CHECK_STOP(pid, SIGSTOP, PTRACE_EVENT_STOP);
 	CHECK_EQ(pt(PTRACE_DETACH, pid, 0, 0), 0);

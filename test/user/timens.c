@@ -1,5 +1,5 @@
 /* time_namespaces(7): offsets, who enters when, and every clock that they move. */
-#include "test.h"
+#include "ns.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -45,23 +45,6 @@ static void read_offsets(char *buf, size_t size)
 
 	buf[n < 0 ? 0 : n] = 0;
 	close(fd);
-}
-
-static unsigned long ns_ino(const char *name)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
-	return stat(path, &st) ? 0 : st.st_ino;
-}
-
-static int ns_file(const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
-	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 static int reap(pid_t pid)

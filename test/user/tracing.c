@@ -1,5 +1,5 @@
 /* ptrace(2) with its neighbours: seccomp, set-id programs, pid namespaces, dumps in progress. */
-#include "test.h"
+#include "tracee.h"
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/ptrace.h>
@@ -17,36 +17,6 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <time.h>
-
-static long pt(long req, pid_t pid, unsigned long addr, unsigned long data)
-{
-	return syscall(SYS_ptrace, req, (long)pid, addr, data);
-}
-#define P(x) ((unsigned long)(x))
-
-static int wait_for(pid_t pid)
-{
-	int st = -1;
-
-	return waitpid(pid, &st, __WALL) == pid ? st : -1;
-}
-
-#define CHECK_STOP(pid, sig, event)                       \
-	do {                                              \
-		int st_ = wait_for(pid);                  \
-		CHECK(st_ != -1 && WIFSTOPPED(st_));      \
-		CHECK_EQ(st_ >> 8, (sig) | (event) << 8); \
-	} while (0)
-
-#define TRACED_CHILD(pid, ...)               \
-	pid_t pid = fork();                  \
-	if (!pid) {                          \
-		pt(PTRACE_TRACEME, 0, 0, 0); \
-		raise(SIGSTOP);              \
-		__VA_ARGS__;                 \
-		_exit(7);                    \
-	}                                    \
-	CHECK_STOP(pid, SIGSTOP, 0)
 
 /* getppid answers @action; everything else is allowed. */
 static void filter_getppid(unsigned int action)

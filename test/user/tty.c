@@ -1,34 +1,23 @@
 /* Terminals by way of pseudo terminals: line editing, modes, signals, sessions, job control, packet
  * mode. */
-#include "test.h"
-#include <fcntl.h>
+#include "pty_help.h"
 #include <poll.h>
 #include <signal.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <time.h>
 
-static int master, slave;
 static char name[64];
 static char buf[70000];
 
 static void open_pair(void)
 {
-	int n = -1, unlock = 0;
+	int n = -1;
 
-	master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
-	if (master < 0 && (errno == ENOENT || errno == ENODEV)) {
-		mkdir("/dev/pts", 0755);
-		mount("devpts", "/dev/pts", "devpts", 0, "mode=620,ptmxmode=666");
-		master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
-	}
-	REQUIRE(master >= 0);
+	open_master();
 	REQUIRE(ioctl(master, TIOCGPTN, &n) == 0);
 	snprintf(name, sizeof(name), "/dev/pts/%d", n);
 	CHECK_ERR(open(name, O_RDWR | O_NOCTTY), EIO);
-	REQUIRE(ioctl(master, TIOCSPTLCK, &unlock) == 0);
+	unlock_slave();
 	slave = open(name, O_RDWR | O_NOCTTY);
 	REQUIRE(slave >= 0);
 	alarm(20);

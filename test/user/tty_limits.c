@@ -1,29 +1,16 @@
 /* What terminals keep: settings that are locked, input that waits for a reader. */
-#include "test.h"
-#include <fcntl.h>
+#include "pty_help.h"
 #include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <termios.h>
 
 #define LINE 4095 /* and its newline */
 
-static int master, slave;
 static char buf[65536];
 
 static void open_pair(void)
 {
-	int unlock = 0;
-
-	master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
-	if (master < 0 && (errno == ENOENT || errno == ENODEV)) {
-		mkdir("/dev/pts", 0755);
-		mount("devpts", "/dev/pts", "devpts", 0, "mode=620,ptmxmode=666");
-		master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
-	}
-	REQUIRE(master >= 0);
-	REQUIRE(ioctl(master, TIOCSPTLCK, &unlock) == 0);
+	open_master();
+	unlock_slave();
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
 	REQUIRE(slave >= 0);
 }

@@ -1,5 +1,5 @@
 /* user_namespaces(7): maps, ids at every boundary, capabilities inside and outside. */
-#include "test.h"
+#include "ns.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -10,20 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0)
-		return -1;
-	ssize_t n = write(fd, text, strlen(text));
-	int err = errno;
-
-	close(fd);
-	errno = err;
-	return n == (ssize_t)strlen(text) ? 0 : -1;
-}
 
 static int read_text(const char *path, char *buf, size_t size)
 {
