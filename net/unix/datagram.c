@@ -244,8 +244,7 @@ static ssize_t dgram_copy(struct socket *s, struct socket_msg *m, struct unix_ms
 {
 	size_t len = msg->len - skip, want = min_t(size_t, len, m->uio->left);
 
-	if (READ_ONCE(msg->sender->name))
-		m->name_len = unix_msg_name(msg, m->name);
+	m->name_len = unix_msg_name(msg, m->name);
 	if (uio_copy_to(m->uio, msg->data + skip, want) < want)
 		return -EFAULT;
 	if (want < len)
