@@ -358,7 +358,6 @@ struct mq_ns *mq_ns_of_current(void)
 
 static void mq_init(void)
 {
-	mq_message_init();
 	ipc_ns_mqueue_drop = mq_ns_drop;
 }
 INITCALL(mq_init);

@@ -97,23 +97,7 @@ static struct mq_sleeper *first_sleeper(struct list_head *list)
 	return list_first_entry_or_null(list, struct mq_sleeper, link);
 }
 
-/* Who waits until a moment of the wall clock; a step of that makes it reckon anew. */
-static struct wait_queue step_wait = WAIT_QUEUE_INIT(step_wait);
-
-static void clock_stepped(struct clock_notifier *n)
-{
-	(void)n;
-	wake_up_all(&step_wait);
-}
-
-void mq_message_init(void)
-{
-	static struct clock_notifier notifier = {.fn = clock_stepped};
-
-	time_register_step(&notifier);
-}
-
-/* Queued, the lock is held; released. */
+/* Queued, the lock is held; released.  A step of the wall clock moves the deadline. */
 static int sleep_once(struct mq_queue *q, struct mq_sleeper *s, u64 until_ns)
 {
 	struct wait_entry step;
@@ -124,11 +108,11 @@ static int sleep_once(struct mq_queue *q, struct mq_sleeper *s, u64 until_ns)
 	if (until_ns == WAIT_FOREVER)
 		return sched_block(TASK_INTERRUPTIBLE, WAIT_FOREVER);
 	wait_entry_init(&step, wait_wake_task);
-	wait_prepare(&step_wait, &step, TASK_INTERRUPTIBLE);
+	wait_prepare(&clock_step_wait, &step, TASK_INTERRUPTIBLE);
 	/* Who has woken us before this changed the status first. */
 	if (READ_ONCE(s->status))
 		err = sched_block(TASK_INTERRUPTIBLE, time_real_to_mono(until_ns));
-	wait_finish(&step_wait, &step);
+	wait_finish(&clock_step_wait, &step);
 	return err;
 }
 

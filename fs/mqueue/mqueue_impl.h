@@ -81,7 +81,6 @@ int mq_inode_new(struct inode *dir, umode_t mode, const struct mq_attr *attr, st
 void mq_notify_drop(struct mq_queue *q);    /* lock held; forgets who wanted to know */
 void mq_notify_arrival(struct mq_queue *q); /* lock held: the queue was empty */
 /* message.c */
-void mq_message_init(void);
 u32 mq_poll(struct file *f, struct poll_table *pt);
 /* The queue behind a descriptor: -EBADF. */
 int mq_get(int fd, u32 mode, struct fd_ref *ref, struct mq_queue **out) __must_check;

@@ -20,10 +20,6 @@ void clock_set_timezone(s32 minutes_west, s32 dst);
 void clock_get_timezone(s32 *minutes_west, s32 *dst);
 u64 clock_tai_ns(void);
 
-/* Woken when the wall clock was stepped. */
-struct wait_queue;
-extern struct wait_queue clock_step_wait;
-
 /* CPU-time clocks, cputime.c. -EINVAL: there is no such clock or task. */
 int cpu_clock_read(int clockid, u64 *out_ns) __must_check;
 int cpu_clock_check(int clockid) __must_check;
