@@ -111,7 +111,7 @@ static ssize_t random_write(struct file *f, struct uio *u, loff_t *pos)
 
 		if (!n)
 			break;
-		rng_add(chunk, n);
+		rng_add_source(RNG_USER, chunk, n, 0);
 		done += n;
 		if (n != want)
 			break;
@@ -139,9 +139,9 @@ static long random_add_entropy(unsigned long arg)
 
 		if (copy_from_user(chunk, data + at, n))
 			return -EFAULT;
-		rng_add(chunk, n);
+		rng_add_source(RNG_USER, chunk, n, 0);
 	}
-	rng_add_credited(chunk, 0, (u32)min(bits, size * 8));
+	rng_add_source(RNG_USER, chunk, 0, (u32)min(bits, size * 8));
 	memzero_explicit(chunk, sizeof(chunk));
 	return 0;
 }
@@ -162,7 +162,7 @@ static long random_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 			return -EFAULT;
 		if (v < 0)
 			return -EINVAL;
-		rng_add_credited(&v, 0, (u32)v);
+		rng_add_source(RNG_USER, &v, 0, (u32)v);
 		return 0;
 	case RNDADDENTROPY:
 		return random_add_entropy(arg);
@@ -174,7 +174,7 @@ static long random_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 			return -EPERM;
 		if (!rng_is_ready())
 			return -ENODATA;
-		rng_add(&cmd, sizeof(cmd));
+		rng_add_source(RNG_USER, &cmd, sizeof(cmd), 0);
 		return 0;
 	default:
 		return -EINVAL;

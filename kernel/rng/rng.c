@@ -251,22 +251,26 @@ u64 rng_below(u64 limit)
 
 /* --- input --- */
 
-void rng_add(const void *data, size_t len)
-{
-	rng_add_credited(data, len, 0);
-}
-
-void rng_add_credited(const void *data, size_t len, u32 bits)
+void rng_add_source(enum rng_source source, const void *data, size_t len, u32 bits)
 {
 	unsigned long flags = spin_lock_irqsave(&rng_lock);
 	bool was_ready = rng_ready;
 
-	pool_absorb_u64(clock_cycles(), len);
+	pool_absorb_u64(clock_cycles(), (u64)source << 32 ^ len);
 	pool_absorb(data, len);
 	pool_credit(bits);
 	spin_unlock_irqrestore(&rng_lock, flags);
 	if (!was_ready && rng_is_ready())
 		wake_up_all(&rng_ready_wait);
+}
+
+void rng_snapshot_restored(const void *id, size_t len)
+{
+	unsigned long flags = spin_lock_irqsave(&rng_lock);
+
+	pool_absorb(id, len);
+	pool_reseed(time_mono_ns());
+	spin_unlock_irqrestore(&rng_lock, flags);
 }
 
 bool rng_is_ready(void)
@@ -290,10 +294,10 @@ void rng_gather_jitter(void)
 			scratch[(c * 61 + k * 257) % sizeof(scratch)] ^= (u8)(c >> 3);
 			sample[k & 7] = rol64(sample[k & 7], 7) ^ c ^ scratch[c % sizeof(scratch)];
 		}
-		rng_add_credited(sample, sizeof(sample), RNG_JITTER_READINGS / 64);
+		rng_add_source(RNG_JITTER, sample, sizeof(sample), RNG_JITTER_READINGS / 64);
 	}
 	if (!rng_is_ready())
-		rng_add_credited(sample, sizeof(sample), RNG_READY_BITS);
+		rng_add_source(RNG_JITTER, sample, sizeof(sample), RNG_READY_BITS);
 }
 
 void rng_init(void)

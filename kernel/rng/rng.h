@@ -20,10 +20,31 @@ u32 rng_u32(void);
 u64 rng_u64(void);
 /* Below @limit, without bias; 0 for 0. */
 u64 rng_below(u64 limit);
-/* Mixes data of unknown quality in; any context but NMI. */
-void rng_add(const void *data, size_t len);
-/* The same, and counts as @bits of entropy (virtio-rng, privileged user). */
-void rng_add_credited(const void *data, size_t len, u32 bits);
+
+/* Where input comes from; what each was credited is told in /sys/kernel/random. */
+enum rng_source {
+	RNG_CPU,	/* random instruction */
+	RNG_BOOTLOADER, /* seed handed over at power-on */
+	RNG_HWRNG,	/* drivers of random devices: virtio-rng */
+	RNG_VMGENID,	/* identity of this copy of the machine; never credited */
+	RNG_INTERRUPT,	/* moments of interrupts */
+	RNG_JITTER,	/* how long the same work takes */
+	RNG_USER,	/* write(2), RNDADDENTROPY */
+	RNG_SOURCES
+};
+
+/*
+ * Mixes @len bytes in, which count as @bits of entropy until the source is ready (0: unknown
+ * quality; more than is missing is cut). Any context but NMI.
+ */
+void rng_add_source(enum rng_source source, const void *data, size_t len, u32 bits);
+/*
+ * This machine may be one of several copies of a snapshot, and @id (never credited) tells it from
+ * the others: when this returns, nothing that was made before is given out any more, neither by
+ * the kernel nor by the vDSO. Any context but NMI; call it before user space goes on, if possible
+ * from the interrupt that tells of the restoration.
+ */
+void rng_snapshot_restored(const void *id, size_t len);
 bool rng_is_ready(void);
 
 struct wait_queue;
