@@ -10,7 +10,9 @@
 #include <sys/auxv.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -159,6 +161,29 @@ TEST(execveat_of_a_descriptor)
 	CHECK_EQ(WEXITSTATUS(status), 49);
 	CHECK_ERR(syscall(SYS_execveat, fd, "", argv, environ, 0), ENOENT);
 	CHECK_ERR(syscall(SYS_execveat, fd, "x", argv, environ, 0x8), EINVAL);
+}
+
+/* What keeps a container from writing to its manager's program: it runs from a sealed copy. */
+TEST(execveat_of_a_sealed_copy)
+{
+	char *argv[] = {"x", "--child", "plain", NULL};
+	int status, from = open(self, O_RDONLY), fd = memfd_create("copy", MFD_ALLOW_SEALING);
+	struct stat st;
+	pid_t pid;
+
+	CHECK_EQ(fstat(from, &st), 0);
+	CHECK_EQ(sendfile(fd, from, NULL, (size_t)st.st_size), st.st_size);
+	CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+		 0);
+	pid = fork();
+	if (!pid) {
+		syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+		_exit(errno);
+	}
+	waitpid(pid, &status, 0);
+	CHECK_EQ(WEXITSTATUS(status), 49);
+	close(fd);
+	close(from);
 }
 
 TEST(signals_over_exec)
