@@ -11,11 +11,11 @@ import sys
 
 DOC = "docs/proc.md"
 MACRO = re.compile(r"\b(PROC_FILE|PROC_LIST|PROC_FOPS|PROC_LINK|PROC_DIRECTORY|SYSCTL|SYSCTL_INT|SYSCTL_U64|SYSCTL_TEXT"
-                   r"|PROC_TASK_FILE|SYSFS_FILE|PROC_NET_FILE|PROC_NET_LIST)\(\s*((?:[A-Z_]+\s*)?\"[^\"]+\")")
+                   r"|PROC_TASK_FILE|SYSFS_FILE|DEBUGFS_FILE|DEBUGFS_FOPS|PROC_NET_FILE|PROC_NET_LIST)\(\s*((?:[A-Z_]+\s*)?\"[^\"]+\")")
 ENTRY = re.compile(r"\b(PROC_ENTRY|PROC_TASK_ENTRY)\(\s*\.(?:path|name) = \"([^\"]+)\"")
 TASK_TABLE = re.compile(r"(?:PID_SHOW|PID_SECRET)\(\"([^\"]+)\"|\{\.name = \"([^\"]+)\"")
 DEFINE = re.compile(r"#define ([A-Z_]+) \"([^\"]*)\"")
-PREFIX = {"SYSCTL": "/proc/sys/", "PROC_NET": "/proc/PID/net/", "PROC_TASK": "/proc/PID/", "SYSFS": "/sys/"}
+PREFIX = {"SYSCTL": "/proc/sys/", "PROC_NET": "/proc/PID/net/", "PROC_TASK": "/proc/PID/", "SYSFS": "/sys/", "DEBUGFS": "/sys/kernel/debug/"}
 
 
 # Rows made by a macro of the room's own: the name is an argument of that macro.

@@ -71,6 +71,7 @@ SECTIONS
 		TABLE(proc_task_entry)
 		TABLE(proc_net_entry)
 		TABLE(sysfs_entry)
+		TABLE(debugfs_entry)
 		TABLE(socket_family)
 		TABLE(console)
 		*(.init_array .init_array.*)

@@ -117,16 +117,16 @@ static int add_links(struct device_dirs *dirs, struct device *d, const char *nam
 {
 	char target[96], number[24];
 	struct dentry *class;
-	int err = sysfs_find_dir(dirs->class, d->class_name, &class);
+	int err = kernfs_find_dir(dirs->class, d->class_name, &class);
 
 	if (err)
 		return err;
 	snprintf(target, sizeof(target), "../../devices/virtual/%s/%s", d->class_name, name);
-	err = sysfs_link(class, name, target);
+	err = kernfs_link(class, name, target);
 	if (err)
 		return err;
 	snprintf(number, sizeof(number), "%u:%u", d->major, d->minor);
-	return sysfs_link(dirs->dev_char, number, target);
+	return kernfs_link(dirs->dev_char, number, target);
 }
 
 static int add_device(struct device *d, void *ctx)
@@ -141,16 +141,16 @@ static int add_device(struct device *d, void *ctx)
 		return 0;
 	while ((slash = strchr(name, '/')))
 		name = slash + 1;
-	err = sysfs_find_dir(dirs->virtual, d->class_name, &class);
+	err = kernfs_find_dir(dirs->virtual, d->class_name, &class);
 	if (!err)
-		err = sysfs_dir(class, name, &dir);
+		err = kernfs_dir(class, name, &dir);
 	if (!err)
-		err = sysfs_files(dir, device_attrs, d);
+		err = kernfs_files(dir, device_attrs, d);
 	if (!err && !strcmp(d->class_name, "tty") && !strcmp(name, "console"))
-		err = sysfs_file(dir, &console_active, NULL);
+		err = kernfs_file(dir, &console_active, NULL);
 	snprintf(target, sizeof(target), "../../../../class/%s", d->class_name);
 	if (!err)
-		err = sysfs_link(dir, "subsystem", target);
+		err = kernfs_link(dir, "subsystem", target);
 	return err ? err : add_links(dirs, d, name);
 }
 
@@ -158,16 +158,16 @@ static int add_devices(struct dentry *root, struct dentry *devices)
 {
 	struct device_dirs dirs;
 	struct dentry *dev, *block;
-	int err = sysfs_dir(devices, "virtual", &dirs.virtual);
+	int err = kernfs_dir(devices, "virtual", &dirs.virtual);
 
 	if (!err)
-		err = sysfs_dir(root, "class", &dirs.class);
+		err = kernfs_dir(root, "class", &dirs.class);
 	if (!err)
-		err = sysfs_dir(root, "dev", &dev);
+		err = kernfs_dir(root, "dev", &dev);
 	if (!err)
-		err = sysfs_dir(dev, "char", &dirs.dev_char);
+		err = kernfs_dir(dev, "char", &dirs.dev_char);
 	if (!err)
-		err = sysfs_dir(dev, "block", &block);
+		err = kernfs_dir(dev, "block", &block);
 	return err ? err : device_for_each(add_device, &dirs);
 }
 
@@ -175,19 +175,10 @@ static int add_devices(struct dentry *root, struct dentry *devices)
 
 static int add_entry(struct dentry *root, const struct sysfs_entry *e)
 {
-	struct dentry *dir = root;
-	const char *name = e->attr.name, *slash;
-	char part[64];
-	int err = 0;
+	struct dentry *dir;
+	int err = kernfs_parent(root, e->attr.name, &dir);
 
-	for (; !err && (slash = strchr(name, '/')); name = slash + 1) {
-		if (WARN_ON((size_t)(slash - name) >= sizeof(part)))
-			return -EINVAL;
-		memcpy(part, name, (size_t)(slash - name));
-		part[slash - name] = 0;
-		err = sysfs_find_dir(dir, part, &dir);
-	}
-	return err ? err : sysfs_file(dir, &e->attr, (void *)(uptr)e->ctx);
+	return err ? err : kernfs_file(dir, &e->attr, (void *)(uptr)e->ctx);
 }
 
 static int add_entries(struct dentry *root)
@@ -210,11 +201,14 @@ int sysfs_populate(struct dentry *root)
 	int err = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(empty) && !err; i++)
-		err = sysfs_dir(root, empty[i], &unused);
+		err = kernfs_dir(root, empty[i], &unused);
 	if (!err)
-		err = sysfs_dir(root, "devices", &devices);
+		err = kernfs_dir(root, "devices", &devices);
+	/* Where debugfs is mounted. */
 	if (!err)
-		err = sysfs_dir(devices, "system", &system);
+		err = kernfs_parent(root, "kernel/debug/", &unused);
+	if (!err)
+		err = kernfs_dir(devices, "system", &system);
 	if (!err)
 		err = sysfs_add_cpus(system);
 	if (!err)

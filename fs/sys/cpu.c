@@ -212,13 +212,13 @@ static int add_caches(struct dentry *dir, unsigned long cpu)
 
 	if (!cpu_cache_read((unsigned int)cpu, 0, &c))
 		return 0;
-	err = sysfs_dir(dir, "cache", &cache);
+	err = kernfs_dir(dir, "cache", &cache);
 	for (unsigned long i = 0; !err && cpu_cache_read((unsigned int)cpu, (unsigned int)i, &c);
 	     i++) {
 		snprintf(name, sizeof(name), "index%lu", i);
-		err = sysfs_dir(cache, name, &d);
+		err = kernfs_dir(cache, name, &d);
 		if (!err)
-			err = sysfs_files(d, cache_attrs, CACHE_CTX(cpu, i));
+			err = kernfs_files(d, cache_attrs, CACHE_CTX(cpu, i));
 	}
 	return err;
 }
@@ -234,30 +234,30 @@ static int add_cpu(struct dentry *dir, struct dentry *node, unsigned long cpu)
 
 	snprintf(name, sizeof(name), "cpu%lu", cpu);
 	snprintf(target, sizeof(target), "../../cpu/%s", name);
-	err = sysfs_dir(dir, name, &d);
+	err = kernfs_dir(dir, name, &d);
 	if (!err)
-		err = sysfs_dir(d, "topology", &topology);
+		err = kernfs_dir(d, "topology", &topology);
 	if (!err)
-		err = sysfs_files(topology, topology_attrs, (void *)cpu);
+		err = kernfs_files(topology, topology_attrs, (void *)cpu);
 	if (!err)
 		err = add_caches(d, cpu);
 	if (!err)
-		err = sysfs_link(d, "node0", "../../node/node0");
-	return err ? err : sysfs_link(node, name, target);
+		err = kernfs_link(d, "node0", "../../node/node0");
+	return err ? err : kernfs_link(node, name, target);
 }
 
 int sysfs_add_cpus(struct dentry *system)
 {
 	struct dentry *dir, *nodes, *node;
 	unsigned int cpu;
-	int err = sysfs_dir(system, "cpu", &dir);
+	int err = kernfs_dir(system, "cpu", &dir);
 
 	if (!err)
-		err = sysfs_files(dir, cpu_attrs, NULL);
+		err = kernfs_files(dir, cpu_attrs, NULL);
 	if (!err)
-		err = sysfs_find_dir(system, "node", &nodes);
+		err = kernfs_find_dir(system, "node", &nodes);
 	if (!err)
-		err = sysfs_find_dir(nodes, "node0", &node);
+		err = kernfs_find_dir(nodes, "node0", &node);
 	for_each_possible_cpu(cpu)
 	{
 		if (err)

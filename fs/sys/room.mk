@@ -1,4 +1,4 @@
 room := fs/sys
-deps := kernel/boot kernel/device kernel/file kernel/frame kernel/lock kernel/ns kernel/procfs \
-	kernel/seq kernel/slab kernel/task kernel/tty kernel/uio kernel/vfs
+deps := fs/kernfs kernel/boot kernel/device kernel/frame kernel/lock kernel/ns \
+	kernel/seq kernel/task kernel/tty kernel/vfs
 objs := tree.o content.o cpu.o

@@ -1,9 +1,15 @@
-/* What rooms need to show files in /proc beyond the declarations: parsing, tasks behind inodes. */
+/*
+ * What rooms need to show files beyond the declarations: parsing, tasks behind inodes, directories
+ * of sysfs that come and go.
+ */
 #include <kernel/procfs/procfs.h>
 
 #include <kern/errno.h>
+#include <kernel/boot/boot.h>
 #include <kernel/file/file.h>
+#include <kernel/lock/lock.h>
 #include <kernel/poll/poll.h>
+#include <kernel/printk/printk.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/seq/seq.h>
 #include <kernel/task/task.h>
@@ -81,3 +87,54 @@ void proc_watch_changed(struct proc_watch *w)
 	__atomic_fetch_add(&w->event, 1, __ATOMIC_RELEASE);
 	wake_up_poll(&w->wait, EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLPRI);
 }
+
+/* ---- directories of sysfs and debugfs that come and go ---- */
+
+static struct mutex groups_lock; /* LK_SYSFS_GROUPS */
+static LIST_HEAD(groups);
+static struct sysfs_tree trees[2]; /* sysfs, debugfs */
+
+/* groups_lock held. */
+static void show_group(struct sysfs_group *g)
+{
+	const struct sysfs_tree *t = &trees[g->debugfs];
+	int err = t->root ? t->add(t->root, g) : 0;
+
+	if (err)
+		pr_warn("%s: no directory %s: error %d\n", g->debugfs ? "debugfs" : "sysfs",
+			g->path, err);
+}
+
+void sysfs_group_add(struct sysfs_group *g)
+{
+	guard(mutex)(&groups_lock);
+	g->dentry = NULL;
+	list_add_tail(&g->link, &groups);
+	show_group(g);
+}
+
+void sysfs_group_remove(struct sysfs_group *g)
+{
+	guard(mutex)(&groups_lock);
+	list_del(&g->link);
+	if (g->dentry)
+		trees[g->debugfs].remove(g);
+}
+
+void sysfs_tree_ready(const struct sysfs_tree *tree, bool debugfs)
+{
+	struct sysfs_group *g;
+
+	guard(mutex)(&groups_lock);
+	trees[debugfs] = *tree;
+	list_for_each_entry (g, &groups, link) {
+		if (g->debugfs == debugfs)
+			show_group(g);
+	}
+}
+
+static void groups_init(void)
+{
+	mutex_init(&groups_lock, LK_SYSFS_GROUPS);
+}
+INITCALL(groups_init);

@@ -1,11 +1,12 @@
 /*
- * Files that rooms put into /proc, /proc/sys and /sys: each room declares its own beside the code
- * that it shows, and the file systems (fs/proc, fs/sys) make the trees.
+ * Files that rooms put into /proc, /proc/sys, /sys and debugfs: each room declares its own beside
+ *the code that it shows, and the file systems (fs/proc, fs/sys) make the trees.
  *
  *	PROC_FILE("sysvipc/shm", 0444, show_shm);
  *	SYSCTL_INT("kernel/panic_on_oops", 0644, &panic_on_oops, 0, 1);
  *	PROC_TASK_FILE(coredump_filter, 0644, show_filter, store_filter);
  *	SYSFS_FILE("kernel/mm/ksm/run", 0644, show_run, store_run, NULL);
+ *	DEBUGFS_FILE("page_owner", 0400, show_owners, NULL, NULL);
  *
  * Show functions print and have no other effect; they may sleep and run again with a larger buffer
  * (see kernel/seq).  Store functions get the written text, terminated, without its last newline;
@@ -15,9 +16,11 @@
 
 #include <kern/types.h>
 #include <kern/compiler.h>
+#include <kern/list.h>
 #include <kernel/wait/wait.h>
 #include <linux/stat.h>
 
+struct dentry;
 struct file;
 struct file_ops;
 struct inode;
@@ -81,13 +84,38 @@ struct sysfs_attr {
 	const char *name; /* in a SYSFS_FILE: the path below /sys */
 	umode_t mode;	  /* permissions */
 	int (*show)(struct seq *s, void *ctx);
-	int (*store)(const char *text, void *ctx); /* NULL: -EIO as Linux */
+	int (*store)(const char *text, void *ctx); /* NULL: -EIO as Linux (debugfs: -EINVAL) */
 };
 
 struct sysfs_entry {
 	struct sysfs_attr attr;
-	const void *ctx; /* given to show and store */
+	const void *ctx;	     /* given to show and store */
+	const struct file_ops *fops; /* instead of show and store */
 };
+
+/*
+ * A directory of /sys, or of debugfs, that comes and goes with what it shows.  Its owner fills the
+ * first fields and keeps it until sysfs_group_remove().
+ */
+struct sysfs_group {
+	const char *path;		/* below the root of its tree */
+	const struct sysfs_attr *attrs; /* up to the one without a name */
+	void *ctx;
+	bool debugfs;
+	struct list_head link; /* LK_SYSFS_GROUPS */
+	struct dentry *dentry; /* fs/kernfs: NULL as long as nobody mounted the tree */
+};
+/* No lock may be held.  A directory that cannot be made for want of memory is missing. */
+void sysfs_group_add(struct sysfs_group *g);
+/* When it returns nobody uses the ctx of @g any more. */
+void sysfs_group_remove(struct sysfs_group *g);
+/* For fs/sys and fs/debugfs: there is a tree now, @root, which groups are added to. */
+struct sysfs_tree {
+	struct dentry *root;
+	int (*add)(struct dentry *root, struct sysfs_group *g);
+	void (*remove)(struct sysfs_group *g);
+};
+void sysfs_tree_ready(const struct sysfs_tree *tree, bool debugfs);
 
 #define PROCFS_CAT_(a, b) a##b
 #define PROCFS_CAT(a, b) PROCFS_CAT_(a, b)
@@ -137,6 +165,13 @@ struct sysfs_entry {
 #define SYSFS_FILE(path_, perm, show_, store_, ctx_)                                \
 	PROCFS_ROW(sysfs_entry, sysfs_entry, PROCFS_CAT(sysfs_entry_, __COUNTER__), \
 		   .attr = {(path_), (perm), (show_), (store_)}, .ctx = (ctx_))
+/* The same below the root of debugfs, /sys/kernel/debug. */
+#define DEBUGFS_ENTRY(...) \
+	PROCFS_ROW(sysfs_entry, debugfs_entry, PROCFS_CAT(debugfs_entry_, __COUNTER__), __VA_ARGS__)
+#define DEBUGFS_FILE(path_, perm, show_, store_, ctx_) \
+	DEBUGFS_ENTRY(.attr = {(path_), (perm), (show_), (store_)}, .ctx = (ctx_))
+#define DEBUGFS_FOPS(path_, perm, fops_) \
+	DEBUGFS_ENTRY(.attr = {.name = (path_), .mode = (perm)}, .fops = (fops_))
 
 /* Texts of variables.  Decimal with optional sign and blanks around; nothing else. */
 bool proc_parse_int(const char *text, int *out);

@@ -1,0 +1,84 @@
+/* debugfs: mounting, the options of its root, who may; as Linux's. */
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+#include "test.h"
+
+#define AT "/tmp/dbg"
+
+static void playground(void)
+{
+	if (geteuid())
+		exit(0);
+	REQUIRE(!unshare(CLONE_NEWNS));
+	REQUIRE(!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	mkdir(AT, 0755);
+}
+
+TEST(debugfs_is_root_only_by_default)
+{
+	struct stat st;
+	struct statfs fs;
+
+	playground();
+	REQUIRE(!mount("none", AT, "debugfs", 0, "uid=0,gid=0,mode=0700"));
+	REQUIRE(!stat(AT, &st));
+	CHECK_EQ(st.st_mode, S_IFDIR | 0700);
+	CHECK_EQ(st.st_uid, 0);
+	REQUIRE(!statfs(AT, &fs));
+	CHECK_EQ(fs.f_type, DEBUGFS_MAGIC);
+	CHECK_ERR(mkdir(AT "/x", 0755), EPERM);
+	CHECK_ERR(open(AT "/x", O_CREAT | O_WRONLY, 0644), EACCES);
+	REQUIRE(!umount(AT));
+}
+
+TEST(debugfs_options_hold_for_all_mounts)
+{
+	struct stat st;
+
+	playground();
+	REQUIRE(!mount("none", AT, "debugfs", 0, "uid=7,gid=8,mode=751,whatever=3"));
+	REQUIRE(!stat(AT, &st));
+	CHECK_EQ(st.st_mode, S_IFDIR | 0751);
+	CHECK_EQ(st.st_uid, 7);
+	CHECK_EQ(st.st_gid, 8);
+	mkdir(AT "2", 0755);
+	REQUIRE(!mount("none", AT "2", "debugfs", 0, "mode=700"));
+	REQUIRE(!stat(AT, &st));
+	CHECK_EQ(st.st_mode, S_IFDIR | 0700);
+	REQUIRE(!umount(AT));
+	CHECK_ERR(mount("none", AT, "debugfs", 0, "mode=9"), EINVAL);
+	CHECK_ERR(mount("none", AT, "debugfs", 0, "uid=x"), EINVAL);
+	CHECK_ERR(mount("none", AT, "debugfs", 0, "gid=4294967295"), EINVAL);
+	REQUIRE(!mount("none", AT, "debugfs", MS_REMOUNT, "uid=0,gid=0,mode=700"));
+	REQUIRE(!stat(AT, &st));
+	CHECK_EQ(st.st_uid, 0);
+	REQUIRE(!umount(AT));
+}
+
+TEST(debugfs_needs_the_first_user_namespace)
+{
+	if (geteuid())
+		exit(0);
+	mkdir(AT, 0755);
+	REQUIRE(!unshare(CLONE_NEWUSER | CLONE_NEWNS));
+	CHECK_ERR(mount("none", AT, "debugfs", 0, NULL), EPERM);
+}
+
+TEST(debugfs_place_in_sysfs)
+{
+	struct stat st;
+
+	if (stat("/sys/kernel", &st))
+		exit(0); /* sysfs is not mounted */
+	REQUIRE(!stat("/sys/kernel/debug", &st));
+	CHECK(S_ISDIR(st.st_mode));
+}
+
+int main(void)
+{
+	return test_run();
+}
