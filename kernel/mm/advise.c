@@ -166,13 +166,13 @@ static int advise_flags(const struct vma *v, int advice, u64 *flags)
 		return v->file || v->flags & VM_SHARED ? -EINVAL : 0;
 	case MADV_KEEPONFORK:
 		*flags &= ~VM_WIPEONFORK;
-		return 0;
+		return v->flags & VM_DROPPABLE ? -EINVAL : 0;
 	case MADV_DONTDUMP:
 		*flags |= VM_DONTDUMP;
 		return 0;
 	case MADV_DODUMP:
 		*flags &= ~VM_DONTDUMP;
-		return v->flags & VM_SPECIAL ? -EINVAL : 0;
+		return v->flags & (VM_SPECIAL | VM_DROPPABLE) ? -EINVAL : 0;
 	case MADV_HUGEPAGE:
 		*flags = (*flags & ~VM_NOHUGEPAGE) | VM_HUGEPAGE;
 		if (vma_may_huge(v) && list_empty(&v->mm->huge_link))

@@ -125,7 +125,7 @@ static int lock_range(struct mm *mm, u64 start, u64 end, u64 bits)
 		u64 to = min(end, v->end), old = v->flags;
 		u64 new = (old & ~(VM_LOCKED | VM_LOCKONFAULT)) | bits;
 
-		if (!(old & VM_SPECIAL) && new != old) {
+		if (!(old & (VM_SPECIAL | VM_DROPPABLE)) && new != old) {
 			int err = vma_change(v, start, to, new, &v);
 
 			if (err)

@@ -170,6 +170,13 @@ static int anon_flags(u32 flags, u64 *vm)
 			return -EINVAL;
 		*vm |= VM_SHARED | VM_MAYSHARE;
 		return 0;
+	case MAP_DROPPABLE:
+		if (flags & (MAP_LOCKED | MAP_HUGETLB) || *vm & VM_GROWSDOWN)
+			return -EINVAL;
+		/* Whoever locks all that is to come does not mean what may go at any time. */
+		*vm &= ~(VM_LOCKED | VM_LOCKONFAULT);
+		*vm |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
+		return 0;
 	case MAP_PRIVATE:
 		return 0;
 	default:
@@ -267,7 +274,7 @@ static int map_region(struct mm *mm, u64 addr, u64 len, u64 vm, struct file *fil
 
 	if (err)
 		return err;
-	if (mm_overcommit_mode == 2)
+	if (mm_overcommit_mode == 2 && !(vm & VM_DROPPABLE))
 		vm &= ~VM_NORESERVE;
 	if (vma_accountable(vm, file != NULL)) {
 		err = mm_commit(pages);
@@ -357,6 +364,8 @@ static int map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, str
 	if (!file)
 		pgoff = vm & VM_SHARED ? 0 : addr >> PAGE_SHIFT;
 	err = map_region(mm, addr, len, vm, file, pgoff);
+	if (vm & VM_DROPPABLE && !err && list_empty(&mm->droppable_link))
+		droppable_enter(mm);
 	if (!err)
 		*out = addr;
 	return err;

@@ -69,6 +69,7 @@ static int mm_alloc(struct user_ns *user_ns, struct mm **out)
 	mm->coredump_filter = DUMP_FILTER_DEFAULT;
 	spin_init(&mm->spare_lock, LK_PTE);
 	list_init(&mm->huge_link);
+	list_init(&mm->droppable_link);
 	*out = mm;
 	return 0;
 }
@@ -117,6 +118,8 @@ static void teardown(struct mm *mm)
 
 	if (unlikely(!list_empty(&mm->huge_link)))
 		khugepaged_leave(mm);
+	if (unlikely(!list_empty(&mm->droppable_link)))
+		droppable_leave(mm);
 	/* No CPU has it from here on, so nothing needs to be flushed. */
 	arch_mm_destroy(&mm->arch);
 	gather_begin(&g, mm, true);
@@ -385,6 +388,8 @@ int mm_fork(struct mm *from, struct mm **out)
 		btree_edit_abort(&e);
 	else
 		btree_edit_commit(&e);
+	if (unlikely(!list_empty(&from->droppable_link)))
+		droppable_enter(mm);
 	rwsem_write_unlock(&from->lock);
 	if (err) {
 		drop_copies(mm, made);
@@ -428,6 +433,7 @@ void mm_system_init(void)
 	pagecache_set_unmap_hook(unmap_file);
 	frame_register_shrinker(&stock_shrinker);
 	huge_init();
+	droppable_init();
 	account_init();
 	oom_init();
 }

@@ -14,6 +14,10 @@
 #include <asm/mm_arch.h>
 #include <linux/mman.h>
 
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08 /* Linux 6.11; newer than the headers */
+#endif
+
 struct file;
 struct frame;
 struct mm;
@@ -50,6 +54,7 @@ struct vma;
 #define VM_NOHUGEPAGE 0x40000000ul
 #define VM_MERGEABLE 0x80000000ul
 #define VM_STACK 0x100000000ul
+#define VM_DROPPABLE 0x200000000ul /* reclaim may take the pages: MAP_DROPPABLE */
 
 /* What a fault wants from the owner of a mapping. */
 struct vma_fault {
@@ -128,9 +133,11 @@ struct mm {
 	bool oom_skip;	    /* private memory was taken, or cannot be: look elsewhere */
 	bool thp_disabled;  /* PR_SET_THP_DISABLE; inherited */
 	/* One empty table for each huge entry, so that splitting one needs no memory. */
-	struct spinlock spare_lock; /* LK_PTE */
-	struct frame *spare_tables; /* spare_lock; linked by owner */
-	struct list_head huge_link; /* of interest to khugepaged: LK_MM_HUGE */
+	struct spinlock spare_lock;	 /* LK_PTE */
+	struct frame *spare_tables;	 /* spare_lock; linked by owner */
+	struct list_head huge_link;	 /* of interest to khugepaged: LK_MM_HUGE */
+	struct list_head droppable_link; /* has droppable memory: LK_MM_DROPPABLE */
+	u64 droppable_cursor;		 /* where reclaim goes on; LK_MM_DROPPABLE */
 };
 
 /* fs.suid_dumpable: what programs get that changed their rights. */

@@ -173,6 +173,11 @@ extern bool huge_use_zero;
 void khugepaged_enter(struct mm *mm); /* has something that could be huge */
 void khugepaged_leave(struct mm *mm); /* is going away */
 
+/* --- droppable.c --- */
+void droppable_init(void);
+void droppable_enter(struct mm *mm); /* has droppable memory from now on */
+void droppable_leave(struct mm *mm); /* is going away */
+
 /* --- vma.c --- */
 struct vma *vma_alloc(void);
 void vma_free(struct vma *v);		      /* the memory only */

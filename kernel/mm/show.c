@@ -213,6 +213,7 @@ static void show_flags(struct seq *s, const struct vma *v)
 		{VM_DONTEXPAND, "de"}, {VM_LOCKONFAULT, "lf"}, {VM_ACCOUNT, "ac"},
 		{VM_NORESERVE, "nr"},  {VM_WIPEONFORK, "wf"},  {VM_DONTDUMP, "dd"},
 		{VM_SOFTDIRTY, "sd"},  {VM_HUGEPAGE, "hg"},    {VM_NOHUGEPAGE, "nh"},
+		{VM_DROPPABLE, "dp"},
 	};
 
 	seq_printf(s, "THPeligible:    %d\nVmFlags: ", huge_eligible(v));
