@@ -5,6 +5,7 @@
 #include <drivers/acpi/acpi.h>
 #include <kern/string.h>
 #include <kernel/boot/boot.h>
+#include <asm/firmware.h>
 #include <asm/init.h>
 
 #include "x86_impl.h"
@@ -69,4 +70,20 @@ u16 acpi_pm_timer_port(void)
 	const struct acpi_gas *g = &machine.pm_timer;
 
 	return g->space == ACPI_SPACE_IO && g->addr < 0x10000 ? (u16)g->addr : 0;
+}
+
+const struct acpi_info *arch_firmware(void)
+{
+	return &machine;
+}
+
+const void *arch_firmware_table(u64 phys, size_t len)
+{
+	if (!phys || phys + len < phys || phys + len > DIRECT_MAP_SIZE)
+		return NULL;
+	for (u64 at = phys & PAGE_MASK; at < phys + len; at += PAGE_SIZE) {
+		if (!page_mapped((unsigned long)phys_to_virt(at)))
+			return NULL;
+	}
+	return phys_to_virt(phys);
 }

@@ -3,6 +3,7 @@
 
 #include <asm/clock.h>
 #include <asm/cpu.h>
+#include <asm/firmware.h>
 #include <asm/io.h>
 #include <asm/irqflags.h>
 #include <asm/smp.h>
@@ -49,6 +50,11 @@ static void acpi_enable(void)
 		else
 			arch_delay_us(10);
 	}
+}
+
+void arch_firmware_take_events(void)
+{
+	acpi_enable();
 }
 
 static void acpi_s5(void)

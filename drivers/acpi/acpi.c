@@ -143,6 +143,15 @@ static void parse_fadt(struct acpi_info *out, const u8 *t, u32 len)
 	if (len >= 148 && get64(t + 140))
 		out->dsdt = get64(t + 140);
 	if (!out->hw_reduced) {
+		out->pm1a_event = gas_pick(t, len, 148, 56);
+		out->pm1b_event = gas_pick(t, len, 160, 60);
+		out->gpe0 = gas_pick(t, len, 220, 80);
+		out->gpe1 = gas_pick(t, len, 232, 84);
+		out->pm1_event_len = t[88];
+		out->gpe0_len = t[92];
+		out->gpe1_len = t[93];
+		out->gpe1_base = t[94];
+		out->power_button_fixed = !(flags & (1u << 4));
 		out->pm1a_control = gas_pick(t, len, 172, 64);
 		out->pm1b_control = gas_pick(t, len, 184, 68);
 		out->pm_timer = gas_pick(t, len, 208, 76);
@@ -204,9 +213,11 @@ static void parse_mcfg(struct acpi_info *out, const u8 *t, u32 len)
 	}
 }
 
-static void parse_table(struct acpi_info *out, const u8 *t, u32 len)
+static void parse_table(struct acpi_info *out, u64 phys, const u8 *t, u32 len)
 {
-	if (!memcmp(t, "APIC", 4))
+	if (!memcmp(t, "SSDT", 4) && out->ssdt_count < ACPI_SSDTS_MAX)
+		out->ssdt[out->ssdt_count++] = phys;
+	else if (!memcmp(t, "APIC", 4))
 		parse_madt(out, t, len);
 	else if (!memcmp(t, "FACP", 4))
 		parse_fadt(out, t, len);
@@ -231,10 +242,11 @@ static bool parse_root(const struct acpi_memory *mem, struct acpi_info *out, u64
 		if (!t)
 			return false;
 		const u8 *e = t + SDT_HEADER + i * width;
-		const u8 *table = table_map(mem, width == 8 ? get64(e) : get32(e), &table_len);
+		u64 at = width == 8 ? get64(e) : get32(e);
+		const u8 *table = table_map(mem, at, &table_len);
 
 		if (table)
-			parse_table(out, table, table_len);
+			parse_table(out, at, table, table_len);
 	}
 	return true;
 }
@@ -295,6 +307,8 @@ static bool scan_acpi(const struct acpi_memory *mem, u64 rsdp, struct acpi_info 
 
 	if (dsdt)
 		parse_s5(out, dsdt, len);
+	else
+		out->dsdt = 0;
 	return true;
 }
 

@@ -13,6 +13,7 @@
 #define ACPI_CPUS_MAX 64
 #define ACPI_IOAPICS_MAX 8
 #define ACPI_OVERRIDES_MAX 32
+#define ACPI_SSDTS_MAX 16
 
 /* @len bytes at physical @phys, readable for as long as the parser runs; NULL: not there. */
 struct acpi_memory {
@@ -53,12 +54,17 @@ struct acpi_info {
 	/* FADT */
 	bool has_fadt, hw_reduced, has_reset;
 	u16 sci;
+	struct acpi_gas pm1a_event, pm1b_event, gpe0, gpe1;
+	u8 pm1_event_len, gpe0_len, gpe1_len, gpe1_base; /* of the blocks above, in bytes */
+	bool power_button_fixed;			 /* pressed: a bit of the PM1 events */
 	struct acpi_gas pm1a_control, pm1b_control, pm_timer, reset, sleep_control;
 	u8 reset_value, century;
 	u32 smi_command;
 	u8 acpi_enable;
 	u16 boot_arch;
 	u64 dsdt;
+	u64 ssdt[ACPI_SSDTS_MAX]; /* in table order, good checksums */
+	u32 ssdt_count;
 	bool has_s5;
 	u8 s5_type_a, s5_type_b;
 	/* others */
