@@ -23,8 +23,7 @@
 #define TEXT_MAX 256
 
 struct kernfs_data {
-	const struct sysfs_attr *attr; /* NULL: gone; of a group: kernfs_lock */
-	void *ctx;
+	struct sysfs_inode_head head; /* attr of a group: kernfs_lock */
 	bool of_group;
 };
 
@@ -51,7 +50,7 @@ static int kernfs_show(struct seq *s, void *v)
 
 	(void)v;
 	data_lock(d);
-	err = d->attr ? d->attr->show(s, d->ctx) : -ENODEV;
+	err = d->head.attr ? d->head.attr->show(s, d->head.ctx) : -ENODEV;
 	data_unlock(d);
 	return err;
 }
@@ -66,7 +65,7 @@ static ssize_t kernfs_read(struct file *f, struct uio *u, loff_t *pos)
 	const struct kernfs_data *d = f->inode->fs_data;
 
 	/* attr->show is not there for files that are only written. */
-	if (d->attr && !d->attr->show)
+	if (d->head.attr && !d->head.attr->show)
 		return f->inode->super->magic == SYSFS_MAGIC ? -EIO : -EINVAL;
 	return seq_read(f, u, pos);
 }
@@ -77,12 +76,12 @@ static int store(const struct file *f, const char *text)
 	int err;
 
 	data_lock(d);
-	if (!d->attr)
+	if (!d->head.attr)
 		err = -ENODEV;
-	else if (!d->attr->store)
+	else if (!d->head.attr->store)
 		err = f->inode->super->magic == SYSFS_MAGIC ? -EIO : -EINVAL;
 	else
-		err = d->attr->store(text, d->ctx);
+		err = d->head.attr->store(text, d->head.ctx);
 	data_unlock(d);
 	return err;
 }
@@ -113,14 +112,26 @@ static const struct file_ops kernfs_file_fops = {
 	.release = seq_release,
 };
 
-/* In sysfs of Linux a file's length is a page, whatever its text; in debugfs nothing. */
+/*
+ * In sysfs of Linux a file's length is a page, whatever its text, but for files of bytes; in
+ * debugfs nothing.
+ */
 static int kernfs_getattr(const struct path *p, struct kstat *st, u32 mask)
 {
 	const struct inode *i = p->dentry->inode;
+	const struct kernfs_data *d = i->fs_data;
+	const struct sysfs_attr *attr;
 
 	(void)mask;
 	inode_fill_stat(p->dentry->inode, st);
 	st->size = i->super->magic == SYSFS_MAGIC ? PAGE_SIZE : 0;
+	if (!d)
+		return 0;
+	data_lock(d);
+	attr = d->head.attr;
+	if (attr && attr->fops)
+		st->size = attr->size;
+	data_unlock(d);
 	return 0;
 }
 
@@ -237,8 +248,9 @@ static int make_attr(struct dentry *parent, const struct sysfs_attr *attr, void 
 
 	if (!data)
 		return -ENOMEM;
-	*data = (struct kernfs_data){attr, ctx, group};
-	return make_file(parent, name, attr->mode, &kernfs_file_fops, data);
+	*data = (struct kernfs_data){{attr, ctx}, group};
+	return make_file(parent, name, attr->mode, attr->fops ? attr->fops : &kernfs_file_fops,
+			 data);
 }
 
 int kernfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx)
@@ -312,7 +324,7 @@ static void forget_files(struct dentry *dir)
 		struct kernfs_data *data = d->inode ? d->inode->fs_data : NULL;
 
 		if (data)
-			data->attr = NULL;
+			data->head.attr = NULL;
 	}
 	spin_unlock(&dir->lock);
 	rwsem_write_unlock(&kernfs_lock);

@@ -159,7 +159,7 @@ static int proc_dma(struct seq *s, void *v)
 static int misc_line(struct device *d, void *ctx)
 {
 	if (d->kind == DEVICE_CHAR && d->major == MAJOR_MISC)
-		seq_printf(ctx, "%3u %s\n", d->minor, d->name);
+		seq_printf(ctx, "%3u %s\n", d->minor, d->sysfs_name ? d->sysfs_name : d->name);
 	return 0;
 }
 

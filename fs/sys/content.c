@@ -141,6 +141,8 @@ static int add_device(struct device *d, void *ctx)
 		return 0;
 	while ((slash = strchr(name, '/')))
 		name = slash + 1;
+	if (d->sysfs_name)
+		name = d->sysfs_name;
 	err = kernfs_find_dir(dirs->virtual, d->class_name, &class);
 	if (!err)
 		err = kernfs_dir(class, name, &dir);
@@ -191,6 +193,59 @@ static int add_entries(struct dentry *root)
 	return err;
 }
 
+/* ---- what is known at boot only ---- */
+
+struct builder {
+	struct sysfs_builder ops;
+	struct dentry *root;
+};
+
+static int build_path(struct sysfs_builder *b, const char *path, struct dentry **out)
+{
+	const char *slash = strrchr(path, '/');
+	struct dentry *dir;
+	int err = kernfs_parent(container_of(b, struct builder, ops)->root, path, &dir);
+
+	return err ? err : kernfs_find_dir(dir, slash ? slash + 1 : path, out);
+}
+
+static int build_dir(struct sysfs_builder *b, const char *path)
+{
+	struct dentry *unused;
+
+	return build_path(b, path, &unused);
+}
+
+static int build_files(struct sysfs_builder *b, const char *path, const struct sysfs_attr *a,
+		       void *ctx)
+{
+	struct dentry *dir;
+	int err = build_path(b, path, &dir);
+
+	return err ? err : kernfs_files(dir, a, ctx);
+}
+
+static int build_link(struct sysfs_builder *b, const char *path, const char *target)
+{
+	const char *slash = strrchr(path, '/');
+	struct dentry *dir;
+	int err = kernfs_parent(container_of(b, struct builder, ops)->root, path, &dir);
+
+	return err ? err : kernfs_link(dir, slash ? slash + 1 : path, target);
+}
+
+extern sysfs_build_fn *const __start_sysfs_build[], *const __stop_sysfs_build[];
+
+static int add_found(struct dentry *root)
+{
+	struct builder b = {{build_dir, build_files, build_link}, root};
+	int err = 0;
+
+	for (sysfs_build_fn *const *fn = __start_sysfs_build; fn < __stop_sysfs_build && !err; fn++)
+		err = (*fn)(&b.ops);
+	return err;
+}
+
 /* ---- the root ---- */
 
 int sysfs_populate(struct dentry *root)
@@ -213,5 +268,7 @@ int sysfs_populate(struct dentry *root)
 		err = sysfs_add_cpus(system);
 	if (!err)
 		err = add_devices(root, devices);
-	return err ? err : add_entries(root);
+	if (!err)
+		err = add_entries(root);
+	return err ? err : add_found(root);
 }

@@ -17,6 +17,7 @@ enum device_kind { DEVICE_CHAR, DEVICE_BLOCK };
 struct device {
 	const char *name;	/* under /dev: "null", "pts/ptmx" */
 	const char *driver;	/* in /proc/devices: "mem" */
+	const char *sysfs_name; /* in its class; NULL: the last part of name */
 	const char *class_name; /* /sys/class/<class>: "mem", "tty"; NULL: none */
 	enum device_kind kind;
 	u32 major, minor;

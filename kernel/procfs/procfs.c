@@ -23,6 +23,11 @@ static const char *skip_blanks(const char *p)
 	return p;
 }
 
+void *sysfs_file_ctx(const struct file *f)
+{
+	return ((const struct sysfs_inode_head *)f->inode->fs_data)->ctx;
+}
+
 struct pid *proc_process_dir(const struct file *f)
 {
 	const struct proc_inode_head *head;

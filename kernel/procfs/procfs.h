@@ -85,6 +85,9 @@ struct sysfs_attr {
 	umode_t mode;	  /* permissions */
 	int (*show)(struct seq *s, void *ctx);
 	int (*store)(const char *text, void *ctx); /* NULL: -EIO as Linux (debugfs: -EINVAL) */
+	const struct file_ops
+		*fops; /* instead of show and store; not in groups: sysfs_file_ctx() */
+	u32 size;      /* with fops: what stat(2) tells */
 };
 
 struct sysfs_entry {
@@ -172,6 +175,31 @@ void sysfs_tree_ready(const struct sysfs_tree *tree, bool debugfs);
 	DEBUGFS_ENTRY(.attr = {(path_), (perm), (show_), (store_)}, .ctx = (ctx_))
 #define DEBUGFS_FOPS(path_, perm, fops_) \
 	DEBUGFS_ENTRY(.attr = {.name = (path_), .mode = (perm)}, .fops = (fops_))
+
+/*
+ * What is known at boot only: devices that were found.  The function is called once, while the tree
+ * is built, and makes entries by paths below /sys; missing directories are made on the way.  May
+ * sleep; its -errno is that of the mount.
+ */
+struct sysfs_builder {
+	int (*dir)(struct sysfs_builder *b, const char *path);
+	/* Those of a table, up to the one without a name, in the directory @path. */
+	int (*files)(struct sysfs_builder *b, const char *path, const struct sysfs_attr *a,
+		     void *ctx);
+	int (*link)(struct sysfs_builder *b, const char *path, const char *target);
+};
+typedef int sysfs_build_fn(struct sysfs_builder *b);
+#define SYSFS_BUILD(fn)                                                                            \
+	static sysfs_build_fn *const fn##_row __attribute__((section(".tab.sysfs_build"), used)) = \
+		fn
+
+/* For attributes with operations of their own: the ctx they were made with. */
+void *sysfs_file_ctx(const struct file *f);
+/* Every inode of a file of fs/sys begins its fs_data so. */
+struct sysfs_inode_head {
+	const struct sysfs_attr *attr; /* NULL: gone (of a group) */
+	void *ctx;
+};
 
 /* Texts of variables.  Decimal with optional sign and blanks around; nothing else. */
 bool proc_parse_int(const char *text, int *out);
