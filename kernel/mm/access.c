@@ -56,6 +56,7 @@ static bool allowed(const struct vma *v, u32 flags)
 	return v->flags & VM_READ || flags & FAULT_FORCE;
 }
 
+/* +1 on the frame, for as long as the caller likes: no writing to shared memory by that. */
 static int get_frame(struct mm *mm, u64 addr, u32 flags, struct frame **out)
 {
 	for (;;) {
@@ -81,6 +82,38 @@ static int get_frame(struct mm *mm, u64 addr, u32 flags, struct frame **out)
 	}
 }
 
+/* The same for @len bytes there, which are copied under the lock. */
+static int copy_page(struct mm *mm, u64 addr, u32 flags, void *buf, size_t len)
+{
+	size_t offset = addr & ~PAGE_MASK;
+
+	for (;;) {
+		struct frame *f = NULL;
+
+		rwsem_read_lock(&mm->lock);
+		struct vma *v = vma_at(mm, addr);
+		int err = v && !allowed(v, flags) ? -EFAULT : 0;
+
+		if (!err && v)
+			f = present(mm, page_down(addr), flags);
+		if (f && flags & FAULT_WRITE)
+			memcpy((char *)frame_to_virt(f) + offset, buf, len);
+		else if (f)
+			memcpy(buf, (char *)frame_to_virt(f) + offset, len);
+		rwsem_read_unlock(&mm->lock);
+		if (f) {
+			frame_put(frame_head(f));
+			return 0;
+		}
+		if (!err)
+			err = mm_fault_in(mm, addr, flags);
+		if (err)
+			return err == -ENOMEM ? -ENOMEM : -EFAULT;
+		if (signal_fatal_pending(current))
+			return -EFAULT;
+	}
+}
+
 ssize_t mm_pin(struct mm *mm, u64 addr, size_t pages, bool write, struct frame **out)
 {
 	u32 flags = FAULT_REMOTE | (write ? FAULT_WRITE : 0);
@@ -89,6 +122,10 @@ ssize_t mm_pin(struct mm *mm, u64 addr, size_t pages, bool write, struct frame *
 	for (size_t i = 0; i < pages; i++, addr += PAGE_SIZE) {
 		int err = addr < mm->task_size ? get_frame(mm, addr, flags, &out[i]) : -EFAULT;
 
+		if (!err && write && frame_head(out[i])->type != FRAME_ANON) {
+			frame_put(frame_head(out[i]));
+			err = -EFAULT;
+		}
 		if (err)
 			return i ? (ssize_t)i : err;
 	}
@@ -121,21 +158,11 @@ size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write, boo
 	size_t done = 0;
 
 	while (done < len && addr < mm->task_size) {
-		size_t offset = addr & ~PAGE_MASK, n = min(PAGE_SIZE - offset, len - done);
-		struct frame *f;
+		size_t n = min(PAGE_SIZE - (addr & ~PAGE_MASK), len - done);
+		char *at = (char *)buf + done;
 
-		if (get_frame(mm, page_down(addr), flags, &f)) {
-			if (write || special_page(mm, addr, (char *)buf + done, n))
-				break;
-		} else {
-			char *at = (char *)frame_to_virt(f) + offset;
-
-			if (write)
-				memcpy(at, (char *)buf + done, n);
-			else
-				memcpy((char *)buf + done, at, n);
-			frame_put(frame_head(f));
-		}
+		if (copy_page(mm, addr, flags, at, n) && (write || special_page(mm, addr, at, n)))
+			break;
 		done += n;
 		addr += n;
 	}

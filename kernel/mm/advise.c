@@ -17,6 +17,7 @@
 #include <kernel/uaccess/uaccess.h>
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
+#include <linux/falloc.h>
 #include <generated/syscalls.h>
 
 #ifndef MADV_DONTNEED_LOCKED
@@ -81,17 +82,33 @@ static int advise_zap(struct vma *v, u64 from, u64 to, u64 forbidden)
 	return 0;
 }
 
-/* Removes the contents as well: shared memory only. */
+/*
+ * Removes the contents as well: shared memory only.  The file judges, by its seals for one, with
+ * its inode's lock, which is outside of mm->lock: that is let go meanwhile.
+ */
 static int advise_remove(struct vma *v, u64 from, u64 to)
 {
-	u64 offset = vma_index(v, from) << PAGE_SHIFT;
+	loff_t offset = (loff_t)(vma_index(v, from) << PAGE_SHIFT), len = (loff_t)(to - from);
+	struct mm *mm = v->mm;
+	struct file *f;
+	int err;
 
 	if (v->flags & VM_LOCKED || !v->cache || !(v->cache->flags & PAGECACHE_MEMORY))
 		return -EINVAL;
 	if ((v->flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 		return -EACCES;
-	pagecache_punch(v->cache, (loff_t)offset, (loff_t)(offset + (to - from)));
-	return 0;
+	if (!v->file) {
+		pagecache_punch(v->cache, offset, offset + len);
+		return 0;
+	}
+	f = file_get(v->file);
+	rwsem_read_unlock(&mm->lock);
+	err = f->ops->fallocate ? f->ops->fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+						    offset, len)
+				: -EOPNOTSUPP;
+	file_put(f);
+	rwsem_read_lock(&mm->lock);
+	return err;
 }
 
 /* The pages have not been used lately. */

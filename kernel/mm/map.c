@@ -4,7 +4,6 @@
 #include "mm_impl.h"
 
 #include <asm/current.h>
-#include <kern/atomic.h>
 #include <kern/bug.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
@@ -195,23 +194,8 @@ int mm_map_zero(struct vma *v)
 	return mm_shared_create(vma_pages(v), &v->cache);
 }
 
-/* False: sealed against writing, memfd_create(2). */
-static bool count_writable(struct pagecache *pc)
-{
-	s32 n = READ_ONCE(pc->writable_maps);
-
-	do {
-		if (n < 0)
-			return false;
-	} while (!try_cmpxchg(&pc->writable_maps, &n, n + 1));
-	return true;
-}
-
-/*
- * Gives a new VMA what it maps.  *counted is what must not be sealed until the VMA is in the tree
- * and counts by itself.
- */
-static int attach_backing(struct vma *v, struct file *file, struct pagecache **counted)
+/* Gives a new VMA what it maps. */
+static int attach_backing(struct vma *v, struct file *file)
 {
 	int err = 0;
 
@@ -222,12 +206,10 @@ static int attach_backing(struct vma *v, struct file *file, struct pagecache **c
 	} else if (v->flags & VM_SHARED) {
 		err = mm_shared_create(vma_pages(v), &v->cache);
 	}
-	if (!err && v->cache &&
-	    (v->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE)) {
-		if (count_writable(v->cache))
-			*counted = v->cache;
-		else
-			err = -EPERM;
+	if (!err && !vma_count_writer(v)) {
+		if (v->ops && v->ops->close)
+			v->ops->close(v);
+		err = -EPERM;
 	}
 	return err;
 }
@@ -264,7 +246,6 @@ static u64 pages_in(struct mm *mm, u64 start, u64 end)
 static int map_region(struct mm *mm, u64 addr, u64 len, u64 vm, struct file *file, u64 pgoff)
 {
 	u64 pages = len >> PAGE_SHIFT;
-	struct pagecache *counted = NULL;
 	struct vma *v;
 
 	if (!mm_may_expand(mm, vm, pages) &&
@@ -295,26 +276,23 @@ static int map_region(struct mm *mm, u64 addr, u64 len, u64 vm, struct file *fil
 	v->mm = mm;
 	v->pgoff = pgoff;
 	vma_set_flags(v, vm);
-	err = attach_backing(v, file, &counted);
-	if (err)
-		goto release;
+	err = attach_backing(v, file);
+	if (err) {
+		if (v->file)
+			file_put(v->file);
+		else if (v->cache)
+			mm_shared_put(v->cache);
+		vma_free(v);
+		goto uncommit;
+	}
 	vm = v->flags;
 	err = vma_insert(mm, v, &v);
-	if (counted)
-		__atomic_fetch_sub(&counted->writable_maps, 1, __ATOMIC_RELAXED);
 	if (err) {
-		if (v->ops && v->ops->close) /* the mmap operation has counted it */
-			v->ops->close(v);
-		goto release;
+		vma_release(v);
+		goto uncommit;
 	}
 	mm_stat_account(mm, vm, (s64)pages);
 	return 0;
-release:
-	if (v->file)
-		file_put(v->file);
-	else if (v->cache)
-		mm_shared_put(v->cache);
-	vma_free(v);
 uncommit:
 	if (vm & VM_ACCOUNT)
 		mm_uncommit(pages);

@@ -49,6 +49,7 @@ struct vma;
 #define VM_PFNMAP 0x400000ul	 /* frames without references: vDSO data, devices */
 #define VM_SOFTDIRTY 0x8000000ul /* new since /proc/PID/clear_refs was written */
 #define VM_WIPEONFORK 0x2000000ul
+#define VM_HUGETLB 0x10000000ul /* of pages of the pool: kernel/hugetlb */
 #define VM_DONTDUMP 0x4000000ul
 #define VM_HUGEPAGE 0x20000000ul
 #define VM_NOHUGEPAGE 0x40000000ul
@@ -117,6 +118,7 @@ struct mm {
 	unsigned int auxv_len;				     /* u64s used */
 	u64 total_vm, locked_vm, data_vm, exec_vm, stack_vm; /* pages; LK_MM */
 	s64 rss_anon, rss_file, rss_shmem;		     /* pages; atomic */
+	s64 hugetlb; /* pages in huge pages of the pool; atomic */
 	u64 hiwater_rss, hiwater_vm;
 	u64 pgtable_bytes;	   /* atomic */
 	struct ns_common *time_ns; /* +1: whose clocks [vvar] tells; NULL: the machine's; LK_MM */
@@ -206,7 +208,11 @@ struct vma *vma_prev(struct mm *mm, const struct vma *vma);
 int mm_fault(struct mm *mm, u64 addr, u32 fault_flags, int *sig, int *code) __must_check;
 /* Other processes' memory (ptrace, /proc/PID/mem, cmdline): bytes copied. FOLL-like @write. */
 size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write, bool force);
-/* Pins the frames behind user memory of current: +1 each.  Returns pages or -EFAULT. */
+/*
+ * Pins the frames behind user memory: +1 each.  Returns pages or -EFAULT.  With @write only private
+ * memory: who writes to shared memory does so by mm_access(), under mm->lock, so that whether a
+ * file has writers (pagecache->writable_maps) is told by its mappings alone.
+ */
 ssize_t mm_pin(struct mm *mm, u64 addr, size_t pages, bool write, struct frame **out) __must_check;
 /*
  * For futexes: identity of the memory at @uaddr.  Private memory: (mm, addr); shared: (inode seq,

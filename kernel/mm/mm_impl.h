@@ -191,6 +191,11 @@ void vma_write_unlock(struct vma *v);
 /* A copy of @v, with references, not in the tree.  vma_release() undoes it. */
 int vma_clone(const struct vma *v, struct vma **out) __must_check;
 void vma_release(struct vma *v);
+/*
+ * A new VMA, complete, that may write to a file's pages counts as a writer until vma_release().
+ * False: the file is sealed against writing.
+ */
+bool vma_count_writer(struct vma *v) __must_check;
 /* Into and out of pagecache->vmas. */
 void vma_rmap_add(struct vma *v);
 void vma_rmap_del(struct vma *v);

@@ -14,6 +14,7 @@
 #include "mm_impl.h"
 
 #include <asm/current.h>
+#include <kern/atomic.h>
 #include <kern/bug.h>
 #include <kern/string.h>
 #include <kernel/file/file.h>
@@ -91,6 +92,34 @@ void vma_set_flags(struct vma *v, u64 flags)
 	v->pte_bits = p.bits;
 }
 
+/* --- writers of a file's pages: what sealing it against writes waits for --- */
+
+static bool writes_cache(const struct vma *v)
+{
+	return v->cache && (v->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE);
+}
+
+bool vma_count_writer(struct vma *v)
+{
+	s32 n;
+
+	if (!writes_cache(v))
+		return true;
+	n = READ_ONCE(v->cache->writable_maps);
+	do {
+		if (n < 0)
+			return false;
+	} while (!try_cmpxchg(&v->cache->writable_maps, &n, n + 1));
+	return true;
+}
+
+/* What was written through @v is written: its translations are gone. */
+static void uncount_writer(struct vma *v)
+{
+	if (writes_cache(v))
+		__atomic_fetch_sub(&v->cache->writable_maps, 1, __ATOMIC_RELEASE);
+}
+
 int vma_clone(const struct vma *v, struct vma **out)
 {
 	struct vma *n = vma_alloc();
@@ -106,6 +135,9 @@ int vma_clone(const struct vma *v, struct vma **out)
 		file_get(n->file);
 	else if (n->cache)
 		mm_shared_get(n->cache);
+	/* @v counts, so that this is not the first. */
+	if (writes_cache(n))
+		__atomic_fetch_add(&n->cache->writable_maps, 1, __ATOMIC_RELAXED);
 	if (n->ops && n->ops->open)
 		n->ops->open(n);
 	*out = n;
@@ -116,6 +148,7 @@ void vma_release(struct vma *v)
 {
 	if (v->ops && v->ops->close)
 		v->ops->close(v);
+	uncount_writer(v);
 	if (v->file)
 		file_put(v->file);
 	else if (v->cache)
@@ -175,8 +208,6 @@ void vma_rmap_add(struct vma *v)
 	rwsem_write_lock(&pc->rmap_lock);
 	list_add_tail(&v->rmap_link, &pc->vmas);
 	rwsem_write_unlock(&pc->rmap_lock);
-	if ((v->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE))
-		__atomic_fetch_add(&pc->writable_maps, 1, __ATOMIC_RELAXED);
 }
 
 void vma_rmap_del(struct vma *v)
@@ -188,8 +219,6 @@ void vma_rmap_del(struct vma *v)
 	rwsem_write_lock(&pc->rmap_lock);
 	list_del_init(&v->rmap_link);
 	rwsem_write_unlock(&pc->rmap_lock);
-	if ((v->flags & (VM_SHARED | VM_MAYWRITE)) == (VM_SHARED | VM_MAYWRITE))
-		__atomic_fetch_sub(&pc->writable_maps, 1, __ATOMIC_RELAXED);
 }
 
 /* --- lookup --- */
