@@ -3,6 +3,11 @@
  *
  * Seals are a number in inode->fs_data, changed under the inode's lock.  Files by name start with
  * F_SEAL_SEAL, so that they can never be sealed.
+ *
+ * Who could write past F_SEAL_WRITE: write(2) and its relatives hold the inode's lock; mappings are
+ * counted from before they can be used until their translations are flushed
+ * (pagecache->writable_maps); the kernel writes to shared memory for others under mm->lock, while
+ * the mapping counts (mm_access()).  So EBUSY is said while there is a writer, and not by chance.
  */
 #include "tmpfs_impl.h"
 
@@ -10,13 +15,21 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/boot/boot.h>
+#include <kernel/cred/cred.h>
+#include <kernel/ns/user.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/slab/slab.h>
 #include <kernel/syscall/syscall.h>
+#include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
-#include <linux/fcntl.h>
-#include <linux/memfd.h>
+#include <abi/memfd.h>
 
-#define SEALS_ALL (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+#define SEALS_ALL                                                                         \
+	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | \
+	 F_SEAL_EXEC)
+/* A program that is to stay executable is to stay as it is. */
+#define SEALS_PROGRAM (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+#define MFD_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC)
 #define MEMFD_NAME_MAX (255 - 6)
 
 static struct mount *memfd_mount;
@@ -56,6 +69,8 @@ static long add_seals(struct file *f, u32 seals)
 		return -EINVAL;
 	rwsem_write_lock(&i->lock);
 	have = tmpfs_seals(i);
+	if (seals & F_SEAL_EXEC && i->mode & 0111)
+		seals |= SEALS_PROGRAM;
 	if (have & F_SEAL_SEAL)
 		err = -EPERM;
 	else if ((seals & F_SEAL_WRITE) && !(have & F_SEAL_WRITE))
@@ -109,19 +124,73 @@ static void memfd_init(void)
 }
 INITCALL(memfd_init);
 
+/* ---- vm.memfd_noexec: what a memfd is without MFD_EXEC and MFD_NOEXEC_SEAL ---- */
+
+enum { NOEXEC_NOT, NOEXEC_UNLESS_ASKED, NOEXEC_ALWAYS };
+
+/* No namespace allows what one above it does not. */
+static int noexec_level(const struct pid_ns *ns)
+{
+	int level = NOEXEC_NOT;
+
+	for (; ns; ns = ns->parent)
+		level = max(level, READ_ONCE(ns->memfd_noexec));
+	return level;
+}
+
+static int show_noexec(char *buf, size_t size)
+{
+	return snprintf(buf, size, "%d", noexec_level(task_pid_ns(current)));
+}
+
+static int store_noexec(const char *text)
+{
+	struct pid_ns *ns = task_pid_ns(current);
+	int level;
+
+	if (!ns_capable(ns->ns.owner, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!proc_parse_int(text, &level) || level < noexec_level(ns->parent) ||
+	    level > NOEXEC_ALWAYS)
+		return -EINVAL;
+	WRITE_ONCE(ns->memfd_noexec, level);
+	return 0;
+}
+
+SYSCTL_TEXT("vm/memfd_noexec", 0644, show_noexec, store_noexec);
+
+static int check_flags(unsigned int *flags)
+{
+	int level;
+
+	if (*flags & ~MFD_FLAGS)
+		return -EINVAL; /* no huge pages */
+	if ((*flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) == (MFD_EXEC | MFD_NOEXEC_SEAL))
+		return -EINVAL;
+	level = noexec_level(task_pid_ns(current));
+	if (!(*flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) && level >= NOEXEC_UNLESS_ASKED)
+		*flags |= MFD_NOEXEC_SEAL;
+	return level >= NOEXEC_ALWAYS && !(*flags & MFD_NOEXEC_SEAL) ? -EACCES : 0;
+}
+
+/* ---- memfd_create ---- */
+
 static int memfd_open(const char *name, unsigned int flags, struct file **out)
 {
+	umode_t mode = S_IFREG | (flags & MFD_NOEXEC_SEAL ? 0666 : 0777);
 	struct inode *i;
 	int err;
 
 	if (!memfd_mount)
 		return -ENOMEM;
-	err = tmpfs_inode_new(memfd_mount->super, NULL, S_IFREG | 0777, 0, &i);
+	err = tmpfs_inode_new(memfd_mount->super, NULL, mode, 0, &i);
 	if (err)
 		return err;
 	i->nlink = 0;
 	i->fops = &tmpfs_sealable_ops;
-	if (flags & MFD_ALLOW_SEALING)
+	if (flags & MFD_NOEXEC_SEAL)
+		tmpfs_seals_set(i, F_SEAL_EXEC);
+	else if (flags & MFD_ALLOW_SEALING)
 		tmpfs_seals_set(i, 0);
 	return vfs_nameless_file(memfd_mount, name, i, O_RDWR | O_LARGEFILE, out);
 }
@@ -131,10 +200,10 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 	char *name;
 	struct file *f;
 	ssize_t len;
-	int fd, err;
+	int fd, err = check_flags(&flags);
 
-	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
-		return -EINVAL; /* no huge pages */
+	if (err)
+		return err;
 	/* The user's part begins at a multiple of 8: strncpy_from_user() stores words. */
 	name = kmalloc(MEMFD_NAME_MAX + 16);
 	if (!name)

@@ -17,7 +17,7 @@
 #include <kernel/mm/mm.h>
 #include <kernel/slab/slab.h>
 #include <kernel/uio/uio.h>
-#include <linux/fcntl.h>
+#include <abi/memfd.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/xattr.h>
@@ -136,10 +136,17 @@ static void evict(struct inode *i)
 	tmpfs_uncharge_inode(tmpfs_of(i->super));
 }
 
+static bool exec_sealed(const struct inode *i)
+{
+	return S_ISREG(i->mode) && tmpfs_seals(i) & F_SEAL_EXEC;
+}
+
 int tmpfs_setattr(struct dentry *d, struct iattr *a)
 {
 	struct inode *i = d->inode;
 
+	if (a->valid & ATTR_MODE && exec_sealed(i) && (a->mode ^ i->mode) & 0111)
+		return -EPERM;
 	if (a->valid & ATTR_SIZE) {
 		loff_t old = i->size;
 		u32 seals;
@@ -193,8 +200,9 @@ int tmpfs_setxattr(struct dentry *d, const char *name, const void *v, size_t siz
 {
 	int err;
 
+	/* A list can give execution, which Linux overlooks. */
 	if (acl_is_xattr(name))
-		return acl_xattr_set(d->inode, name, v, size);
+		return exec_sealed(d->inode) ? -EPERM : acl_xattr_set(d->inode, name, v, size);
 	if (!supported(name))
 		return -EOPNOTSUPP;
 	err = simple_xattr_set(d->inode, name, v, size, flags);

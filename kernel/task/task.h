@@ -400,6 +400,7 @@ struct pid_ns {
 	u32 count;		   /* numbers in use; pid_lock */
 	bool closed;		   /* its init has ended: no more numbers; pid_lock */
 	int reboot_signal;	   /* reboot(2) inside; init ends by it */
+	int memfd_noexec;	   /* vm.memfd_noexec; the highest of the ancestors' counts */
 	struct wait_queue drained; /* count fell while closed */
 };
 extern struct pid_ns pid_ns_init;
