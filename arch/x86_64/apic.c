@@ -467,5 +467,9 @@ int arch_init_irq(void)
 		return err;
 	irq_init();
 	smp_init_boot_cpu();
+	err = pti_prepare_cpu(0, boot_ist_stacks);
+	if (err)
+		return err;
+	pti_start_cpu();
 	return fpu_init();
 }

@@ -141,8 +141,11 @@ void cpu_detect(void)
 
 void cpu_setup_control(void)
 {
-	unsigned long cr4 = CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	unsigned long cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
+	/* Global translations of the kernel would outlive the way to user mode. */
+	if (!cpu_has(CPU_PTI))
+		cr4 |= CR4_PGE;
 	if (cpu_has(CPU_UMIP))
 		cr4 |= CR4_UMIP;
 	if (cpu_has(CPU_FSGSBASE))
@@ -160,7 +163,8 @@ void cpu_setup_control(void)
 	msr_write(MSR_PAT, PAT_WITH_WC);
 	msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE);
 	msr_write(MSR_STAR, (u64)X86_USER_CS32 << 48 | (u64)X86_KERNEL_CS << 32);
-	msr_write(MSR_LSTAR, (u64)(unsigned long)entry_syscall64);
+	msr_write(MSR_LSTAR,
+		  (u64)(unsigned long)(cpu_has(CPU_PTI) ? entry_syscall64_pti : entry_syscall64));
 	msr_write(MSR_CSTAR, (u64)(unsigned long)entry_syscall32);
 	msr_write(MSR_SFMASK, SYSCALL_CLEARED_FLAGS);
 	fpu_setup_cpu();

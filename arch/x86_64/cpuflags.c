@@ -68,6 +68,8 @@ size_t cpu_flags_text(char *buf, size_t size)
 	/* Linux's own words come here; one of them is of interest to programs. */
 	if (cpu_has(CPU_TSC_INVARIANT))
 		at = append(buf, size, at, 3, "constant_tsc nonstop_tsc");
+	if (cpu_has(CPU_PTI))
+		at = append(buf, size, at, 1, "pti");
 	at = append(buf, size, at, c->leaf1_ecx, leaf1_ecx);
 	at = append(buf, size, at, c->ext1_ecx, ext1_ecx);
 	at = append(buf, size, at, c->leaf7_ebx, leaf7_ebx);

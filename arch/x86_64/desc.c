@@ -13,16 +13,9 @@ struct x86_gdt {
 	u64 entry[12];
 };
 
-struct x86_gate {
-	u16 offset_low, selector;
-	u8 ist, type;
-	u16 offset_mid;
-	u32 offset_high, reserved;
-};
-
 DEFINE_PERCPU(struct x86_tss, cpu_tss) = {.iomap = sizeof(struct x86_tss)};
-DEFINE_PERCPU(u64, cpu_user_sp);
-static DEFINE_PERCPU(struct x86_gdt, cpu_gdt) = {
+PERCPU_ENTRY u64 cpu_user_sp;
+static PERCPU_ENTRY struct x86_gdt cpu_gdt = {
 	.entry =
 		{
 			[2] = 0x00af9b000000ffffULL, /* kernel code */
@@ -32,7 +25,8 @@ static DEFINE_PERCPU(struct x86_gdt, cpu_gdt) = {
 		},
 };
 
-static struct x86_gate idt[256] __aligned(16);
+/* Whole pages: user mode's tables have them too. */
+struct x86_gate idt[256] __section(".bss.page_aligned") __aligned(4096);
 
 #define GATE_INTERRUPT 0x8e
 

@@ -10,6 +10,10 @@
  *
  * The fast way out of a system call restores only what the C ABI does not preserve. Whoever
  * changes saved registers of a running system call sets TASK_WORK_FULL_REGS.
+ *
+ * Where the kernel is isolated (pti.c) its tables are loaded here first of all and the user's last,
+ * in code that lies at the end: the sites between PTI_BEGIN and PTI_END become jumps to it at boot.
+ * Elsewhere it costs nothing.
  */
 #include <generated/offsets.h>
 
@@ -19,12 +23,15 @@
 #define GS_BASE_MSR 0xc0000101
 #define ENOSYS 38
 
-	.macro PUSH_REST_AFTER_DI
+	.macro PUSH_FIRST_AFTER_DI
 	pushq %rsi
 	pushq %rdx
 	pushq %rcx
 	pushq %rax
 	pushq %r8
+	.endm
+
+	.macro PUSH_LAST
 	pushq %r9
 	pushq %r10
 	pushq %r11
@@ -34,6 +41,44 @@
 	pushq %r13
 	pushq %r14
 	pushq %r15
+	.endm
+
+	.macro PUSH_REST_AFTER_DI
+	PUSH_FIRST_AFTER_DI
+	PUSH_LAST
+	.endm
+
+/* What stands between the two, 5 bytes at least, is a jump to @target where the kernel is isolated. */
+	.macro PTI_BEGIN
+775:
+	.endm
+
+	.macro PTI_END target
+776:
+	.pushsection .tab.patch_alt, "a"
+	.balign 4
+	.long 775b - ., 777f - .
+	.short CPU_PTI_NUMBER
+	.byte 776b - 775b, 5
+	.popsection
+	.pushsection .altinstr, "ax"
+777:	.byte 0xe9
+	.long \target - . - 4
+	.popsection
+	.endm
+
+/* The kernel's gs, where pti_enter has not taken it already. */
+	.macro SWAPGS_UNLESS_PTI
+771:	swapgs
+	.pushsection .tab.patch_alt, "a"
+	.balign 4
+	.long 771b - ., 774f - .
+	.short CPU_PTI_NUMBER
+	.byte 3, 0
+	.popsection
+	.pushsection .altinstr, "ax"
+774:
+	.popsection
 	.endm
 
 /* An exception may interrupt a user access: its handler must not inherit the open window. */
@@ -79,6 +124,7 @@ entry_syscall64:
 	swapgs
 	movq %rsp, %gs:cpu_user_sp(%rip)
 	movq %gs:cpu_tss+4(%rip), %rsp
+entry_syscall64_stack:
 	pushq $USER_DS
 	pushq %gs:cpu_user_sp(%rip)
 	pushq %r11
@@ -125,7 +171,9 @@ syscall_done:
 	popq %rdx
 	popq %rsi
 	popq %rdi
+	PTI_BEGIN
 	movq 32(%rsp), %rsp
+	PTI_END pti_sysret
 	swapgs
 	sysretq
 
@@ -141,7 +189,9 @@ syscall_leave_slow_path:
 	testb %al, %al
 	jz return_iret
 	POP_ALL
+	PTI_BEGIN
 	movq 32(%rsp), %rsp
+	PTI_END pti_sysret
 	swapgs
 	sysretq
 
@@ -163,8 +213,10 @@ return_to_user:
 	call entry_leave_user
 return_iret:
 	POP_ALL
+	PTI_BEGIN
 	addq $8, %rsp
 	swapgs
+	PTI_END pti_leave
 	.globl entry_iret_user
 entry_iret_user:
 	iretq
@@ -174,7 +226,9 @@ entry_iret_user:
 entry_bad_iret:
 	pushq $-1
 	pushq %rdi
-	PUSH_REST_AFTER_DI
+	PUSH_FIRST_AFTER_DI
+entry_bad_iret_pushed:
+	PUSH_LAST
 	movq %rsp, %rdi
 	call trap_bad_iret
 	jmp return_to_user
@@ -211,14 +265,18 @@ exc_stubs:
 
 	.balign 16
 exc_page_fault:
-	PUSH_REST_AFTER_DI
+	PTI_BEGIN
+	PUSH_FIRST_AFTER_DI
+	PTI_END pti_page_fault
+exc_page_fault_pushed:
+	PUSH_LAST
 	cld
 	CLOSE_USER_WINDOW
 	movq REGS_ORIG_AX(%rsp), %rsi
 	movq $-1, REGS_ORIG_AX(%rsp)
 	testb $3, REGS_CS(%rsp)
 	jz 1f
-	swapgs
+	SWAPGS_UNLESS_PTI
 	movq %rsp, %rdi
 	call trap_page_fault
 	jmp return_to_user
@@ -230,7 +288,11 @@ exc_page_fault:
 	jmp return_to_kernel
 
 exc_common:
-	PUSH_REST_AFTER_DI
+	PTI_BEGIN
+	PUSH_FIRST_AFTER_DI
+	PTI_END pti_exception
+exc_common_pushed:
+	PUSH_LAST
 	cld
 	CLOSE_USER_WINDOW
 	movl %edi, %edx
@@ -239,7 +301,7 @@ exc_common:
 	movq %rsp, %rdi
 	testb $3, REGS_CS(%rsp)
 	jz 1f
-	swapgs
+	SWAPGS_UNLESS_PTI
 	call trap_exception
 	jmp return_to_user
 1:	cmpq $entry_iret_user, REGS_IP(%rsp)
@@ -259,8 +321,11 @@ exc_paranoid:
 	PUSH_REST_AFTER_DI
 	cld
 	CLOSE_USER_WINDOW
+	PTI_BEGIN
 	movl %edi, %ebx
 	testb $3, REGS_CS(%rsp)
+	PTI_END pti_paranoid
+exc_paranoid_tested:
 	jz 1f
 	cmpl $1, %ebx
 	je exc_debug_user
@@ -283,7 +348,10 @@ exc_paranoid:
 	movq %r12, %rax
 	movq %r12, %rdx
 	shrq $32, %rdx
+	PTI_BEGIN
 	movl $GS_BASE_MSR, %ecx
+	PTI_END pti_paranoid_leave
+exc_paranoid_leave:
 	wrmsr
 	POP_ALL
 	addq $8, %rsp
@@ -322,14 +390,18 @@ irq_stubs:
 
 	.balign 16
 irq_common:
-	PUSH_REST_AFTER_DI
+	PTI_BEGIN
+	PUSH_FIRST_AFTER_DI
+	PTI_END pti_irq
+irq_common_pushed:
+	PUSH_LAST
 	cld
 	CLOSE_USER_WINDOW
 	movl %edi, %esi
 	movq %rsp, %rdi
 	testb $3, REGS_CS(%rsp)
 	jz 1f
-	swapgs
+	SWAPGS_UNLESS_PTI
 	call irq_entry
 	jmp return_to_user
 1:	call irq_entry
@@ -339,6 +411,167 @@ irq_common:
 	jz return_to_kernel
 	call sched_preempt_irq
 	jmp return_to_kernel
+
+/* --- where the kernel is isolated: see pti.c --- */
+
+#define CR3_USER_ROOT 0x1000
+#define CR3_USER_BITS 0x1800 /* the root, and bit 11 of the context number */
+
+/* Bit 63 of a root that is loaded: the context's translations stay. */
+	.macro KEEP_CONTEXT_RAX
+771:	.byte 0x0f, 0x1f, 0x44, 0x00, 0x00
+	.pushsection .tab.patch_alt, "a"
+	.balign 4
+	.long 771b - ., 774f - .
+	.short CPU_PCID_NUMBER
+	.byte 5, 5
+	.popsection
+	.pushsection .altinstr, "ax"
+774:	btsq $63, %rax
+	.popsection
+	.endm
+
+/*
+ * The user's tables. With contexts, what is flushed by this is flushed: the next time keeps. No
+ * interrupt comes between, and NMIs flush nothing.
+ */
+	.macro LOAD_USER_TABLES reg
+	movq %gs:pti_user_cr3(%rip), \reg
+	movq \reg, %cr3
+771:	.byte 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x0f, 0x1f, 0x40, 0x00
+	.pushsection .tab.patch_alt, "a"
+	.balign 4
+	.long 771b - ., 774f - .
+	.short CPU_PCID_NUMBER
+	.byte 9, 9
+	.popsection
+	.pushsection .altinstr, "ax"
+774:	orb $0x80, %gs:pti_user_cr3 + 7
+	.popsection
+	.endm
+
+	.balign 64
+	.globl entry_syscall64_pti
+entry_syscall64_pti:
+	swapgs
+	movq %rsp, %gs:cpu_user_sp(%rip)
+	movq %gs:pti_kernel_cr3(%rip), %rsp
+	movq %rsp, %cr3
+	movq %gs:cpu_tss+4(%rip), %rsp
+	jmp entry_syscall64_stack
+
+pti_sysret:
+	movq %rdi, %gs:pti_scratch(%rip)
+	movq 32(%rsp), %rsp
+	LOAD_USER_TABLES %rdi
+	movq %gs:pti_scratch(%rip), %rdi
+	swapgs
+	sysretq
+
+/* All registers are the user's, rsp is below the frame: over to the stack that both tables have. */
+pti_leave:
+	movq %rdi, %gs:pti_scratch(%rip)
+	movq %rsp, %rdi
+	movq %gs:pti_entry_sp(%rip), %rsp
+	pushq 40(%rdi)
+	pushq 32(%rdi)
+	pushq 24(%rdi)
+	pushq 16(%rdi)
+	pushq 8(%rdi)
+	LOAD_USER_TABLES %rdi
+	movq %gs:pti_scratch(%rip), %rdi
+	swapgs
+pti_iret:
+	iretq
+
+/*
+ * In place of PUSH_FIRST_AFTER_DI; edi is the vector. From user mode: from the entry stack, with rdi
+ * and the error on it, to the kernel's tables, gs and the task's stack.
+ */
+	.macro PTI_ENTER to
+	testb $3, 24(%rsp)
+	jz 1f
+	swapgs
+	pushq %rsi
+	movq %gs:pti_kernel_cr3(%rip), %rsi
+	movq %rsi, %cr3
+	movq %rsp, %rsi
+	movq %gs:cpu_tss+4(%rip), %rsp
+	pushq 56(%rsi)
+	pushq 48(%rsi)
+	pushq 40(%rsi)
+	pushq 32(%rsi)
+	pushq 24(%rsi)
+	pushq 16(%rsi)
+	pushq 8(%rsi)
+	pushq (%rsi)
+	pushq %rdx
+	pushq %rcx
+	pushq %rax
+	pushq %r8
+	jmp \to
+1:	cmpq $pti_iret, 16(%rsp)
+	je pti_bad_iret
+	PUSH_FIRST_AFTER_DI
+	jmp \to
+	.endm
+
+	.balign 16
+pti_page_fault:
+	PTI_ENTER exc_page_fault_pushed
+	.balign 16
+pti_exception:
+	PTI_ENTER exc_common_pushed
+	.balign 16
+pti_irq:
+	PTI_ENTER irq_common_pushed
+
+/* iretq refused the frame on the entry stack: the task's stack gets it and what a bad one becomes. */
+pti_bad_iret:
+	swapgs
+	pushq %rsi
+	movq %gs:pti_kernel_cr3(%rip), %rsi
+	movq %rsi, %cr3
+	movq %rsp, %rdi
+	movq 48(%rdi), %rsi
+	movq %gs:cpu_tss+4(%rip), %rsp
+	pushq 32(%rsi)
+	pushq 24(%rsi)
+	pushq 16(%rsi)
+	pushq 8(%rsi)
+	pushq (%rsi)
+	pushq $-1
+	pushq 8(%rdi)
+	pushq (%rdi)
+	pushq %rdx
+	pushq %rcx
+	pushq %rax
+	pushq %r8
+	jmp entry_bad_iret_pushed
+
+/* An exception that comes anywhere leaves with the tables that it found, in r13 over the C code. */
+pti_paranoid:
+	movl %edi, %ebx
+	movq %cr3, %r13
+	testl $CR3_USER_ROOT, %r13d
+	jz 1f
+	movq %r13, %rax
+	andq $~CR3_USER_BITS, %rax
+	KEEP_CONTEXT_RAX
+	movq %rax, %cr3
+1:	testb $3, REGS_CS(%rsp)
+	jmp exc_paranoid_tested
+
+pti_paranoid_leave:
+	testl $CR3_USER_ROOT, %r13d
+	jz 1f
+	movq %rax, %rcx
+	movq %r13, %rax
+	KEEP_CONTEXT_RAX
+	movq %rax, %cr3
+	movq %rcx, %rax
+1:	movl $GS_BASE_MSR, %ecx
+	jmp exc_paranoid_leave
 
 /* --- switching --- */
 

@@ -36,7 +36,12 @@ SECTIONS
 	.text : AT(ADDR(.text) - KERNEL_IMAGE_BASE) {
 		text_start = .;
 		KEEP(*(.head.text))
+		/* The part that user mode's tables have too. */
+		. = ALIGN(PAGE_SIZE_LDS);
+		entry_text_start = .;
 		*(.text.entry)
+		. = ALIGN(PAGE_SIZE_LDS);
+		entry_text_end = .;
 		*(.text.hot .text.hot.*)
 		*(.text .text.[a-zA-Z0-9_]*)
 		*(.text.unlikely .text.unlikely.*)
@@ -94,9 +99,10 @@ SECTIONS
 	init_data_start = .;
 	.init.data : AT(ADDR(.init.data) - KERNEL_IMAGE_BASE) {
 		*(.init.data .init.data.* .init.rodata .init.rodata.*)
-		. = ALIGN(64);
+		. = ALIGN(PAGE_SIZE_LDS);
 		percpu_template = .;
-		*(.percpu.first)
+		*(.percpu.entry) /* a page for itself: user mode's tables have it too */
+		. = ALIGN(PAGE_SIZE_LDS);
 		*(.percpu .percpu.*)
 		. = ALIGN(64);
 		percpu_template_end = .;
@@ -114,7 +120,7 @@ SECTIONS
 		bss_start = .;
 		*(.bss.page_aligned .bss.page_aligned.*)
 		*(.bss .bss.* COMMON)
-		. = ALIGN(64);
+		. = ALIGN(PAGE_SIZE_LDS);
 		percpu_boot_area = .;
 		. += percpu_template_end - percpu_template;
 		. = ALIGN(PAGE_SIZE_LDS);

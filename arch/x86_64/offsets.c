@@ -9,6 +9,8 @@ void offsets_emit(void);
 void offsets_emit(void)
 {
 	EMIT(CPU_SMAP_NUMBER, CPU_SMAP);
+	EMIT(CPU_PTI_NUMBER, CPU_PTI);
+	EMIT(CPU_PCID_NUMBER, CPU_PCID);
 	EMIT(TASK_WORK, offsetof(struct task, work));
 	EMIT(TASK_STACK, offsetof(struct task, stack));
 	EMIT(TASK_SP, offsetof(struct task, arch.sp));

@@ -79,10 +79,9 @@ static bool leaf_fits(unsigned int level, unsigned long va, u64 phys, u64 left)
 }
 
 /* Maps one leaf at @va and says how long it is. */
-static int map_one(unsigned long va, u64 phys, u64 left, u64 prot_bits, u64 (*alloc)(void),
-		   u64 *out_len)
+static int map_one(pte_t *table, unsigned long va, u64 phys, u64 left, u64 prot_bits,
+		   u64 (*alloc)(void), u64 *out_len)
 {
-	pte_t *table = kernel_pt_root;
 	unsigned int level = PT_ROOT_LEVEL;
 
 	while (!leaf_fits(level, va, phys, left)) {
@@ -116,11 +115,11 @@ static int map_one(unsigned long va, u64 phys, u64 left, u64 prot_bits, u64 (*al
 	return 0;
 }
 
-int arch_map_kernel(unsigned long va, u64 phys, u64 len, u64 prot_bits, u64 (*alloc)(void))
+int paging_map(pte_t *root, unsigned long va, u64 phys, u64 len, u64 prot_bits, u64 (*alloc)(void))
 {
 	while (len) {
 		u64 done;
-		int err = map_one(va, phys, len, prot_bits, alloc, &done);
+		int err = map_one(root, va, phys, len, prot_bits, alloc, &done);
 
 		if (err)
 			return err;
@@ -129,6 +128,11 @@ int arch_map_kernel(unsigned long va, u64 phys, u64 len, u64 prot_bits, u64 (*al
 		len -= done < len ? done : len;
 	}
 	return 0;
+}
+
+int arch_map_kernel(unsigned long va, u64 phys, u64 len, u64 prot_bits, u64 (*alloc)(void))
+{
+	return paging_map(kernel_pt_root, va, phys, len, prot_bits, alloc);
 }
 
 static void map_early(unsigned long va, u64 phys, u64 len, pgprot_t prot)
@@ -200,6 +204,25 @@ bool paging_allows(unsigned long va, bool write)
 	}
 }
 
+bool paging_phys(unsigned long va, u64 *out)
+{
+	pte_t *table = kernel_pt_root;
+
+	for (unsigned int level = PT_ROOT_LEVEL;; level--) {
+		pte_t e = pte_read(&table[pt_index(level, va)]);
+
+		if (!pte_present(e))
+			return false;
+		if (level == 0 || (level <= 2 && pte_huge(e))) {
+			u64 in = va & (PT_SIZE(level) - 1);
+
+			*out = (pte_phys(e) & ~(PT_SIZE(level) - 1)) + in;
+			return true;
+		}
+		table = pte_table(e);
+	}
+}
+
 static void image_unmap_page(const char *at)
 {
 	pte_t *pte = kernel_leaf((unsigned long)at);
@@ -208,14 +231,12 @@ static void image_unmap_page(const char *at)
 		pte_write(pte, (pte_t){0});
 }
 
-/* A second-level table under each top-level slot of [base, base + size). */
-static void prepare_region(unsigned long base, unsigned long size)
+void paging_prepare(pte_t *root, unsigned long base, unsigned long size)
 {
 	for (unsigned long off = 0; off < size; off += PT_SIZE(PT_ROOT_LEVEL)) {
 		pte_t *table;
 
-		if (table_get(&kernel_pt_root[pt_index(PT_ROOT_LEVEL, base + off)],
-			      early_page_alloc, &table))
+		if (table_get(&root[pt_index(PT_ROOT_LEVEL, base + off)], early_page_alloc, &table))
 			early_fatal("kernel page tables");
 	}
 }
@@ -224,6 +245,8 @@ void paging_init(void)
 {
 	early_alloc_init();
 	pte_nx_mask = cpu_has(CPU_NX) ? PTE_NX : 0;
+	/* Bit 12 of a loaded root says that it is user mode's (pti.c): this one has it clear. */
+	early_next = (early_next + 2 * PAGE_SIZE - 1) & ~(2 * PAGE_SIZE - 1);
 	kernel_pt_root = phys_to_virt(early_page_alloc());
 	map_direct();
 	map_image_part(text_start, text_end, PGPROT_KERNEL_RX);
@@ -233,16 +256,23 @@ void paging_init(void)
 	map_image_part(data_start, bss_end, PGPROT_KERNEL);
 	image_unmap_page(boot_stack_guard);
 	image_unmap_page(boot_ist_guard);
-	prepare_region(VMALLOC_BASE, VMALLOC_SIZE);
-	prepare_region(FRAME_MAP_BASE, FRAME_MAP_SIZE);
+	paging_prepare(kernel_pt_root, VMALLOC_BASE, VMALLOC_SIZE);
+	paging_prepare(kernel_pt_root, FRAME_MAP_BASE, FRAME_MAP_SIZE);
 	kasan_arch_early();
 	asm volatile("mov %0, %%cr3" : : "r"(virt_to_phys(kernel_pt_root)) : "memory");
 }
 
+static void copy_kernel_half(pte_t *to, const pte_t *from)
+{
+	memcpy(to + PT_ROOT_USER_ENTRIES, from + PT_ROOT_USER_ENTRIES,
+	       (PT_ENTRIES - PT_ROOT_USER_ENTRIES) * sizeof(*to));
+}
+
 void pt_root_init(pte_t *root)
 {
-	memcpy(root + PT_ROOT_USER_ENTRIES, kernel_pt_root + PT_ROOT_USER_ENTRIES,
-	       (PT_ENTRIES - PT_ROOT_USER_ENTRIES) * sizeof(*root));
+	copy_kernel_half(root, kernel_pt_root);
+	if (cpu_has(CPU_PTI))
+		copy_kernel_half(root + PT_ENTRIES, pti_root);
 }
 
 static void image_protect(const char *from, const char *to, pgprot_t prot)

@@ -35,6 +35,17 @@ void patch_make_jump(u8 buf[PATCH_JUMP_LEN], unsigned long at, unsigned long tar
 	memcpy(buf + 1, &rel, sizeof(rel));
 }
 
+void patch_move_jump(u8 *buf, size_t len, const void *from, const void *at)
+{
+	s32 rel;
+
+	if (len != PATCH_JUMP_LEN || buf[0] != 0xe9)
+		return;
+	memcpy(&rel, buf + 1, sizeof(rel));
+	rel += (s32)((const char *)from - (const char *)at);
+	memcpy(buf + 1, &rel, sizeof(rel));
+}
+
 bool patch_is_text(unsigned long addr)
 {
 	return addr >= (unsigned long)text_start && addr < (unsigned long)text_end;

@@ -3,9 +3,10 @@
  *
  * The CPU looks for a port in a bit map behind the task-state segment. A thread that has ports has
  * a segment of its own, which its CPU uses while it runs; all others have the CPU's, which has no
- * map, so they pay neither memory nor time. The privilege level in the flags is always 0, for with
- * it user mode could turn interrupts off: level 3 is a map in which all ports are open, and CLI and
- * STI do nothing then, as in Linux since 5.5.
+ * map, so they pay neither memory nor time. (Where the kernel is isolated from user mode, pti.c,
+ * there is one segment for each CPU, into which the map of the thread is copied.) The privilege
+ * level in the flags is always 0, for with it user mode could turn interrupts off: level 3 is a map
+ * in which all ports are open, and CLI and STI do nothing then, as in Linux since 5.5.
  */
 #include <asm/context.h>
 #include <asm/current.h>
@@ -46,6 +47,10 @@ static void tss_load(struct task *t)
 {
 	struct port_tss *p = t->arch.ports;
 
+	if (cpu_has(CPU_PTI)) {
+		pti_load_ports(&p->tss);
+		return;
+	}
 	memcpy(p->tss.ist, this_cpu_ptr(cpu_tss)->ist, sizeof(p->tss.ist));
 	p->tss.rsp[0] = (u64)(unsigned long)t->stack + THREAD_SIZE;
 	desc_load_tss(&p->tss, sizeof(*p));
@@ -53,6 +58,10 @@ static void tss_load(struct task *t)
 
 static void tss_unload(void)
 {
+	if (cpu_has(CPU_PTI)) {
+		pti_load_ports(NULL);
+		return;
+	}
 	desc_load_tss(this_cpu_ptr(cpu_tss), sizeof(struct x86_tss));
 }
 
@@ -144,6 +153,12 @@ static void settle(void)
 		ports_free(current);
 	else
 		p->tss.iomap = offsetof(struct port_tss, asked);
+	if (!cpu_has(CPU_PTI) || !current->arch.ports)
+		return;
+	unsigned long flags = irqs_save();
+
+	tss_load(current); /* the CPU uses a copy */
+	irqs_restore(flags);
 }
 
 long sys_ioperm(unsigned long from, unsigned long num, int on)

@@ -265,7 +265,7 @@ static int ap_prepare(unsigned int cpu, void **ist)
 	if (!idle_stacks[cpu] || !*ist)
 		return -ENOMEM;
 	ap_stack_top[cpu] = (char *)idle_stacks[cpu] + THREAD_SIZE;
-	return 0;
+	return pti_prepare_cpu(cpu, *ist);
 }
 
 static void *ap_ist[NR_CPUS_MAX];
@@ -276,6 +276,7 @@ void ap_start(unsigned int cpu)
 {
 	cpu_setup_control();
 	desc_init_cpu(cpu, ap_ist[cpu]);
+	pti_start_cpu();
 	apic_init_cpu();
 	cpumask_set(&cpu_online_mask, cpu);
 	kernel_main_secondary(cpu);

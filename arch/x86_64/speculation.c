@@ -1,11 +1,15 @@
 /*
- * prctl(PR_GET/SET_SPECULATION_CTRL): this kernel switches no speculation off, so what a program is
- * told is what its CPU does.
+ * What the CPU does ahead that it should not, as programs are told: /sys/devices/system/cpu/
+ * vulnerabilities, the bugs line of /proc/cpuinfo, prctl(PR_GET/SET_SPECULATION_CTRL). The kernel
+ * isolates its page tables where the CPU has Meltdown (pti.c); it switches no speculation off, so
+ * what is said of the rest is what the CPU does.
  */
 #include <asm/context.h>
 
 #include <kern/errno.h>
 #include <kern/string.h>
+#include <kernel/procfs/procfs.h>
+#include <kernel/seq/seq.h>
 #include <linux/prctl.h>
 
 #include "x86_impl.h"
@@ -70,4 +74,33 @@ int arch_speculation_set(unsigned long which, unsigned long control)
 		return -EPERM;
 	}
 	return -ENODEV;
+}
+
+static int show_meltdown(struct seq *s, void *ctx)
+{
+	(void)ctx;
+	if (!cpu_has(CPU_MELTDOWN))
+		seq_puts(s, "Not affected\n");
+	else
+		seq_puts(s, cpu_has(CPU_PTI) ? "Mitigation: PTI\n" : "Vulnerable\n");
+	return 0;
+}
+
+static int show_store_bypass(struct seq *s, void *ctx)
+{
+	(void)ctx;
+	seq_puts(s, bypasses_stores() ? "Vulnerable\n" : "Not affected\n");
+	return 0;
+}
+
+SYSFS_FILE("devices/system/cpu/vulnerabilities/meltdown", 0444, show_meltdown, NULL, NULL);
+SYSFS_FILE("devices/system/cpu/vulnerabilities/spec_store_bypass", 0444, show_store_bypass, NULL,
+	   NULL);
+
+void arch_cpu_bugs(struct seq *s)
+{
+	if (cpu_has(CPU_MELTDOWN))
+		seq_puts(s, " cpu_meltdown");
+	if (bypasses_stores())
+		seq_puts(s, " spec_store_bypass");
 }

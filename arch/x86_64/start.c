@@ -12,6 +12,7 @@ void arch_start(enum boot_protocol protocol, u64 param_phys)
 	cpu_detect();
 	bootinfo_read(protocol, param_phys);
 	paging_init();
+	pti_init();
 	cpu_setup_control();
 	desc_init_cpu(0, boot_ist_stacks);
 	idt_init();

@@ -8,6 +8,10 @@
  * flusher bumps the generation before it reads the bits; both are locked instructions.
  *
  * Without PCID there is one context and each load of cr3 flushes it.
+ *
+ * Where the kernel is isolated (pti.c) a context is two, the kernel's and user mode's, and a flush
+ * of user addresses is one of both. The kernel's own translations are not global then, so that
+ * other contexts have to forget them as well.
  */
 #include <asm/tlb.h>
 
@@ -26,8 +30,9 @@
 #define RANGE_PAGES_MAX 32u
 
 struct tlb_context {
-	u64 id;	 /* arch_mm.context_id; 0: free */
-	u64 gen; /* translations are good for this generation */
+	u64 id;		 /* arch_mm.context_id; 0: free */
+	u64 gen;	 /* translations are good for this generation */
+	bool user_stale; /* isolated: not user mode's, which still have to be flushed */
 };
 
 struct tlb_cpu {
@@ -55,6 +60,13 @@ void arch_mm_init(struct arch_mm *am, pte_t *root)
 	am->vdso = 0;
 }
 
+/* The loaded context is left: a flush on the way to user mode does not come to be. */
+static void keep_user_stale(struct tlb_cpu *t)
+{
+	if (cpu_has(CPU_PTI_PCID) && pti_flush_pending())
+		t->contexts[t->context].user_stale = true;
+}
+
 static void load_pcid(struct tlb_cpu *t, struct arch_mm *am)
 {
 	u64 gen = __atomic_load_n(&am->tlb_gen, __ATOMIC_SEQ_CST);
@@ -76,6 +88,23 @@ static void load_pcid(struct tlb_cpu *t, struct arch_mm *am)
 	t->contexts[i].gen = gen;
 	t->context = i;
 	write_cr3(am->root_phys | (i + 1) | keep);
+	if (cpu_has(CPU_PTI)) {
+		pti_load(am->root_phys, i + 1, keep && !t->contexts[i].user_stale);
+		t->contexts[i].user_stale = false;
+	}
+}
+
+/* With contexts, or isolated, or both. */
+static void load_contexts(struct tlb_cpu *t, struct arch_mm *prev, struct arch_mm *am)
+{
+	if (cpu_has(CPU_PCID)) {
+		if (prev)
+			keep_user_stale(t);
+		load_pcid(t, am);
+		return;
+	}
+	write_cr3(am->root_phys);
+	pti_load(am->root_phys, 0, false);
 }
 
 void arch_mm_switch(struct arch_mm *next)
@@ -89,8 +118,8 @@ void arch_mm_switch(struct arch_mm *next)
 
 	cpumask_set(&next->cpus, cpu);
 	t->loaded = next;
-	if (cpu_has(CPU_PCID))
-		load_pcid(t, next);
+	if (cpu_feature_bits & (1ull << CPU_PCID | 1ull << CPU_PTI))
+		load_contexts(t, prev, next);
 	else
 		write_cr3(next->root_phys);
 	/* Not before: the tables of @prev may be freed once no bit is left. */
@@ -104,6 +133,7 @@ void arch_mm_leave(void)
 	struct tlb_cpu *t = this_cpu_ptr(tlb_cpu);
 
 	if (t->loaded) {
+		keep_user_stale(t);
 		write_cr3(virt_to_phys(kernel_pt_root));
 		cpumask_clear(&t->loaded->cpus, cpu_id());
 		t->loaded = NULL;
@@ -162,6 +192,8 @@ static void flush_here(void *arg)
 	u64 gen = __atomic_load_n(&f->am->tlb_gen, __ATOMIC_SEQ_CST);
 
 	write_cr3(f->am->root_phys | (cpu_has(CPU_PCID) ? t->context + 1 : 0));
+	if (cpu_has_unlikely(CPU_PTI_PCID))
+		pti_flush_later();
 	c->gen = gen;
 }
 
@@ -204,6 +236,19 @@ void tlb_flush_mm_all(struct arch_mm *am)
 	flush(&(struct tlb_flush){.am = am, .all = true});
 }
 
+/* Contexts that are not loaded are flushed when they are the next time. */
+static void forget_others(void)
+{
+	unsigned long flags = irqs_save();
+	struct tlb_cpu *t = this_cpu_ptr(tlb_cpu);
+
+	for (unsigned int i = 0; i < CONTEXTS; i++) {
+		if (!t->loaded || i != t->context)
+			t->contexts[i].gen = 0;
+	}
+	irqs_restore(flags);
+}
+
 static void flush_kernel_here(void *arg)
 {
 	const struct tlb_flush *f = arg;
@@ -213,7 +258,9 @@ static void flush_kernel_here(void *arg)
 		return;
 	}
 	for (unsigned long at = f->start; at < f->end; at += PAGE_SIZE)
-		tlb_flush_local_page(at);
+		asm volatile("invlpg (%0)" : : "r"(at) : "memory");
+	if (cpu_has_unlikely(CPU_PTI_PCID))
+		forget_others();
 }
 
 void tlb_flush_kernel(unsigned long start, unsigned long end)

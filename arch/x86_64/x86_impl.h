@@ -35,6 +35,13 @@ void cpu_setup_control(void); /* control registers and MSRs of this CPU */
 void paging_init(void);
 /* Whether the kernel's tables let this access through now. */
 bool paging_allows(unsigned long va, bool write);
+/* Maps [va, va + len) to @phys in @root, in the largest pages that fit. */
+int paging_map(pte_t *root, unsigned long va, u64 phys, u64 len, u64 prot_bits, u64 (*alloc)(void))
+	__must_check;
+/* The frame behind a mapped address of the kernel; false: not mapped. */
+bool paging_phys(unsigned long va, u64 *out);
+/* A table below each top-level entry of [base, base + size) in @root. */
+void paging_prepare(pte_t *root, unsigned long base, unsigned long size);
 u64 early_page_alloc(void); /* physical address of a zeroed page */
 __noreturn void early_fatal(const char *text);
 void early_puts(const char *text);
@@ -54,7 +61,9 @@ struct x86_tss {
 
 /* One page-independent block per CPU; entry code reads tss.rsp[0] as the kernel stack top. */
 DECLARE_PERCPU(struct x86_tss, cpu_tss);
-DECLARE_PERCPU(u64, cpu_user_sp); /* scratch of the system-call entry */
+/* Of the per-CPU page that user mode's tables have as well (pti.c). */
+#define PERCPU_ENTRY __attribute__((section(".percpu.entry")))
+extern PERCPU_ENTRY u64 cpu_user_sp; /* scratch of the system-call entry */
 
 #define IST_DOUBLE_FAULT 1
 #define IST_NMI 2
@@ -67,6 +76,14 @@ struct x86_desc_ptr {
 	u64 base;
 } __packed;
 
+struct x86_gate {
+	u16 offset_low, selector;
+	u8 ist, type;
+	u16 offset_mid;
+	u32 offset_high, reserved;
+};
+extern struct x86_gate idt[256];
+
 /* Loads GDT, TSS and IDT of this CPU; @ist: THREAD_SIZE bytes for the exception stacks, guarded
  * below. */
 void desc_init_cpu(unsigned int cpu, void *ist);
@@ -75,7 +92,25 @@ void desc_load_tss(struct x86_tss *tss, size_t size);
 void idt_init(void);
 void idt_set_handler(unsigned int vector, void *entry, unsigned int ist, unsigned int dpl);
 
+/* --- pti.c --- */
+extern pte_t *pti_root; /* whose kernel half the roots of user mode copy */
+/* Decides whether the kernel is isolated; then makes what user mode's roots share. */
+void pti_init(void);
+/* Gives @cpu what its entries need, and loads it on that CPU; no-ops where it is not isolated. */
+int pti_prepare_cpu(unsigned int cpu, void *ist) __must_check;
+void pti_start_cpu(void);
+/* The roots of @am, in context @context (from 1; 0: none), for the next ways in and out of user
+ * mode; @keep: the user's translations there are good. Interrupts off. */
+void pti_load(u64 root_phys, unsigned int context, bool keep);
+/* User mode's translations go before it runs again; whether that is still to happen. */
+void pti_flush_later(void);
+bool pti_flush_pending(void);
+/* This CPU's ports: shut (NULL), or as @tss with the map that its .iomap is the offset of. */
+void pti_load_ports(const struct x86_tss *tss);
+
 /* --- entry.S --- */
+void entry_syscall64_pti(void);
+extern char entry_text_start[], entry_text_end[]; /* whole pages */
 void entry_syscall64(void);
 void entry_syscall32(void);
 extern char exc_stubs[]; /* 32 stubs of EXC_STUB_SIZE bytes */

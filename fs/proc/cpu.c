@@ -5,6 +5,7 @@
 #include <kernel/sched/sched.h>
 #include <kernel/time/time.h>
 #include <asm/clock.h>
+#include <asm/context.h>
 #include <asm/cpu.h>
 #include <asm/cpumask.h>
 
@@ -27,8 +28,10 @@ static void cpuinfo_one(struct seq *s, unsigned int cpu, unsigned int count, con
 		   cpu, count);
 	seq_printf(s, "apicid\t\t: %u\ninitial apicid\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\n",
 		   cpu, cpu);
-	seq_printf(s, "cpuid level\t: %u\nwp\t\t: yes\nflags\t\t: %s\nbugs\t\t:\n", c->max_leaf,
+	seq_printf(s, "cpuid level\t: %u\nwp\t\t: yes\nflags\t\t: %s\nbugs\t\t:", c->max_leaf,
 		   flags);
+	arch_cpu_bugs(s);
+	seq_putc(s, '\n');
 	seq_printf(s, "bogomips\t: %llu.%02llu\nclflush size\t: 64\ncache_alignment\t: 64\n",
 		   (unsigned long long)(khz / 500), (unsigned long long)(khz / 5 % 100));
 	seq_printf(s, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n",

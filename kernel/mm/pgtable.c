@@ -65,7 +65,7 @@ pte_t *pt_new_root(void)
 		f = s->root[--s->roots];
 	irqs_restore(irq);
 	if (!f)
-		f = frame_alloc(0, FRAME_PGTABLE, GFP_KERNEL | GFP_ZERO);
+		f = frame_alloc(pt_root_order(), FRAME_PGTABLE, GFP_KERNEL | GFP_ZERO);
 	return f ? frame_to_virt(f) : NULL;
 }
 
@@ -102,14 +102,19 @@ u64 pt_stock_shrink(u64 want)
 
 /* --- walking --- */
 
-static noinline pte_t *table_make(struct mm *mm, pte_t *at)
+static noinline pte_t *table_make(struct mm *mm, pte_t *at, unsigned int level)
 {
 	struct frame *f = pt_table_alloc();
 	pte_t old = {0};
+	bool linked;
 
 	if (!f)
 		return NULL;
-	if (!pte_cmpxchg(at, &old, pte_make_table(frame_to_phys(f), true))) {
+	if (level == PT_ROOT_LEVEL)
+		linked = pt_root_link(at, &old, frame_to_phys(f));
+	else
+		linked = pte_cmpxchg(at, &old, pte_make_table(frame_to_phys(f), true));
+	if (!linked) {
 		pt_table_free(f);
 		return pte_table(old);
 	}
@@ -125,7 +130,7 @@ pte_t *pt_make_upper(struct mm *mm, u64 addr)
 		pte_t *at = &table[pt_index(level, addr)];
 		pte_t e = pte_read(at);
 
-		table = likely(!pte_none(e)) ? pte_table(e) : table_make(mm, at);
+		table = likely(!pte_none(e)) ? pte_table(e) : table_make(mm, at, level);
 		if (unlikely(!table))
 			return NULL;
 	}
@@ -403,7 +408,10 @@ static void free_level(struct gather *g, pte_t *table, unsigned int level, u64 s
 			free_level(g, pte_table(e), level - 1, addr, next, floor, ceiling);
 		if (base < floor || base + PT_SIZE(level) > ceiling)
 			continue;
-		pte_write(at, (pte_t){0});
+		if (level == PT_ROOT_LEVEL)
+			pt_root_unlink(at);
+		else
+			pte_write(at, (pte_t){0});
 		struct frame *f = virt_to_frame(pte_table(e));
 
 		f->owner = g->tables;

@@ -39,6 +39,7 @@ void patch_apply_alternatives(void)
 			continue;
 		if (cpu_has((enum cpu_feature)a->feature)) {
 			memcpy(buf, from, a->replacement_len);
+			patch_move_jump(buf, a->replacement_len, from, site);
 			patch_fill_nops(buf + a->replacement_len, a->site_len - a->replacement_len);
 			write_text(site, buf, a->site_len);
 		}

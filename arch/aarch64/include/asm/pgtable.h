@@ -278,3 +278,20 @@ static __always_inline void pte_set_wrprotect(pte_t *at)
 {
 	__atomic_fetch_or(&at->raw, PTE_RDONLY, __ATOMIC_RELAXED);
 }
+
+/* Entries of user space in a root: nothing special, the kernel has a root of its own. */
+static inline unsigned int pt_root_order(void)
+{
+	return 0;
+}
+
+/* As pte_cmpxchg() with an entry that leads to the table at @phys. */
+static inline bool pt_root_link(pte_t *at, pte_t *old, u64 phys)
+{
+	return pte_cmpxchg(at, old, pte_make_table(phys, true));
+}
+
+static inline void pt_root_unlink(pte_t *at)
+{
+	pte_write(at, (pte_t){0});
+}

@@ -5,6 +5,7 @@
 #include <kern/compiler.h>
 #include <kern/types.h>
 
+struct seq;
 struct task;
 
 struct debug_regs;
@@ -69,6 +70,8 @@ bool arch_tsc_allowed(void);
  */
 int arch_speculation_get(unsigned long which) __must_check;
 int arch_speculation_set(unsigned long which, unsigned long control) __must_check;
+/* The value of the "bugs" line of /proc/cpuinfo: a blank before each word. */
+void arch_cpu_bugs(struct seq *s);
 
 /* --- floating point and vector state --- */
 

@@ -35,6 +35,8 @@ enum cpu_feature {
 	CPU_CX16,
 	CPU_HYPERVISOR,
 	CPU_MELTDOWN, /* a defect: the kernel must not be mapped in user mode */
+	CPU_PTI,      /* and it is not: page-table isolation, decided at boot */
+	CPU_PTI_PCID, /* with contexts: user mode has translations of its own */
 	CPU_NEVER,    /* always clear */
 	CPU_FEATURE_COUNT,
 };

@@ -39,6 +39,29 @@ struct patch_alt {
 	"774:\n\t" newinstr "\n775:\n"                                               \
 	".popsection\n"
 
+/*
+ * cpu_has(@feature) that costs one NOP where the CPU has not. False, whatever the CPU has, until
+ * alternatives are applied.
+ */
+static __always_inline bool cpu_has_unlikely(enum cpu_feature feature)
+{
+	asm goto("771: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n"
+		 ".pushsection .tab.patch_alt, \"a\"\n"
+		 "\t.balign 4\n\t.long 771b - ., 774f - .\n\t.short %c0\n"
+		 "\t.byte 5, 5\n"
+		 ".popsection\n"
+		 ".pushsection .altinstr, \"ax\"\n"
+		 "774: .byte 0xe9\n\t.long %l[yes] - . - 4\n"
+		 ".popsection\n"
+		 :
+		 : "i"(feature)
+		 :
+		 : yes);
+	return false;
+yes:
+	return true;
+}
+
 /* Static key: a branch that costs one NOP (or one jump) and is turned by patching its sites. */
 struct static_key {
 	int enabled;   /* count of enablers; atomic */

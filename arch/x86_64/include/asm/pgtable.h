@@ -9,6 +9,7 @@
 #pragma once
 
 #include <asm/page.h>
+#include <asm/patch.h>
 #include <kern/compiler.h>
 #include <kern/types.h>
 
@@ -270,4 +271,34 @@ static __always_inline bool pte_test_clear_young(pte_t *at)
 static __always_inline void pte_set_wrprotect(pte_t *at)
 {
 	__atomic_fetch_and(&at->raw, ~PTE_WRITE, __ATOMIC_RELAXED);
+}
+
+/*
+ * Entries of user space in a root. Where the kernel is isolated a root is two pages: the kernel's,
+ * in which user space cannot be executed, and behind it the one that is loaded in user mode. Who
+ * finds an entry that another CPU is linking may see it in the first only, and faults once more.
+ */
+static __always_inline unsigned int pt_root_order(void)
+{
+	return cpu_has(CPU_PTI);
+}
+
+/* As pte_cmpxchg() with an entry that leads to the table at @phys. */
+static __always_inline bool pt_root_link(pte_t *at, pte_t *old, u64 phys)
+{
+	pte_t e = pte_make_table(phys, true);
+
+	if (!cpu_has_unlikely(CPU_PTI))
+		return pte_cmpxchg(at, old, e);
+	if (!pte_cmpxchg(at, old, (pte_t){e.raw | pte_nx_mask}))
+		return false;
+	pte_write(at + PT_ENTRIES, e);
+	return true;
+}
+
+static __always_inline void pt_root_unlink(pte_t *at)
+{
+	pte_write(at, (pte_t){0});
+	if (cpu_has_unlikely(CPU_PTI))
+		pte_write(at + PT_ENTRIES, (pte_t){0});
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <asm/mm_arch.h>
+#include <asm/patch.h>
 #include <asm/pgtable.h>
 #include <kern/types.h>
 
@@ -23,10 +24,15 @@ void arch_mm_switch(struct arch_mm *next);
 /* The kernel root instead of a user address space (a task that drops its mm). */
 void arch_mm_leave(void);
 
+/* In user mode's context of what is loaded, if it has one of its own (CPU_PTI_PCID). */
+void tlb_flush_user_page(unsigned long addr);
+
 /* This CPU only. */
 static __always_inline void tlb_flush_local_page(unsigned long addr)
 {
 	asm volatile("invlpg (%0)" : : "r"(addr) : "memory");
+	if (cpu_has_unlikely(CPU_PTI_PCID))
+		tlb_flush_user_page(addr);
 }
 
 /* Everything that is not global. */
