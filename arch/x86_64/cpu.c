@@ -118,6 +118,7 @@ void cpu_detect(void)
 		feature_set(CPU_XSAVEOPT, bit(c->leafd1_eax, 0));
 		feature_set(CPU_XSAVEC, bit(c->leafd1_eax, 1));
 		feature_set(CPU_XSAVES, bit(c->leafd1_eax, 3));
+		feature_set(CPU_AVX2, bit(c->leaf7_ebx, 5) && bit(cpuid(0xd, 0).eax, 2));
 	}
 }
 

@@ -16,14 +16,14 @@ static union {
 } text_pages __section(".bss.page_aligned") __aligned(4096);
 
 static union {
-	struct vdso_data data;
+	struct vdso_page page;
 	u8 bytes[PAGE_SIZE];
 } data_page __section(".bss.page_aligned") __aligned(4096);
 
 /* Readers run in user mode at any time; writers are serialised by the time room. */
 void vdso_update(const struct vdso_data *d)
 {
-	struct vdso_data *to = &data_page.data;
+	struct vdso_data *to = &data_page.page.data;
 	u32 seq = to->seq;
 
 	__atomic_store_n(&to->seq, seq + 1, __ATOMIC_RELAXED);
@@ -31,6 +31,12 @@ void vdso_update(const struct vdso_data *d)
 	memcpy((char *)to + sizeof(to->seq), (const char *)d + sizeof(d->seq),
 	       sizeof(*d) - sizeof(d->seq));
 	__atomic_store_n(&to->seq, seq + 2, __ATOMIC_RELEASE);
+}
+
+void vdso_set_random_generation(u64 generation)
+{
+	/* After what the caller made the new keys from. */
+	__atomic_store_n(&data_page.page.random.generation, generation, __ATOMIC_RELEASE);
 }
 
 void vdso_fill_time_ns(void *page, s64 mono_ns, s64 boot_ns)

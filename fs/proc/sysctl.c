@@ -11,7 +11,6 @@
 #include <kernel/panic/panic.h>
 #include <kernel/poll/poll.h>
 #include <kernel/printk/printk.h>
-#include <kernel/rng/rng.h>
 #include <kernel/uio/uio.h>
 #include <linux/capability.h>
 #include <linux/utsname.h>
@@ -166,56 +165,6 @@ static int show_tainted(char *buf, size_t size)
 	return snprintf(buf, size, "%lu", panic_taint);
 }
 
-/* ---- random ---- */
-
-static int format_uuid(const u8 id[16], char *buf, size_t size)
-{
-	return snprintf(buf, size,
-			"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-			id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7], id[8], id[9],
-			id[10], id[11], id[12], id[13], id[14], id[15]);
-}
-
-static void make_uuid(u8 id[16])
-{
-	rng_bytes(id, 16);
-	id[6] = (u8)((id[6] & 0x0f) | 0x40); /* version 4, RFC 9562 */
-	id[8] = (u8)((id[8] & 0x3f) | 0x80);
-}
-
-static int show_uuid(char *buf, size_t size)
-{
-	u8 id[16];
-
-	make_uuid(id);
-	return format_uuid(id, buf, size);
-}
-
-static int show_boot_id(char *buf, size_t size)
-{
-	static struct spinlock lock = SPINLOCK_INIT(LK_SPIN_LEAF);
-	static u8 boot_id[16]; /* lock */
-	u8 fresh[16], id[16];
-
-	make_uuid(fresh);
-	spin_lock(&lock);
-	if (!boot_id[6])
-		memcpy(boot_id, fresh, sizeof(boot_id));
-	memcpy(id, boot_id, sizeof(id));
-	spin_unlock(&lock);
-	return format_uuid(id, buf, size);
-}
-
-static int show_entropy(char *buf, size_t size)
-{
-	return snprintf(buf, size, "%d", rng_is_ready() ? 256 : 0);
-}
-
-static int show_poolsize(char *buf, size_t size)
-{
-	return snprintf(buf, size, "%d", 256);
-}
-
 /* ---- fs, vm ---- */
 
 static int show_file_nr(char *buf, size_t size)
@@ -227,10 +176,6 @@ static int show_file_nr(char *buf, size_t size)
 			(unsigned long long)max);
 }
 
-SYSCTL_TEXT("kernel/random/boot_id", 0444, show_boot_id, NULL);
-SYSCTL_TEXT("kernel/random/entropy_avail", 0444, show_entropy, NULL);
-SYSCTL_TEXT("kernel/random/poolsize", 0444, show_poolsize, NULL);
-SYSCTL_TEXT("kernel/random/uuid", 0444, show_uuid, NULL);
 
 SYSCTL_TEXT("kernel/cap_last_cap", 0444, show_cap_last_cap, NULL);
 SYSCTL_INT("kernel/dmesg_restrict", 0644, &dmesg_restrict, 0, 1);

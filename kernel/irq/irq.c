@@ -6,8 +6,10 @@
  */
 #include <kernel/irq/irq.h>
 
+#include <asm/clock.h>
 #include <asm/cpumask.h>
 #include <asm/irqchip.h>
+#include <kern/bit.h>
 #include <kern/errno.h>
 #include <kernel/arch_up.h>
 #include <kernel/lock/lock.h>
@@ -46,12 +48,65 @@ static void unhandled(struct irq_line *l, unsigned int irq)
 		irqchip_disable_gsi(irq);
 }
 
+struct irq_noise {
+	u64 v[IRQ_NOISE_WORDS];
+	u64 since; /* cycles when it was given last */
+	u32 count; /* interrupts since */
+};
+static DEFINE_PERCPU(struct irq_noise, irq_noise); /* interrupts off */
+static void (*noise_hook)(const u64 noise[IRQ_NOISE_WORDS], u32 count);
+
+void irq_set_noise_hook(void (*hook)(const u64 noise[IRQ_NOISE_WORDS], u32 count))
+{
+	__atomic_store_n(&noise_hook, hook, __ATOMIC_RELEASE);
+}
+
+u64 irq_noise_peek(void)
+{
+	return this_cpu_ptr(irq_noise)->v[0];
+}
+
+static noinline void give_noise(struct irq_noise *n, u64 now)
+{
+	void (*hook)(const u64 noise[IRQ_NOISE_WORDS], u32 count) =
+		__atomic_load_n(&noise_hook, __ATOMIC_ACQUIRE);
+
+	if (hook)
+		hook(n->v, n->count);
+	n->count = 0;
+	n->since = now;
+}
+
+/* A round of SipHash: each bit of the moment reaches the whole state within some interrupts. */
+static __always_inline void note_moment(unsigned int irq)
+{
+	struct irq_noise *n = this_cpu_ptr(irq_noise);
+	u64 now = clock_cycles(), m = now ^ (u64)irq << 56;
+	u64 a = n->v[0], b = n->v[1], c = n->v[2], d = n->v[3] ^ m;
+
+	a += b;
+	c += d;
+	b = rol64(b, 13) ^ a;
+	d = rol64(d, 16) ^ c;
+	a = rol64(a, 32) + d;
+	c += b;
+	b = rol64(b, 17) ^ c;
+	d = rol64(d, 21) ^ a;
+	n->v[0] = a ^ m;
+	n->v[1] = b;
+	n->v[2] = rol64(c, 32);
+	n->v[3] = d;
+	if (unlikely(++n->count >= IRQ_NOISE_MANY || now - n->since > arch_clock.hz))
+		give_noise(n, now);
+}
+
 void irq_dispatch(unsigned int irq)
 {
 	struct irq_line *l = &lines[irq];
 	bool handled = false;
 
 	(*this_cpu_ptr(irq_counts))[irq]++;
+	note_moment(irq);
 	__atomic_fetch_add(&l->running, 1, __ATOMIC_SEQ_CST);
 	for (struct irq_action *a = __atomic_load_n(&l->actions, __ATOMIC_ACQUIRE); a;
 	     a = __atomic_load_n(&a->next, __ATOMIC_ACQUIRE))

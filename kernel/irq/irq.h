@@ -42,6 +42,17 @@ struct irq_msi {
 /* A new line of its own; the device is to write @out->data to @out->addr. */
 int irq_request_msi(struct irq_action *a, struct irq_msi *out) __must_check;
 
+/*
+ * The moments of interrupts, stirred together on each CPU, for the source of random numbers. @hook
+ * takes them after IRQ_NOISE_MANY interrupts, or some in a second, with how many they are; in an
+ * interrupt, interrupts off.
+ */
+#define IRQ_NOISE_WORDS 4u
+#define IRQ_NOISE_MANY 1024u
+void irq_set_noise_hook(void (*hook)(const u64 noise[IRQ_NOISE_WORDS], u32 count));
+/* What is there now on this CPU: anything; interrupts off. */
+u64 irq_noise_peek(void);
+
 /* The handler does not run any more when this returns. May sleep. */
 void irq_free(struct irq_action *a);
 

@@ -1,4 +1,5 @@
-/* getrandom(2), /dev/random and /dev/urandom. Since Linux 5.6 the two differ before readiness only.
+/*
+ * getrandom(2), /dev/random and /dev/urandom. The two differ before readiness only.
  */
 #include <kernel/rng/rng.h>
 #include <kernel/rng/rng_impl.h>
@@ -6,6 +7,7 @@
 #include <kernel/device/device.h>
 #include <kernel/file/file.h>
 #include <kernel/poll/poll.h>
+#include <kernel/printk/printk.h>
 #include <kernel/sched/sched.h>
 #include <kernel/signal/signal.h>
 #include <kernel/task/task.h>
@@ -73,9 +75,13 @@ long sys_getrandom(void __user *buf, size_t len, unsigned int flags)
 		return -EINVAL;
 	if ((flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
-	if (unlikely(!rng_is_ready() && !(flags & GRND_INSECURE)))
-		rng_gather_jitter();
-	if (len <= RNG_SMALL) {
+	if (unlikely(!rng_is_ready() && !(flags & GRND_INSECURE))) {
+		int err = flags & GRND_NONBLOCK ? -EAGAIN : rng_wait_ready();
+
+		if (err)
+			return err;
+	}
+	if (likely(len <= RNG_SMALL)) {
 		u8 tmp[RNG_SMALL];
 		size_t left;
 
@@ -83,7 +89,7 @@ long sys_getrandom(void __user *buf, size_t len, unsigned int flags)
 		left = copy_to_user(buf, tmp, len);
 		memset(tmp, 0, len);
 		barrier();
-		return left ? -EFAULT : (long)len;
+		return left && left == len ? -EFAULT : (long)(len - left);
 	}
 	uio_init_user(&u, false, buf, min_t(size_t, len, MAX_RW_COUNT));
 	return rng_read_uio(&u);
@@ -91,16 +97,32 @@ long sys_getrandom(void __user *buf, size_t len, unsigned int flags)
 
 static ssize_t random_read(struct file *f, struct uio *u, loff_t *pos)
 {
+	(void)pos;
+	if (unlikely(!rng_is_ready())) {
+		int err = f->flags & O_NONBLOCK ? -EAGAIN : rng_wait_ready();
+
+		if (err)
+			return err;
+	}
+	return rng_read_uio(u);
+}
+
+/* Tries to have good numbers, and gives what there is if a signal comes first. */
+static ssize_t urandom_read(struct file *f, struct uio *u, loff_t *pos)
+{
+	static struct printk_ratelimit limit;
+
 	(void)f;
 	(void)pos;
-	if (!rng_is_ready())
-		rng_gather_jitter();
+	if (unlikely(rng_wait_ready()) && printk_ratelimit(&limit))
+		pr_notice("rng: %s: uninitialized urandom read (%zu bytes)\n", current->comm,
+			  u->left);
 	return rng_read_uio(u);
 }
 
 static ssize_t random_write(struct file *f, struct uio *u, loff_t *pos)
 {
-	u8 chunk[64];
+	u8 chunk[RNG_CHUNK];
 	size_t done = 0;
 
 	(void)f;
@@ -109,11 +131,10 @@ static ssize_t random_write(struct file *f, struct uio *u, loff_t *pos)
 		size_t want = min_t(size_t, u->left, sizeof(chunk));
 		size_t n = uio_copy_from(u, chunk, want);
 
-		if (!n)
-			break;
-		rng_add_source(RNG_USER, chunk, n, 0);
+		if (n)
+			rng_add_source(RNG_USER, chunk, n, 0);
 		done += n;
-		if (n != want)
+		if (n != want || (u->left && done % PAGE_SIZE == 0 && signal_pending(current)))
 			break;
 		sched_cond_resched();
 	}
@@ -121,72 +142,93 @@ static ssize_t random_write(struct file *f, struct uio *u, loff_t *pos)
 	return done || !u->left ? (ssize_t)done : -EFAULT;
 }
 
-static long random_add_entropy(unsigned long arg)
+/* --- ioctls --- */
+
+static long get_count(int __user *at)
 {
-	struct rand_pool_info __user *info = (void __user *)arg;
-	const u8 __user *data = (const u8 __user *)info + sizeof(*info);
-	int bits, size;
-	u8 chunk[64];
+	return put_user((int)rng_entropy_available(), at);
+}
 
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (get_user(bits, &info->entropy_count) || get_user(size, &info->buf_size))
+static long add_to_count(int __user *at)
+{
+	int bits;
+
+	if (get_user(bits, at))
 		return -EFAULT;
-	if (bits < 0 || size < 0)
+	if (bits < 0)
 		return -EINVAL;
-	for (int at = 0; at < size; at += (int)sizeof(chunk)) {
-		size_t n = min_t(size_t, (size_t)(size - at), sizeof(chunk));
-
-		if (copy_from_user(chunk, data + at, n))
-			return -EFAULT;
-		rng_add_source(RNG_USER, chunk, n, 0);
-	}
-	rng_add_source(RNG_USER, chunk, 0, (u32)min(bits, size * 8));
-	memzero_explicit(chunk, sizeof(chunk));
+	rng_add_source(RNG_USER, &bits, 0, (u32)bits);
 	return 0;
 }
 
+static long add_entropy(int __user *at)
+{
+	struct rand_pool_info __user *info = (void __user *)at;
+	int bits, size;
+	struct uio u;
+
+	if (get_user(bits, &info->entropy_count))
+		return -EFAULT;
+	if (bits < 0)
+		return -EINVAL;
+	if (get_user(size, &info->buf_size))
+		return -EFAULT;
+	/* As it is counted, all of it must have been there; a negative size is more than is. */
+	if (size < 0)
+		return -EFAULT;
+	uio_init_user(&u, true, (u8 __user *)info + sizeof(*info), (size_t)size);
+	if (random_write(NULL, &u, NULL) != size)
+		return -EFAULT;
+	rng_add_source(RNG_USER, &bits, 0, (u32)bits);
+	return 0;
+}
+
+/* What there is stays: there is nothing to count down. */
+static long forget(int __user *at)
+{
+	(void)at;
+	return 0;
+}
+
+static long reseed(int __user *at)
+{
+	(void)at;
+	if (!rng_is_ready())
+		return -ENODATA;
+	rng_reseed();
+	return 0;
+}
+
+static const struct {
+	unsigned int cmd;
+	bool privileged;
+	long (*run)(int __user *at);
+} ioctls[] = {
+	{RNDGETENTCNT, false, get_count},   {RNDADDTOENTCNT, true, add_to_count},
+	{RNDADDENTROPY, true, add_entropy}, {RNDZAPENTCNT, true, forget},
+	{RNDCLEARPOOL, true, forget},	    {RNDRESEEDCRNG, true, reseed},
+};
+
 static long random_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 {
-	int v;
-
 	(void)f;
-	switch (cmd) {
-	case RNDGETENTCNT:
-		v = rng_is_ready() ? 256 : 0;
-		return put_user(v, (int __user *)arg);
-	case RNDADDTOENTCNT:
-		if (!capable(CAP_SYS_ADMIN))
+	for (unsigned int i = 0; i < ARRAY_SIZE(ioctls); i++) {
+		if (ioctls[i].cmd != cmd)
+			continue;
+		if (ioctls[i].privileged && !capable(CAP_SYS_ADMIN))
 			return -EPERM;
-		if (get_user(v, (int __user *)arg))
-			return -EFAULT;
-		if (v < 0)
-			return -EINVAL;
-		rng_add_source(RNG_USER, &v, 0, (u32)v);
-		return 0;
-	case RNDADDENTROPY:
-		return random_add_entropy(arg);
-	case RNDZAPENTCNT:
-	case RNDCLEARPOOL:
-		return capable(CAP_SYS_ADMIN) ? 0 : -EPERM; /* nothing to clear, as on Linux */
-	case RNDRESEEDCRNG:
-		if (!capable(CAP_SYS_ADMIN))
-			return -EPERM;
-		if (!rng_is_ready())
-			return -ENODATA;
-		rng_add_source(RNG_USER, &cmd, sizeof(cmd), 0);
-		return 0;
-	default:
-		return -EINVAL;
+		return ioctls[i].run((int __user *)arg);
 	}
+	return -EINVAL;
 }
 
 static u32 random_poll(struct file *f, struct poll_table *pt)
 {
-	/* A read makes the source ready if it is not, so it never waits. */
-	(void)f;
-	(void)pt;
-	return EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM;
+	poll_wait(pt, f, &rng_ready_wait);
+	if (rng_is_ready())
+		return EPOLLIN | EPOLLRDNORM;
+	rng_start_jitter();
+	return EPOLLOUT | EPOLLWRNORM;
 }
 
 static int random_lseek(struct file *f, loff_t off, int whence, loff_t *out)
@@ -203,6 +245,13 @@ static const struct file_ops random_file_ops = {
 	.write = random_write,
 	.ioctl = random_ioctl,
 	.poll = random_poll,
+	.lseek = random_lseek,
+};
+
+static const struct file_ops urandom_file_ops = {
+	.read = urandom_read,
+	.write = random_write,
+	.ioctl = random_ioctl,
 	.lseek = random_lseek,
 };
 
@@ -228,6 +277,6 @@ static struct device urandom = {
 	.minor = 9,
 	.count = 1,
 	.mode = 0666,
-	.ops = &random_file_ops,
+	.ops = &urandom_file_ops,
 };
 DEVICE(urandom);

@@ -1,18 +1,17 @@
 /*
  * Random numbers: ChaCha20 with fast key erasure, per CPU.
  *
- * Good from the first call on a machine with a seed from the boot loader or a random instruction;
- * else from the first call that needs it, which gathers timing jitter for some milliseconds at
- * most.
+ * The kernel's own calls never wait: before the source is ready they give what there is, and what
+ * is made of it must not be a secret then. User space waits where getrandom(2) says so. Source:
+ * getrandom(2), random(4).
  */
 #pragma once
 
 #include <kern/compiler.h>
 #include <kern/types.h>
-#include <asm/clock.h>
-#include <asm/percpu.h>
 
-/* Takes the boot seed and the CPU's random numbers. Before it, rng_bytes() uses the clock only. */
+/* Takes the boot seed and the CPU's random numbers, as random.trust_bootloader=,
+ * random.trust_cpu= and random.trust_jitter= let it. Time works, nothing is scheduled yet. */
 void rng_init(void);
 /* Never fails; any context but NMI. */
 void rng_bytes(void *buf, size_t len);
@@ -40,21 +39,12 @@ enum rng_source {
 void rng_add_source(enum rng_source source, const void *data, size_t len, u32 bits);
 /*
  * This machine may be one of several copies of a snapshot, and @id (never credited) tells it from
- * the others: when this returns, nothing that was made before is given out any more, neither by
- * the kernel nor by the vDSO. Any context but NMI; call it before user space goes on, if possible
- * from the interrupt that tells of the restoration.
+ * the others: what is asked for from then on, and what is left of large requests, comes from new
+ * keys, in the kernel as in the vDSO. Any context but NMI; call it before user space goes on, if
+ * possible from the interrupt that tells of the restoration.
  */
 void rng_snapshot_restored(const void *id, size_t len);
 bool rng_is_ready(void);
 
 struct wait_queue;
 extern struct wait_queue rng_ready_wait; /* woken once, when the source becomes ready */
-
-DECLARE_PERCPU(u64, rng_jitter);
-/* Interrupts: folds the moment into this CPU's jitter word. */
-static __always_inline void rng_note_interrupt(u64 cycles)
-{
-	u64 v = this_cpu_read(rng_jitter);
-
-	this_cpu_write(rng_jitter, (v << 7 | v >> 57) ^ cycles);
-}

@@ -24,8 +24,21 @@ struct vdso_data {
 	s64 ns_mono_ns, ns_boot_ns; /* in_time_ns: what is added to clocks */
 };
 
+/* For getrandom in user mode; behind the struct above in the machine's data page. */
+struct vdso_random {
+	u64 generation; /* other than what a key was drawn under: it is stale; 0: not ready */
+};
+
+struct vdso_page {
+	struct vdso_data data;
+	struct vdso_random random __attribute__((aligned(64)));
+};
+
 /* Writes everything but seq; callers serialise (the time room's lock, interrupts off). */
 void vdso_update(const struct vdso_data *d);
+
+/* Keys that user space drew before are stale. Callers serialise. */
+void vdso_set_random_generation(u64 generation);
 
 /* Makes @page, which is zero, the first data page of programs in a time namespace. */
 void vdso_fill_time_ns(void *page, s64 mono_ns, s64 boot_ns);

@@ -31,6 +31,7 @@ enum cpu_feature {
 	CPU_RDRAND,
 	CPU_RDSEED,
 	CPU_ERMS,
+	CPU_AVX2, /* and the registers are enabled */
 	CPU_FSRM,
 	CPU_CX16,
 	CPU_HYPERVISOR,
