@@ -45,3 +45,8 @@ test-programs: $(O)/corbel launcher $(GUEST)/test-runner rootfs $(ROOTFS)/full.t
 # 30 boots in a row with four CPUs; none may hang.
 stress-boot: $(O)/corbel $(GUEST)/corbel-init $(GUEST)/test-runner
 	$(Q)$(BOOT_ENV) tools/boot-stress $(STRESS_ARGS)
+
+# 100 boots of a machine without any source of randomness; each must get its random numbers.
+.PHONY: stress-boot-random
+stress-boot-random: $(O)/corbel rootfs
+	$(Q)$(BOOT_ENV) $(PYTHON) test/programs/no_source.py --boots 100 $(STRESS_ARGS)
