@@ -272,27 +272,23 @@ static int show_current(struct seq *s, void *ctx)
 	return 0;
 }
 
-/* A name, or nothing: the best again. */
+/* A name, or nothing: the best again. A name that nobody has changes nothing, as in Linux. */
 static int store_current(const char *text, void *ctx)
 {
 	unsigned long flags = spin_lock_irqsave(&hwrng_lock);
 	struct hwrng *h;
-	int err = -ENODEV;
 
 	(void)ctx;
-	if (!*text) {
+	if (!*text)
 		pick_best();
-		err = current_device ? 0 : -ENODEV;
-	}
 	list_for_each_entry (h, &devices, link) {
 		if (*text && !strcmp(h->name, text)) {
 			current_device = h;
 			chosen_by_user = true;
-			err = 0;
 		}
 	}
 	spin_unlock_irqrestore(&hwrng_lock, flags);
-	return err;
+	return 0;
 }
 
 static int show_selected(struct seq *s, void *ctx)
