@@ -34,7 +34,7 @@ static struct frame *present(struct mm *mm, u64 addr, u32 flags)
 		/* A forced write wants a page of its own, though not writable by the program. */
 		bool own = head->type == FRAME_ANON && frame_refs(head) == 1;
 
-		if (!(flags & FAULT_FORCE) || !own || pte_special(e))
+		if (!(flags & FAULT_FORCE) || !own || pte_special(e) || pte_uffd_wp(e))
 			return NULL;
 	}
 	if (pte_special(e))
@@ -178,7 +178,7 @@ int mm_dump_page(struct mm *mm, u64 addr, void *page)
 
 	if (!v) {
 		hole = true;
-	} else if (!v->cache && !v->ops) {
+	} else if ((!v->cache && !v->ops) || v->uffd) {
 		struct pt_spot spot;
 
 		/* One that is being split is there in a moment: no hole. */

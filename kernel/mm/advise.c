@@ -27,7 +27,8 @@
 #define MADV_COLLAPSE 25
 #endif
 
-/* Faults [start, end) of @v in, mm->lock held; *done is where it stopped. */
+/* Faults [start, end) of @v in, mm->lock held; *done is where it stopped.  USERFAULT_*: there
+ * mm_userfault() comes first. */
 static int populate_vma(struct vma *v, u64 start, u64 end, u32 how, u64 *done)
 {
 	/* Not for ever under the lock. */
@@ -64,6 +65,10 @@ void mm_populate(struct mm *mm, u64 start, u64 end)
 			start = to;
 		else
 			err = populate_vma(v, from, to, how, &start);
+		if (unlikely(err > 0)) {
+			err = mm_userfault(mm, v, start, how, err);
+			continue;
+		}
 		rwsem_read_unlock(&mm->lock);
 	}
 }
@@ -300,7 +305,14 @@ static int populate(struct mm *mm, u64 start, u64 end, bool write)
 
 	while (start < end && !err) {
 		rwsem_read_lock(&mm->lock);
-		err = populate_advised(vma_find(mm, start), start, end, write, &start);
+		struct vma *v = vma_find(mm, start);
+
+		err = populate_advised(v, start, end, write, &start);
+		if (unlikely(err > 0)) {
+			err = mm_userfault(mm, v, start, write ? FAULT_WRITE : 0, err);
+			err = err == -EIO ? -EFAULT : err;
+			continue;
+		}
 		rwsem_read_unlock(&mm->lock);
 	}
 	return err;

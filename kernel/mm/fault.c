@@ -19,6 +19,7 @@
 #include <kernel/sched/sched.h>
 #include <kernel/signal/signal.h>
 #include <kernel/task/task.h>
+#include <kernel/uffd/uffd.h>
 #include <kernel/vfs/vfs.h>
 
 #define AROUND_PAGES 16u
@@ -247,7 +248,7 @@ static int fault_backed(struct vma *vma, u64 addr, pte_t *at, u32 flags)
 	int err;
 
 	/* Reads of cached files: the page itself is in the window. */
-	if (likely(vma->cache && !write &&
+	if (likely(vma->cache && !write && !(vma->flags & (VM_UFFD_WP | VM_UFFD_MINOR)) &&
 		   !(vma->ops && (vma->ops->fault || vma->ops->page_mkwrite)))) {
 		fault_around(vma, addr, at);
 		if (likely(!pte_none(pte_read(at))))
@@ -281,6 +282,120 @@ static int fault_backed(struct vma *vma, u64 addr, pte_t *at, u32 flags)
 	if (write && !err)
 		written_to(vma);
 	return err;
+}
+
+/* --- places that are empty, but marked, and pages that somebody wants to know of --- */
+
+int mm_userfault_reason(struct vma *vma, u64 addr)
+{
+	struct folio *folio;
+	u64 index;
+
+	if (!(vma->flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)))
+		return 0;
+	if (!vma->cache)
+		return vma->flags & VM_UFFD_MISSING ? USERFAULT_MISSING : 0;
+	index = vma_index(vma, addr);
+	if (mm_truncated(vma->cache, index))
+		return 0;
+	folio = pagecache_find(vma->cache, index);
+	folio_put(folio);
+	if (folio)
+		return vma->flags & VM_UFFD_MINOR ? USERFAULT_MINOR : 0;
+	return vma->flags & VM_UFFD_MISSING ? USERFAULT_MISSING : 0;
+}
+
+int mm_map_cached(struct vma *vma, u64 addr, pte_t *at, struct frame *f, bool wp)
+{
+	struct folio *folio = frame_head(f)->owner;
+	pte_t old = pte_read(at), e = entry_for(vma, f);
+	u64 index = vma_index(vma, addr);
+
+	if (wp)
+		e = pte_mk_uffd_wp(e);
+	if (wp || !(vma->flags & VM_SHARED) || writes_unseen(vma))
+		e = pte_wrprotect(e);
+	if (!pte_none_mostly(old) || !pte_cmpxchg(at, &old, e))
+		return -EEXIST;
+	mm_rss_add(vma->mm, frame_head(f), 1);
+	if (lost(vma->cache, folio, index) || mm_truncated(vma->cache, index))
+		undo(vma, addr, at, e);
+	return 0;
+}
+
+/* Write-protected before there was a page: what comes is so, too. */
+static int fault_protected(struct vma *vma, u64 addr, pte_t *at, pte_t e)
+{
+	struct frame *f;
+
+	if (!vma->cache) {
+		(void)pte_cmpxchg(
+			at, &e,
+			pte_mk_uffd_wp(pte_mk_special(pte_wrprotect(entry_for(vma, zero_frame)))));
+		return 0;
+	}
+	int err = cache_frame(vma, vma_index(vma, addr), &f);
+
+	if (!err && mm_map_cached(vma, addr, at, f, true))
+		frame_put(frame_head(f));
+	return err;
+}
+
+static noinline int fault_marked(struct vma *vma, u64 addr, pte_t *at, pte_t e)
+{
+	if (pte_is_mark(e, MARK_POISON))
+		return -EHWPOISON;
+	if (!pte_is_mark(e, MARK_UFFD_WP))
+		return -EFAULT;
+	/* Nobody wants to know any more. */
+	if (!(vma->flags & VM_UFFD_WP)) {
+		(void)pte_cmpxchg(at, &e, (pte_t){0});
+		return 0;
+	}
+	int reason = mm_userfault_reason(vma, addr);
+
+	return reason ? reason : fault_protected(vma, addr, at, e);
+}
+
+/* A write to *e, which is write-protected for vma->uffd: 0 if that is over, *e says how it is now.
+ */
+static noinline int write_told(struct vma *vma, pte_t *at, pte_t *e)
+{
+	if (vma->flags & VM_UFFD_WP && !uffd_wants(vma->uffd, UFFD_FEATURE_WP_ASYNC))
+		return USERFAULT_WP;
+	pte_t clear = pte_clear_uffd_wp(*e);
+
+	if (pte_cmpxchg(at, e, clear))
+		*e = clear;
+	return 0;
+}
+
+/* Is it still so as mm_fault_vma() has found it? */
+static bool still_to_do(struct vma *vma, u64 addr, int reason)
+{
+	u64 next;
+	pte_t *at = pt_upper(vma->mm, addr, addr + PAGE_SIZE, &next);
+	pte_t e = at ? pte_read(at) : (pte_t){0};
+
+	if (pte_is_table(e))
+		e = pte_read(&pte_table(e)[pt_index(0, addr)]);
+	if (reason == USERFAULT_WP)
+		return pte_present(e) && pte_uffd_wp(e);
+	return pte_none_mostly(e);
+}
+
+noinline int mm_userfault(struct mm *locked, struct vma *vma, u64 addr, u32 flags, int reason)
+{
+	struct uffd_fault f;
+	int err = uffd_fault_begin(vma->uffd, &f, addr, flags, reason);
+	/* Who resolves it wakes whom it finds waiting afterwards. */
+	bool wait = !err && still_to_do(vma, page_down(addr), reason);
+
+	if (locked)
+		rwsem_read_unlock(&locked->lock);
+	else
+		vma_read_unlock(vma);
+	return err ? err : uffd_fault_end(&f, wait);
 }
 
 /* --- writes to pages that are there, read-only --- */
@@ -351,6 +466,12 @@ static int write_copy(struct vma *vma, u64 addr, pte_t *at, pte_t e, struct fram
 
 static int fault_write(struct vma *vma, u64 addr, pte_t *at, pte_t e, u32 flags)
 {
+	if (unlikely(pte_uffd_wp(e))) {
+		int err = write_told(vma, at, &e);
+
+		if (err || !pte_present(e) || pte_uffd_wp(e) || pte_writable(e))
+			return err;
+	}
 	if (vma->flags & VM_SHARED)
 		return vma->flags & VM_WRITE ? write_shared(vma, addr, at, e, flags) : -EFAULT;
 	if (pte_special(e) && pte_pfn(e) != frame_to_pfn(zero_frame))
@@ -391,11 +512,16 @@ int mm_fault_vma(struct vma *vma, u64 addr, u32 flags)
 	at = &table[pt_index(0, addr)];
 	e = pte_read(at);
 
-	if (likely(pte_none(e)))
+	if (likely(pte_none(e))) {
+		int reason = unlikely(vma->uffd) ? mm_userfault_reason(vma, addr) : 0;
+
+		if (unlikely(reason))
+			return reason;
 		return vma_is_anon(vma) ? fault_anon(vma, addr, at, flags)
 					: fault_backed(vma, addr, at, flags);
+	}
 	if (!pte_present(e))
-		return -EFAULT;
+		return fault_marked(vma, addr, at, e);
 	if (flags & FAULT_WRITE && !pte_writable(e))
 		return fault_write(vma, addr, at, e, flags);
 	/* Somebody else has resolved it, or this CPU remembered an entry that had less. */
@@ -461,6 +587,8 @@ static int fault_slow(struct mm *mm, u64 addr, u32 flags)
 		if (v && v->start <= addr)
 			err = permitted(v, flags) ? mm_fault_vma(v, page_down(addr), flags)
 						  : -EACCES;
+		if (unlikely(err > 0))
+			return mm_userfault(mm, v, addr, flags, err);
 		bool grow = v && v->start > addr && v->flags & VM_GROWSDOWN;
 
 		rwsem_read_unlock(&mm->lock);
@@ -484,6 +612,14 @@ static noinline int fault_failed(int err, int *sig, int *code)
 		}
 		*sig = SIGKILL;
 		*code = SI_KERNEL;
+		return err;
+	case -EINTR: /* killed while it waited for somebody */
+		*sig = SIGKILL;
+		*code = SI_KERNEL;
+		return err;
+	case -EHWPOISON:
+		*sig = SIGBUS;
+		*code = BUS_MCEERR_AR;
 		return err;
 	case -EACCES:
 		*sig = SIGSEGV;
@@ -516,6 +652,10 @@ int mm_fault(struct mm *mm, u64 addr, u32 flags, int *sig, int *code)
 			   addr >= v->start && addr < v->end)) {
 			err = likely(permitted(v, flags)) ? mm_fault_vma(v, page_down(addr), flags)
 							  : -EACCES;
+			if (unlikely(err > 0)) {
+				err = mm_userfault(NULL, v, addr, flags, err);
+				return err ? fault_failed(err, sig, code) : 0;
+			}
 			vma_read_unlock(v);
 			if (likely(!err))
 				return 0;

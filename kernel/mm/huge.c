@@ -124,7 +124,8 @@ static struct frame *huge_alloc(bool reclaim, bool zero)
 
 bool huge_allowed(const struct vma *v, u64 start, bool forced)
 {
-	if (start < v->start || start + HUGE_SIZE > v->end || !vma_is_anon(v) ||
+	/* Who resolves faults of small pages does not expect that more comes along. */
+	if (start < v->start || start + HUGE_SIZE > v->end || !vma_is_anon(v) || v->uffd ||
 	    v->flags & (VM_NOHUGEPAGE | VM_SPECIAL) || v->mm->thp_disabled)
 		return false;
 	return forced || huge_mode == HUGE_ALWAYS ||
@@ -281,8 +282,8 @@ int huge_fault(struct vma *v, u64 addr, pte_t *at, u32 flags)
 		tlb_flush_local_page(addr);
 		return 0;
 	}
-	/* A debugger writes: to one small page. */
-	if (!(v->flags & VM_WRITE)) {
+	/* A debugger writes, or somebody wants to know: of one small page. */
+	if (!(v->flags & VM_WRITE) || pte_uffd_wp(e)) {
 		huge_split(v->mm, start, at);
 		return HUGE_SMALL;
 	}
@@ -441,7 +442,7 @@ int huge_copy(struct mm *to, u64 addr, pte_t *from, bool *protected)
 		pte_set_wrprotect(from);
 		*protected = true;
 	}
-	(void)put_entry(to, dest, pte_wrprotect(e), head, table);
+	(void)put_entry(to, dest, pte_clear_uffd_wp(pte_wrprotect(e)), head, table);
 	return 0;
 }
 
@@ -543,7 +544,7 @@ int huge_collapse(struct vma *v, u64 start, unsigned int max_none, bool reclaim)
 	if (pte_none(e))
 		return -EINVAL;
 	vma_write_lock(v);
-	err = judge_table(pte_table(e), &none);
+	err = v->uffd ? -EINVAL : judge_table(pte_table(e), &none);
 	if (!err && (none > max_none || none == HUGE_PAGES))
 		err = -EINVAL;
 	struct frame *f = err ? NULL : huge_alloc(reclaim, false);

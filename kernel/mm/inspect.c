@@ -24,7 +24,9 @@
 
 #define PM_SOFT_DIRTY (1ull << 55)
 #define PM_EXCLUSIVE (1ull << 56)
+#define PM_UFFD_WP (1ull << 57)
 #define PM_FILE (1ull << 61)
+#define PM_SWAP (1ull << 62) /* neither empty nor present */
 #define PM_PRESENT (1ull << 63)
 
 static u64 frame_maps(const struct frame *head)
@@ -43,9 +45,14 @@ static u64 pagemap_word(const struct vma *v, u64 addr, bool frames)
 	u64 word = v->flags & VM_SOFTDIRTY ? PM_SOFT_DIRTY : 0;
 	struct pt_spot spot;
 
-	if (!pt_find(v->mm, addr, &spot))
+	if (!pt_find(v->mm, addr, &spot)) {
+		if (unlikely(v->uffd) && pt_mark(v->mm, addr) == MARK_UFFD_WP)
+			word |= PM_SWAP | PM_UFFD_WP;
 		return word;
+	}
 	word |= PM_PRESENT;
+	if (pte_uffd_wp(spot.e))
+		word |= PM_UFFD_WP;
 	if (frames)
 		word |= pte_pfn(spot.e);
 	if (pte_soft_dirty(spot.e))

@@ -199,6 +199,15 @@ void mm_switch(struct mm *prev, struct mm *next, struct task *next_task)
 
 /* --- fork --- */
 
+static int copy_mark(struct mm *to, u64 addr, pte_t e)
+{
+	pte_t *at = pt_make(to, addr);
+
+	if (at)
+		pte_write(at, e);
+	return at ? 0 : -ENOMEM;
+}
+
 /* The private pages of [v->start, v->end): shared from now on, writable by neither. */
 static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 {
@@ -225,8 +234,13 @@ static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 				from += PT_LINE - 1;
 				continue;
 			}
-			if (!pte_present(e) || pte_special(e))
+			if (!pte_present(e) || pte_special(e)) {
+				if (unlikely(pte_is_mark(e, MARK_POISON)))
+					err = copy_mark(to, addr, e);
+				if (err)
+					break;
 				continue;
+			}
 			struct frame *f = pfn_to_frame(pte_pfn(e));
 
 			if (unlikely(f->type != FRAME_ANON)) {
@@ -247,7 +261,7 @@ static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 				pte_set_wrprotect(from);
 				*protected = true;
 			}
-			pte_write(&dest[pt_index(0, addr)], pte_wrprotect(e));
+			pte_write(&dest[pt_index(0, addr)], pte_clear_uffd_wp(pte_wrprotect(e)));
 			copied++;
 		}
 	}
@@ -271,6 +285,8 @@ static int copy_vma(struct mm *to, struct btree_edit *e, struct vma *v, struct v
 		goto uncommit;
 	n->mm = to;
 	vma_set_flags(n, v->flags & ~(VM_LOCKED | VM_LOCKONFAULT));
+	if (unlikely(n->uffd))
+		vma_forget_uffd(n);
 	if (v->flags & VM_WIPEONFORK)
 		n->has_anon = false;
 	err = btree_edit_insert(e, n->start, n->end, n);

@@ -25,6 +25,7 @@ struct pagecache;
 struct regs;
 struct seq;
 struct task;
+struct uffd;
 struct user_ns;
 struct vma;
 
@@ -37,6 +38,8 @@ struct vma;
 #define VM_MAYEXEC 0x40ul
 #define VM_MAYSHARE 0x80ul
 #define VM_GROWSDOWN 0x100ul
+#define VM_UFFD_MISSING 0x200ul /* vma->uffd is asked for what is not there */
+#define VM_UFFD_WP 0x1000ul	/* and told of writes to entries with PTE_UFFD_WP */
 #define VM_LOCKED 0x2000ul
 #define VM_IO 0x4000ul
 #define VM_SEQ_READ 0x8000ul
@@ -56,6 +59,8 @@ struct vma;
 #define VM_MERGEABLE 0x80000000ul
 #define VM_STACK 0x100000000ul
 #define VM_DROPPABLE 0x200000000ul /* reclaim may take the pages: MAP_DROPPABLE */
+#define VM_UFFD_MINOR 0x2000000000ul /* asked for what is in the file, but not mapped */
+#define VM_UFFD (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
 
 /* What a fault wants from the owner of a mapping. */
 struct vma_fault {
@@ -93,6 +98,7 @@ struct vma {
 	struct pagecache *cache; /* set for file and shared anonymous mappings */
 	const struct vma_ops *ops;
 	void *private_data;
+	struct uffd *uffd;	    /* +1 or NULL: with one of VM_UFFD */
 	struct list_head rmap_link; /* pagecache->vmas */
 	/* mm while the VMA is in the tree; a reader that looked it up under RCU checks this, as the
 	 * memory of a VMA may become another one at any time (but stays a VMA). */

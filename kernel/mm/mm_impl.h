@@ -182,6 +182,7 @@ void droppable_leave(struct mm *mm); /* is going away */
 struct vma *vma_alloc(void);
 void vma_free(struct vma *v);		      /* the memory only */
 void vma_set_flags(struct vma *v, u64 flags); /* and what derives from them */
+void vma_forget_uffd(struct vma *v);	      /* write-locked or not in the tree */
 bool vma_read_trylock(struct vma *v);
 void vma_read_unlock(struct vma *v);
 /* mm->lock held for writing.  Waits for faults in it; or does not. */
@@ -209,6 +210,9 @@ extern const struct btree_ops vma_tree_ops;
  * range.
  */
 int vma_change(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out) __must_check;
+/* The same; its user faults are @uffd's from then on (+0; NULL: nobody's). */
+int vma_change_uffd(struct vma *v, u64 start, u64 end, u64 flags, struct uffd *uffd,
+		    struct vma **out) __must_check;
 /* Cuts at @addr if a VMA spans it. */
 int vma_split_at(struct mm *mm, u64 addr) __must_check;
 /* Publishes @v (fields complete) in the tree; merges with neighbours if it can, then @v is released
@@ -243,11 +247,41 @@ int mm_may_lock(struct mm *mm, u64 pages) __must_check; /* -EPERM, -EAGAIN */
 void account_init(void);
 bool vma_accountable(u64 flags, bool is_file);
 
+/* --- userfault.c --- */
+/* What an entry says that is neither empty nor maps anything. */
+#define MARK_UFFD_WP 1u /* write-protected before there was a page */
+#define MARK_POISON 2u	/* no access, as if the memory had failed */
+static inline bool pte_is_mark(pte_t e, unsigned int type)
+{
+	return pte_is_marker(e) && pte_marker_type(e) == type;
+}
+unsigned int pt_mark(struct mm *mm, u64 addr); /* what is marked there; 0: nothing */
+/* Nothing is mapped, and something may be. */
+static inline bool pte_none_mostly(pte_t e)
+{
+	return pte_none(e) || pte_is_mark(e, MARK_UFFD_WP);
+}
+
 /* --- fault.c --- */
 bool mm_truncated(struct pagecache *pc, u64 index); /* beyond the end of the file */
-/* One fault in @vma, locked for reading in one of the two ways.  0 or -errno; -EAGAIN: try again.
+/*
+ * One fault in @vma, locked for reading in one of the two ways.  0 or -errno; -EAGAIN: try again;
+ * USERFAULT_*: vma->uffd has to do something first, see mm_userfault().
  */
 int mm_fault_vma(struct vma *vma, u64 addr, u32 flags) __must_check;
+/*
+ * After @reason, USERFAULT_*, of mm_fault_vma(), under the same lock, which it releases: that of
+ * @locked, or (NULL) of @vma.  Waits for who handles faults.  0: look again; -errno as of a fault,
+ * -EINTR: current is being killed.
+ */
+int mm_userfault(struct mm *locked, struct vma *vma, u64 addr, u32 flags, int reason) __must_check;
+/* Whom to ask before something comes into an empty place: USERFAULT_*, 0 nobody. */
+int mm_userfault_reason(struct vma *vma, u64 addr);
+/*
+ * A page of the cache, +1 on its head, takes the place of nothing or of a mark.  -EEXIST: there is
+ * something, and the reference stays the caller's.  @wp: writes are told.
+ */
+int mm_map_cached(struct vma *vma, u64 addr, pte_t *at, struct frame *f, bool wp) __must_check;
 int mm_grow_stack(struct mm *mm, u64 addr);
 /* Makes @addr present as @flags say, by mm->lock.  -EFAULT, -ENOMEM, -EIO. */
 int mm_fault_in(struct mm *mm, u64 addr, u32 flags) __must_check;

@@ -18,7 +18,7 @@
 
 /* Entries of [from, from + len) go to @to; both VMAs are write-locked or not in the tree.  -ENOMEM:
  * some moved. */
-static int move_entries(struct mm *mm, u64 from, u64 to, u64 len, u64 *moved)
+static int move_entries(struct mm *mm, u64 from, u64 to, u64 len, bool keep_wp, u64 *moved)
 {
 	u64 next, end = from + len;
 
@@ -52,7 +52,13 @@ static int move_entries(struct mm *mm, u64 from, u64 to, u64 len, u64 *moved)
 				*moved = addr - from;
 				return -ENOMEM;
 			}
-			pte_write(dest, pte_xchg(at, (pte_t){0}));
+			pte_t e = pte_xchg(at, (pte_t){0});
+
+			if (unlikely(!keep_wp))
+				e = pte_is_mark(e, MARK_UFFD_WP) ? (pte_t){0}
+				    : pte_present(e)		 ? pte_clear_uffd_wp(e)
+								 : e;
+			pte_write(dest, e);
 		}
 	}
 	*moved = len;
@@ -84,7 +90,9 @@ static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new,
 	n->end = new + new_len;
 	n->mm = mm;
 	n->flags |= VM_SOFTDIRTY;
-	u64 vm = v->flags;
+	if (unlikely(n->uffd))
+		vma_forget_uffd(n);
+	u64 vm = n->flags;
 
 	err = vma_insert(mm, n, &n);
 	if (err) {
@@ -99,18 +107,20 @@ static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new,
 	if (n->cache)
 		rwsem_write_lock(&n->cache->rmap_lock);
 	n->has_anon |= src->has_anon;
+	/* What was told of writes here is not there: the entries forget it. */
+	bool keep_wp = !(src->flags & VM_UFFD_WP) || n->flags & VM_UFFD_WP;
 	/* Another thread may have touched the new place before it was locked. */
 	struct gather g;
 
 	gather_begin(&g, mm, false);
 	pt_zap(&g, n, new, new + new_len, false);
 	gather_end(&g);
-	err = move_entries(mm, old, new, min(old_len, new_len), &moved);
+	err = move_entries(mm, old, new, min(old_len, new_len), keep_wp, &moved);
 	if (err) {
 		u64 back;
 
 		/* Entries at @old have their tables, so the way back needs no memory. */
-		(void)move_entries(mm, new, old, moved, &back);
+		(void)move_entries(mm, new, old, moved, true, &back);
 	}
 	if (n->cache)
 		rwsem_write_unlock(&n->cache->rmap_lock);

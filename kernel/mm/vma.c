@@ -21,6 +21,7 @@
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
+#include <kernel/uffd/uffd.h>
 #include <kernel/wait/wait.h>
 
 #define WRITER (-(1 << 30))
@@ -138,6 +139,8 @@ int vma_clone(const struct vma *v, struct vma **out)
 	/* @v counts, so that this is not the first. */
 	if (writes_cache(n))
 		__atomic_fetch_add(&n->cache->writable_maps, 1, __ATOMIC_RELAXED);
+	if (n->uffd)
+		uffd_get(n->uffd);
 	if (n->ops && n->ops->open)
 		n->ops->open(n);
 	*out = n;
@@ -153,6 +156,7 @@ void vma_release(struct vma *v)
 		file_put(v->file);
 	else if (v->cache)
 		mm_shared_put(v->cache);
+	uffd_put(v->uffd);
 	vma_free(v);
 }
 
@@ -289,7 +293,7 @@ bool vma_can_merge(const struct vma *a, const struct vma *b)
 	if (a->end != b->start || (a->flags ^ b->flags) & ~VM_MERGE_IGNORE)
 		return false;
 	if (a->file != b->file || a->cache != b->cache || a->ops != b->ops ||
-	    a->private_data != b->private_data || a->policy != b->policy)
+	    a->private_data != b->private_data || a->policy != b->policy || a->uffd != b->uffd)
 		return false;
 	if (a->flags & VM_SPECIAL || (a->ops && (a->ops->close || a->ops->fault)))
 		return false;
@@ -435,11 +439,28 @@ int vma_insert(struct mm *mm, struct vma *v, struct vma **out)
 
 /* --- splitting and changing --- */
 
+/* @v is write-locked or not in the tree. */
+static void set_meaning(struct vma *v, u64 flags, struct uffd *uffd)
+{
+	struct uffd *old = v->uffd;
+
+	vma_set_flags(v, flags);
+	if (likely(old == uffd))
+		return;
+	v->uffd = uffd ? uffd_get(uffd) : NULL;
+	uffd_put(old);
+}
+
+void vma_forget_uffd(struct vma *v)
+{
+	set_meaning(v, v->flags & ~VM_UFFD, NULL);
+}
+
 /*
- * @v becomes up to three VMAs, the middle one, [start, end), with @flags.  The struct @v stays with
- * the lowest part that keeps the old flags, or is the middle if that is all there is.
+ * @v becomes up to three VMAs, the middle one, [start, end), with @flags and @uffd.  The struct @v
+ * stays with the lowest part that keeps the old flags, or is the middle if that is all there is.
  */
-static int carve(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out)
+static int carve(struct vma *v, u64 start, u64 end, u64 flags, struct uffd *uffd, struct vma **out)
 {
 	struct vma *middle = NULL, *tail = NULL;
 	struct mm *mm = v->mm;
@@ -486,12 +507,12 @@ static int carve(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out)
 		middle->pgoff += (start - v_start) >> PAGE_SHIFT;
 		middle->start = start;
 		middle->end = end;
-		vma_set_flags(middle, flags);
+		set_meaning(middle, flags, uffd);
 		vma_rmap_add(middle);
 		vma_attach(middle);
 		mm->vma_count++;
 	} else {
-		vma_set_flags(v, flags);
+		set_meaning(v, flags, uffd);
 	}
 	vma_set_extent(v, v_start, head ? start : end);
 	vma_write_unlock(v);
@@ -511,7 +532,7 @@ int vma_split_at(struct mm *mm, u64 addr)
 
 	if (!v || v->start == addr)
 		return 0;
-	return carve(v, addr, v->end, v->flags, &out);
+	return carve(v, addr, v->end, v->flags, v->uffd, &out);
 }
 
 /* [start, end) moves from @v to its neighbour @to, with which it will be alike; @v keeps the rest.
@@ -552,6 +573,12 @@ static int hand_over(struct vma *v, struct vma *to, u64 start, u64 end)
 
 int vma_change(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out)
 {
+	return vma_change_uffd(v, start, end, flags, v->uffd, out);
+}
+
+int vma_change_uffd(struct vma *v, u64 start, u64 end, u64 flags, struct uffd *uffd,
+		    struct vma **out)
+{
 	struct mm *mm = v->mm;
 	struct vma *prev = start == v->start ? vma_prev(mm, v) : NULL;
 	struct vma *next = end == v->end ? vma_next(mm, v) : NULL;
@@ -563,20 +590,21 @@ int vma_change(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out)
 	probe.end = end;
 	probe.pgoff = v->pgoff + ((start - v->start) >> PAGE_SHIFT);
 	probe.flags = flags;
+	probe.uffd = uffd;
 
 	bool with_prev = prev && vma_can_merge(prev, &probe);
 	bool with_next = next && vma_can_merge(&probe, next);
 	bool whole = start == v->start && end == v->end;
 
-	if (v->flags == flags && whole && !with_prev && !with_next) {
+	if (v->flags == flags && v->uffd == uffd && whole && !with_prev && !with_next) {
 		*out = v;
 		return 0;
 	}
 	if (!with_prev && !with_next) {
 		if (!whole)
-			return carve(v, start, end, flags, out);
+			return carve(v, start, end, flags, uffd, out);
 		vma_write_lock(v);
-		vma_set_flags(v, flags);
+		set_meaning(v, flags, uffd);
 		vma_write_unlock(v);
 		*out = v;
 		return 0;

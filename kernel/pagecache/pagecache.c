@@ -501,6 +501,25 @@ int pagecache_get(struct pagecache *pc, u64 index, bool for_write, struct folio 
 	}
 }
 
+struct folio *pagecache_new(void)
+{
+	return folio_alloc(0, GFP_USER);
+}
+
+int pagecache_publish(struct pagecache *pc, u64 index, struct folio *f)
+{
+	int err = pagecache_charge(pc, 1);
+
+	if (err)
+		return err;
+	f->flags = FOLIO_UPTODATE;
+	while ((err = pagecache_insert(pc, index, f)) == -EAGAIN)
+		pagecache_wait_moves(pc);
+	if (err)
+		pagecache_uncharge(pc, 1);
+	return err;
+}
+
 /* One folio of memory to come, as large as the place allows: pages, or -errno. */
 static s64 reserve_one(struct pagecache *pc, u64 index, u64 pages)
 {

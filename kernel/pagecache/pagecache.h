@@ -83,6 +83,11 @@ void pagecache_find_batch(struct pagecache *pc, u64 index, unsigned int n, struc
 int pagecache_get(struct pagecache *pc, u64 index, bool for_write, struct folio **out) __must_check;
 /* Adopts frames that already hold the contents (boot archive); consumes the reference on @frame. */
 int pagecache_adopt(struct pagecache *pc, u64 index, struct frame *frame) __must_check;
+/* A page for contents to come, in no cache yet, with one reference; NULL: no memory. */
+struct folio *pagecache_new(void) __must_check;
+/* Once filled, @f becomes what is at @index; the reference stays the caller's.  -EEXIST, -ENOMEM,
+ * -ENOSPC: nobody has seen it. */
+int pagecache_publish(struct pagecache *pc, u64 index, struct folio *f) __must_check;
 struct folio *folio_get(struct folio *f);
 void folio_put(struct folio *f);
 void folio_lock(struct folio *f);

@@ -1,0 +1,49 @@
+/*
+ * userfaultfd(2): page faults that a program resolves.
+ *
+ * kernel/mm asks here where a VMA has vma->uffd; the page tables are its own business
+ * (kernel/mm/userfault.h).  Source: userfaultfd(2), ioctl_userfaultfd(2) and the kernel's own text.
+ */
+#pragma once
+
+#include <kern/types.h>
+#include <kern/compiler.h>
+#include <kern/list.h>
+#include <abi/userfaultfd.h>
+
+struct task;
+struct uffd;
+
+/* Why a fault cannot go on by itself; positive, so that they stand beside errno. */
+#define USERFAULT_MISSING 1
+#define USERFAULT_WP 2
+#define USERFAULT_MINOR 3
+
+/* References: an open file, each VMA, each waiter. */
+struct uffd *uffd_get(struct uffd *u);
+void uffd_put(struct uffd *u); /* NULL: nothing.  Any lock may be held. */
+bool uffd_wants(const struct uffd *u, u64 feature);
+
+/* Somebody who waits for a fault to be resolved, on its own stack. */
+struct uffd_fault {
+	struct list_head link; /* the shard's lock; empty: resolved */
+	struct uffd *uffd;     /* +1 */
+	struct task *task;
+	u64 addr;  /* as told: of the page, or exact */
+	u64 flags; /* UFFD_PAGEFAULT_FLAG_* */
+	u32 thread;
+	bool told; /* shard's lock: a monitor has read of it */
+	bool user; /* a signal may end it */
+};
+
+/*
+ * With the VMA of @u locked: from now on whoever wakes @addr finds @f, and monitors may read of it.
+ * @fault_flags: FAULT_*.  -EIO: not by this one (SIGBUS).  Else uffd_fault_end() must follow.
+ */
+int uffd_fault_begin(struct uffd *u, struct uffd_fault *f, u64 addr, u32 fault_flags, int reason)
+	__must_check;
+/*
+ * With no lock: waits, unless told otherwise.  0: look again, or a signal has come for a program
+ * that is in user mode; -EINTR: current is being killed inside a system call.
+ */
+int uffd_fault_end(struct uffd_fault *f, bool wait) __must_check;
