@@ -26,6 +26,7 @@
 #include <kernel/pipe/pipe.h>
 #include <kernel/poll/poll.h>
 #include <kernel/printk/printk.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/rng/rng.h>
 #include <kernel/sched/sched.h>
@@ -228,6 +229,7 @@ static int kernel_init(void *ctx)
 	if (!current->files)
 		panic("No memory for the first process");
 	device_init();
+	sysfs_groups_init();
 	vfs_mount_root();
 	run_initcalls();
 	arch_init_late();

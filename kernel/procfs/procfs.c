@@ -5,7 +5,6 @@
 #include <kernel/procfs/procfs.h>
 
 #include <kern/errno.h>
-#include <kernel/boot/boot.h>
 #include <kernel/file/file.h>
 #include <kernel/lock/lock.h>
 #include <kernel/poll/poll.h>
@@ -138,8 +137,7 @@ void sysfs_tree_ready(const struct sysfs_tree *tree, bool debugfs)
 	}
 }
 
-static void groups_init(void)
+void sysfs_groups_init(void)
 {
 	mutex_init(&groups_lock, LK_SYSFS_GROUPS);
 }
-INITCALL(groups_init);

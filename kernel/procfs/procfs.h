@@ -108,6 +108,7 @@ struct sysfs_group {
 	struct list_head link; /* LK_SYSFS_GROUPS */
 	struct dentry *dentry; /* fs/kernfs: NULL as long as nobody mounted the tree */
 };
+void sysfs_groups_init(void); /* boot, before the first INITCALL */
 /* No lock may be held.  A directory that cannot be made for want of memory is missing. */
 void sysfs_group_add(struct sysfs_group *g);
 /* When it returns nobody uses the ctx of @g any more. */
