@@ -222,6 +222,7 @@ struct zp_setup_data {
 	u32 type, len;
 	u8 data[];
 };
+#define ZP_SETUP_DTB 2
 #define ZP_SETUP_SEED 9
 
 static u32 zp32(const u8 *zp, u32 at)
@@ -237,7 +238,7 @@ static u64 zp64(const u8 *zp, u32 lo, u32 hi)
 	return zp32(zp, lo) | (u64)zp32(zp, hi) << 32;
 }
 
-/* The seed that a loader may pass in the chain of extra data. */
+/* The seed and the device tree that a loader may pass in the chain of extra data. */
 static void read_setup_data(u64 phys)
 {
 	for (int n = 0; n < 16 && range_mapped(phys, sizeof(struct zp_setup_data)); n++) {
@@ -246,6 +247,10 @@ static void read_setup_data(u64 phys)
 		if (d->type == ZP_SETUP_SEED && range_mapped(phys, sizeof(*d) + d->len)) {
 			boot_info.seed_len = min(d->len, (u32)sizeof(boot_info.seed));
 			memcpy(boot_info.seed, d->data, boot_info.seed_len);
+		}
+		if (d->type == ZP_SETUP_DTB && range_mapped(phys, sizeof(*d) + d->len)) {
+			boot_info.fdt = phys + sizeof(*d);
+			boot_info.fdt_len = d->len;
 		}
 		phys = d->next;
 	}

@@ -1,6 +1,7 @@
 /* /proc/meminfo, vmstat, slabinfo. */
 #include <fs/proc/proc_impl.h>
 
+#include <kernel/cma/cma.h>
 #include <kernel/frame/frame.h>
 #include <kernel/mm/mm.h>
 #include <kernel/pagecache/pagecache.h>
@@ -75,6 +76,8 @@ static int proc_meminfo(struct seq *s, void *v)
 	kb(s, "VmallocTotal:", vm.total >> PAGE_SHIFT);
 	kb(s, "VmallocUsed:", vm.used >> PAGE_SHIFT);
 	kb(s, "VmallocChunk:", 0);
+	kb(s, "CmaTotal:", f.aside);
+	kb(s, "CmaFree:", f.aside_free);
 	kb(s, "AnonHugePages:", mm_huge_pages() << 9);
 	/* There is no pool of huge pages; programs ask for their size here. */
 	seq_puts(s, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
@@ -90,9 +93,11 @@ static int proc_vmstat(struct seq *s, void *v)
 	struct mm_events e;
 	struct pagecache_events c;
 	struct frame_reclaim_stats r;
+	struct cma_events cma;
 
 	(void)v;
 	frame_stats(&f);
+	cma_events(&cma);
 	mm_events(&e);
 	pagecache_events(&c);
 	frame_reclaim_stats(&r);
@@ -100,6 +105,9 @@ static int proc_vmstat(struct seq *s, void *v)
 		const char *name;
 		u64 value;
 	} reclaim[] = {
+		{"nr_free_cma", f.aside_free},
+		{"cma_alloc_success", cma.success},
+		{"cma_alloc_fail", cma.fail},
 		{"nr_inactive_file", c.nr_inactive},
 		{"nr_active_file", c.nr_active},
 		{"workingset_refault_file", c.refault},

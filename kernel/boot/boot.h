@@ -33,6 +33,8 @@ struct boot_info {
 	unsigned int initrd_count;
 	u64 kernel_start, kernel_end; /* image including .bss and early page tables */
 	u64 rsdp;		      /* 0: unknown */
+	u64 fdt;		      /* device tree, in memory that cma_reserve() may still read */
+	u32 fdt_len;		      /* 0: none */
 	const char *protocol;	      /* "pvh", "linux64", ... */
 	u8 seed[64];		      /* entropy from the boot loader */
 	unsigned int seed_len;

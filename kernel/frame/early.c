@@ -10,11 +10,12 @@
 
 #include <asm/pgtable.h>
 #include <kern/bug.h>
+#include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/boot/boot.h>
 #include <kernel/panic/panic.h>
 
-#define EARLY_MAX (BOOT_MEM_MAX + 2 * BOOT_INITRD_MAX + 4)
+#define EARLY_MAX (BOOT_MEM_MAX + 2 * BOOT_INITRD_MAX + 4 + ASIDE_MAX)
 #define LOW_RESERVED 0x100000ul /* firmware tables and the trampoline of other CPUs live here */
 
 struct early_range {
@@ -66,7 +67,7 @@ static void __init early_cut(u64 start, u64 end)
 	}
 }
 
-static void __init early_collect(void)
+void __init frame_boot_map(void)
 {
 	const struct boot_info *b = &boot_info;
 
@@ -90,6 +91,34 @@ static void __init early_collect(void)
 		early[early_count++] = (struct early_range){ZONE_HIGH_PFN, early[i].end};
 		early[i].end = ZONE_HIGH_PFN;
 	}
+}
+
+int __init frame_set_aside(u64 pages, u64 align, u64 from, u64 to, u64 *pfn)
+{
+	u64 best = 0;
+
+	if (!pages)
+		return -EINVAL;
+	for (unsigned int i = 0; i < early_count; i++) {
+		u64 start = max(early[i].start, from), end = min(early[i].end, to);
+
+		if (start >= end || end - start < pages)
+			continue;
+		u64 at = end - pages;
+
+		at -= at % align;
+		if (at >= start && at > best)
+			best = at;
+	}
+	if (!best || early_count + 1 > EARLY_MAX)
+		return -EINVAL;
+	early_cut(best, best + pages);
+	*pfn = best;
+	return 0;
+}
+
+static void __init choose_pool(void)
+{
 	for (unsigned int i = 0; i < early_count; i++) {
 		struct early_range *r = &early[i];
 
@@ -129,7 +158,7 @@ static void __init early_map_page(unsigned long va)
 
 void __init frame_early_init(void)
 {
-	early_collect();
+	choose_pool();
 	for (unsigned int i = 0; i < ram_count; i++) {
 		unsigned long va = (unsigned long)pfn_to_frame(ram[i].start) & PAGE_MASK;
 		unsigned long end = (unsigned long)pfn_to_frame(ram[i].end);

@@ -380,6 +380,71 @@ struct frame *frame_adopt(struct frame *f, enum frame_type type)
 	return f;
 }
 
+/* --- set aside --- */
+
+u64 frame_aside_count;
+static struct {
+	u64 pfn, pages;
+} aside[ASIDE_MAX]; /* written at boot */
+static unsigned int aside_ranges;
+
+bool frame_aside_range(unsigned int i, u64 *pfn, u64 *pages)
+{
+	if (i >= READ_ONCE(aside_ranges))
+		return false;
+	*pfn = aside[i].pfn;
+	*pages = aside[i].pages;
+	return true;
+}
+
+void frame_aside_manage(u64 pfn, u64 pages)
+{
+	if (aside_ranges < ASIDE_MAX) {
+		aside[aside_ranges].pfn = pfn;
+		aside[aside_ranges++].pages = pages;
+	}
+	for (u64 end = pfn + pages; pfn < end;) {
+		struct frame_zone *z = frame_zone_of(pfn);
+		u64 stop = z == &frame_zones[ZONE_LOW] ? min(end, (u64)ZONE_HIGH_PFN) : end;
+
+		__atomic_fetch_add(&z->managed, stop - pfn, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&z->aside, stop - pfn, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&frame_total, stop - pfn, __ATOMIC_RELAXED);
+		for (; pfn < stop; pfn++) {
+			struct frame *f = pfn_to_frame(pfn);
+
+			f->type = FRAME_FREE_TAIL;
+			kasan_poison_frames(f, 0);
+		}
+	}
+}
+
+void frame_aside_free(u64 pfn, s64 pages)
+{
+	__atomic_fetch_add(&frame_zone_of(pfn)->aside_free, (u64)pages, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&frame_aside_count, (u64)pages, __ATOMIC_RELAXED);
+}
+
+bool frame_aside_prefer(void)
+{
+	return READ_ONCE(frame_aside_count) > frame_free_count() || frame_below_low();
+}
+
+void frame_aside_start(struct frame *f, enum frame_type type)
+{
+	account(0, type, true);
+	(void)frame_start(frame_to_pfn(f), 0, type, 0);
+	f->flags = FRAME_F_CMA;
+}
+
+void frame_aside_end(struct frame *f)
+{
+	ASSERT(!frame_refs(f));
+	kasan_poison_frames(f, 0);
+	account(0, f->type, false);
+	__atomic_store_n(&f->type, (u8)FRAME_FREE_TAIL, __ATOMIC_RELEASE);
+}
+
 /* By number, not by owner: right also for a frame that is just being freed. */
 struct frame *frame_head(struct frame *f)
 {
@@ -424,7 +489,11 @@ void frame_stats(struct frame_stats *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->total = READ_ONCE(frame_total);
-	out->free = frame_free_count();
+	for (unsigned int i = 0; i < ZONES; i++) {
+		out->aside += READ_ONCE(frame_zones[i].aside);
+		out->aside_free += READ_ONCE(frame_zones[i].aside_free);
+	}
+	out->free = frame_free_count() + out->aside_free;
 	out->min_free = frame_min_free;
 	for (unsigned int cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
 		if (!cpumask_test(&cpu_possible_mask, cpu))

@@ -24,6 +24,7 @@ enum frame_type {
 	FRAME_ANON,	    /* anonymous user memory; refs = mappings + pins */
 	FRAME_FOLIO,	    /* page cache; owner: struct folio */
 	FRAME_TAIL,	    /* not the first frame of an allocation; owner: head frame */
+	FRAME_CMA,	    /* given out by kernel/cma; owner: struct cma_extent */
 	FRAME_TYPES
 };
 
@@ -43,6 +44,7 @@ _Static_assert(sizeof(struct frame) == 16, "frame descriptors are 16 bytes");
 
 #define FRAME_F_PINNED 1u  /* long-term references from outside page tables exist */
 #define FRAME_F_INITRD 2u  /* memory of the boot archive, adopted in place */
+#define FRAME_F_CMA 4u	   /* of a region that was set aside: kernel/cma gets it back */
 #define FRAME_ORDER_MAX 18 /* 1 GiB */
 
 /* Allocation context: may it sleep and reclaim, and what it wants. */
@@ -84,7 +86,14 @@ static inline struct frame *virt_to_frame(const void *va) /* direct map addresse
 bool pfn_valid(u64 pfn); /* has a descriptor */
 u64 frame_pfn_end(void); /* behind the last one that has */
 
-/* Builds the descriptor array from boot_info and gives all free RAM to the buddy. */
+/* Reads boot_info: memory may be set aside from then on, until frame_init(). */
+void frame_boot_map(void);
+/*
+ * Keeps @pages free frames of RAM at a multiple of @align in [@from, @to), in frame numbers, out of
+ * the buddy, the highest place there is: -EINVAL: there is none.
+ */
+int frame_set_aside(u64 pages, u64 align, u64 from, u64 to, u64 *pfn) __must_check;
+/* Builds the descriptor array and gives all free RAM to the buddy. */
 void frame_init(void);
 /* Gives [start, end) back: .init sections, consumed archives. */
 void frame_free_range(u64 start_phys, u64 end_phys);
@@ -122,6 +131,17 @@ void frame_free_final(struct frame *f);
 void frame_put_many(struct frame **f, unsigned int n);
 /* A FRAME_RESERVED frame of RAM (boot archive) enters service with one reference. */
 struct frame *frame_adopt(struct frame *f, enum frame_type type);
+/*
+ * Frames that were set aside have an owner of their own, who counts those that are free by
+ * frame_aside_free(), brings them into use with one reference, and takes them back at none.
+ */
+void frame_aside_manage(u64 pfn, u64 pages);
+void frame_aside_free(u64 pfn, s64 pages);
+void frame_aside_start(struct frame *f, enum frame_type type);
+void frame_aside_end(struct frame *f);
+extern u64 frame_aside_count; /* atomic: free ones, in all */
+/* Is ordinary memory the scarcer one? */
+bool frame_aside_prefer(void);
 /* Would an allocation be served now, without reclaim? */
 bool frame_at_hand(unsigned int order, u32 gfp);
 /* Convenience for kernel memory: address in the direct map or NULL. */
@@ -130,6 +150,7 @@ void frame_free_virt(void *va);
 
 struct frame_stats {
 	u64 total, free, reserved_low; /* frames */
+	u64 aside, aside_free;	       /* of these: set aside, for movable contents only */
 	u64 by_type[FRAME_TYPES];      /* frames in use */
 	u64 min_free;		       /* reserve for GFP_ATOMIC */
 	u64 allocs, frees;	       /* frames, since boot */

@@ -25,6 +25,7 @@ struct frame_zone {
 	u64 managed;			 /* atomic: frames that were ever given */
 	u64 free;			 /* frames; read without the lock */
 	u64 unmerged;			 /* single frames given since the last merge */
+	u64 aside, aside_free;		 /* atomic: frames that are not the buddy's */
 };
 
 extern struct frame_zone frame_zones[ZONES];
@@ -56,6 +57,8 @@ void buddy_merge(struct frame_zone *z, u64 scan);
 /* Gives [pfn, end), never seen before or typed FRAME_RESERVED, in the largest blocks. */
 void buddy_give_range(u64 pfn, u64 end);
 
+#define ASIDE_MAX 16u
+bool frame_aside_range(unsigned int i, u64 *pfn, u64 *pages);
 void frame_early_init(void);
 #define RECLAIM_TRIES 8u
 #define PROGRESS_TRIES 64u

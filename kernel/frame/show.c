@@ -2,21 +2,26 @@
  * /proc/buddyinfo, pagetypeinfo, zoneinfo.
  *
  * Linux has eleven orders; larger free blocks are shown as that many of its largest.  Frames are
- * not grouped by mobility, for none moves: all are Unmovable.
+ * not grouped by mobility: all are Unmovable, but for those that were set aside (CMA).
  */
 #include "frame_impl.h"
 
+#include <kern/bit.h>
 #include <kern/string.h>
 #include <kernel/mm/mm.h>
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/procfs/procfs.h>
+#include <kernel/sched/sched.h>
 #include <kernel/seq/seq.h>
 
 #define SHOWN_ORDERS 11u
 #define BLOCK_ORDER 9u /* a huge page */
 
 static const char *const zone_names[ZONES] = {"DMA32", "Normal"};
-static const char *const kinds[] = {"Unmovable", "Movable", "Reclaimable", "HighAtomic", "Isolate"};
+static const char *const kinds[] = {"Unmovable",  "Movable", "Reclaimable",
+				    "HighAtomic", "CMA",     "Isolate"};
+#define KIND_UNMOVABLE 0u
+#define KIND_CMA 4u
 
 static void count_blocks(struct frame_zone *z, u64 out[SHOWN_ORDERS])
 {
@@ -29,6 +34,36 @@ static void count_blocks(struct frame_zone *z, u64 out[SHOWN_ORDERS])
 		out[at] += (u64)z->blocks[order] << (order - at);
 	}
 	spin_unlock_irqrestore(&z->lock, flags);
+}
+
+/* Free runs of what was set aside, as the blocks that they would be. */
+static void count_aside(unsigned int zone, u64 out[SHOWN_ORDERS])
+{
+	u64 pfn, pages;
+
+	memset(out, 0, SHOWN_ORDERS * sizeof(*out));
+	for (unsigned int i = 0; frame_aside_range(i, &pfn, &pages); i++) {
+		if (frame_zone_of(pfn) != &frame_zones[zone])
+			continue;
+		for (u64 end = pfn + pages, run = 0; pfn <= end; pfn++) {
+			const struct frame *f = pfn_to_frame(pfn);
+
+			if (pfn < end && READ_ONCE(f->type) == FRAME_FREE_TAIL) {
+				run++;
+				continue;
+			}
+			for (u64 at = pfn - run; at < pfn;) {
+				unsigned int o = min3(SHOWN_ORDERS - 1, (unsigned int)__ffs(at),
+						      (unsigned int)__fls(pfn - at));
+
+				out[o]++;
+				at += 1ul << o;
+			}
+			run = 0;
+			if (!(pfn & 1023))
+				sched_cond_resched();
+		}
+	}
 }
 
 static bool populated(const struct frame_zone *z)
@@ -55,13 +90,14 @@ static int show_buddyinfo(struct seq *s, void *v)
 
 static void show_kinds_of(struct seq *s, unsigned int zone)
 {
-	u64 n[SHOWN_ORDERS];
+	u64 n[ARRAY_SIZE(kinds)][SHOWN_ORDERS] = {0};
 
-	count_blocks(&frame_zones[zone], n);
+	count_blocks(&frame_zones[zone], n[KIND_UNMOVABLE]);
+	count_aside(zone, n[KIND_CMA]);
 	for (unsigned int k = 0; k < ARRAY_SIZE(kinds); k++) {
 		seq_printf(s, "Node %4d, zone %8s, type %12s ", 0, zone_names[zone], kinds[k]);
 		for (unsigned int o = 0; o < SHOWN_ORDERS; o++)
-			seq_printf(s, "%6llu ", k ? 0 : (unsigned long long)n[o]);
+			seq_printf(s, "%6llu ", (unsigned long long)n[k][o]);
 		seq_puts(s, "\n");
 	}
 }
@@ -84,13 +120,16 @@ static int show_pagetypeinfo(struct seq *s, void *v)
 	seq_puts(s, "\n");
 	for (unsigned int i = 0; i < ZONES; i++) {
 		u64 managed = READ_ONCE(frame_zones[i].managed);
+		u64 aside = READ_ONCE(frame_zones[i].aside);
+		u64 frames[ARRAY_SIZE(kinds)] = {
+			[KIND_UNMOVABLE] = managed - aside, [KIND_CMA] = aside};
 
 		if (!managed)
 			continue;
 		seq_printf(s, "Node %d, zone %8s ", 0, zone_names[i]);
 		for (unsigned int k = 0; k < ARRAY_SIZE(kinds); k++)
 			seq_printf(s, "%12llu ",
-				   k ? 0 : (unsigned long long)((managed + 511) >> BLOCK_ORDER));
+				   (unsigned long long)((frames[k] + 511) >> BLOCK_ORDER));
 		seq_puts(s, "\n");
 	}
 	return 0;
@@ -149,8 +188,9 @@ static void show_pagesets(struct seq *s, unsigned int zone)
 /* The marks are of all memory: a zone's part is in proportion. */
 static void show_zone(struct seq *s, unsigned int zone, bool first)
 {
-	u64 managed = READ_ONCE(frame_zones[zone].managed);
-	u64 free = READ_ONCE(frame_zones[zone].free), all = READ_ONCE(frame_total);
+	const struct frame_zone *z = &frame_zones[zone];
+	u64 managed = READ_ONCE(z->managed), all = READ_ONCE(frame_total);
+	u64 free_cma = READ_ONCE(z->aside_free), free = READ_ONCE(z->free) + free_cma;
 	u64 start = zone == ZONE_HIGH ? ZONE_HIGH_PFN : 1, end = frame_pfn_end();
 	struct frame_reclaim_stats r;
 
@@ -169,7 +209,7 @@ static void show_zone(struct seq *s, unsigned int zone, bool first)
 		{"      spanned  ", managed ? end - start : 0},
 		{"      present  ", managed},
 		{"      managed  ", managed},
-		{"      cma      ", 0},
+		{"      cma      ", READ_ONCE(z->aside)},
 	};
 	seq_printf(s, "Node %d, zone %8s", 0, zone_names[zone]);
 	if (first)
@@ -179,6 +219,7 @@ static void show_zone(struct seq *s, unsigned int zone, bool first)
 	seq_puts(s, "\n        protection: (0, 0)");
 	if (managed) {
 		seq_printf(s, "\n      %-12s %llu", "nr_free_pages", (unsigned long long)free);
+		seq_printf(s, "\n      %-12s %llu", "nr_free_cma", (unsigned long long)free_cma);
 		show_pagesets(s, zone);
 		seq_printf(s, "\n  node_unreclaimable:  %d\n  start_pfn:           %llu", 0,
 			   (unsigned long long)start);

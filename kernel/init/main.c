@@ -10,6 +10,7 @@
 #include <kern/string.h>
 #include <kernel/arch_up.h>
 #include <kernel/boot/boot.h>
+#include <kernel/cma/cma.h>
 #include <kernel/cmdline/cmdline.h>
 #include <kernel/cred/cred.h>
 #include <kernel/device/device.h>
@@ -61,10 +62,13 @@ void kernel_main(void)
 	pr_notice("Command line: %s\n", boot_info.cmdline);
 
 	/* memory */
+	frame_boot_map();
+	cma_reserve();
 	frame_init();
 	kasan_init();
 	slab_init();
 	vmap_init();
+	cma_init();
 
 	/* tasks, interrupts, time: from here on a thread can be made, and later runs */
 	task_system_init();

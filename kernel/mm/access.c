@@ -114,14 +114,29 @@ static int copy_page(struct mm *mm, u64 addr, u32 flags, void *buf, size_t len)
 	}
 }
 
+/* A pin would keep a region from being given out: the contents go elsewhere first.  Eats @f. */
+static int out_of_region(struct frame *f)
+{
+	frame_put(f);
+	int err = pagecache_move_out(f);
+
+	if (err == -EAGAIN)
+		err = signal_fatal_pending(current) ? -EFAULT : 0;
+	return err;
+}
+
 ssize_t mm_pin(struct mm *mm, u64 addr, size_t pages, bool write, struct frame **out)
 {
 	u32 flags = FAULT_REMOTE | (write ? FAULT_WRITE : 0);
 
 	addr = page_down(addr);
 	for (size_t i = 0; i < pages; i++, addr += PAGE_SIZE) {
-		int err = addr < mm->task_size ? get_frame(mm, addr, flags, &out[i]) : -EFAULT;
+		int err;
 
+		do {
+			err = addr < mm->task_size ? get_frame(mm, addr, flags, &out[i]) : -EFAULT;
+		} while (!err && unlikely(frame_head(out[i])->flags & FRAME_F_CMA) &&
+			 !(err = out_of_region(out[i])));
 		if (!err && write && frame_head(out[i])->type != FRAME_ANON) {
 			frame_put(frame_head(out[i]));
 			err = -EFAULT;

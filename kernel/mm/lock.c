@@ -63,7 +63,6 @@ long sys_msync(unsigned long addr, size_t length, int flags)
 static u8 resident(struct vma *v, u64 addr)
 {
 	struct pt_spot spot;
-	struct folio *f;
 
 	if (pt_find(v->mm, addr, &spot))
 		return 1;
@@ -71,11 +70,7 @@ static u8 resident(struct vma *v, u64 addr)
 	if (!v->cache || (v->file && !(v->file->mode & FMODE_WRITE) &&
 			  vfs_permission(v->file->inode, MAY_WRITE)))
 		return v->cache != NULL;
-	f = pagecache_find(v->cache, vma_index(v, addr));
-	if (!f)
-		return 0;
-	folio_put(f);
-	return 1;
+	return pagecache_has(v->cache, vma_index(v, addr));
 }
 
 long sys_mincore(unsigned long addr, size_t length, u8 __user *vec)

@@ -36,13 +36,13 @@ static void moves_step(struct pagecache *pc)
 	spin_unlock_irqrestore(&pc->lock, irq);
 }
 
-static void moves_begin(struct pagecache *pc)
+void pagecache_moves_begin(struct pagecache *pc)
 {
 	rwsem_write_lock(&pc->invalidate);
 	moves_step(pc);
 }
 
-static void moves_end(struct pagecache *pc)
+void pagecache_moves_end(struct pagecache *pc)
 {
 	moves_step(pc);
 	rwsem_write_unlock(&pc->invalidate);
@@ -215,11 +215,11 @@ void pagecache_split_edges(struct pagecache *pc, u64 first, u64 last)
 {
 	if (likely(!cut_by(pc, first) && (last == ~0ull || !cut_by(pc, last + 1))))
 		return;
-	moves_begin(pc);
+	pagecache_moves_begin(pc);
 	split_at(pc, first, first, last);
 	if (last != ~0ull)
 		split_at(pc, last + 1, first, last);
-	moves_end(pc);
+	pagecache_moves_end(pc);
 }
 
 /* --- ranges --- */
@@ -340,14 +340,14 @@ static int shift(struct shift *s)
 	u64 pages = 0;
 
 	radix_init(&tree, &pagecache_build_ops);
-	moves_begin(pc);
+	pagecache_moves_begin(pc);
 	int err = each_folio(s, 0, fit_one, NULL);
 
 	if (!err)
 		err = each_folio(s, 0, build_one, &tree);
 	if (err) {
 		radix_destroy(&tree);
-		moves_end(pc);
+		pagecache_moves_end(pc);
 		return err;
 	}
 	/* From here on nothing fails. */
@@ -357,7 +357,7 @@ static int shift(struct shift *s)
 	swap_trees(pc, &tree, pages);
 	smp_mb();
 	pagecache_unmap_range(pc, s->first, ~0ull, false);
-	moves_end(pc);
+	pagecache_moves_end(pc);
 	put_gone(gone);
 	if (pages) {
 		pagecache_count(pc, -(s64)pages);

@@ -13,11 +13,13 @@
 #include "pagecache_impl.h"
 
 #include <asm/cpu.h>
+#include <asm/pagemem.h>
 #include <kern/bit.h>
 #include <kern/bug.h>
 #include <kern/errno.h>
 #include <kern/list.h>
 #include <kern/string.h>
+#include <kernel/cma/cma.h>
 #include <kernel/rcu/rcu.h>
 #include <asm/current.h>
 #include <kernel/signal/signal.h>
@@ -62,12 +64,16 @@ const struct radix_ops pagecache_tree_ops = {node_alloc, node_free, node_retire}
 const struct radix_ops pagecache_build_ops = {node_alloc_sleeping, node_free, node_free};
 const struct radix_ops pagecache_retire_ops = {node_alloc, node_retire, node_retire};
 
-static void folio_release(struct frame *f)
+void folio_release(struct frame *f)
 {
 	struct folio *folio = f->owner;
 
-	slab_free(folio_cache, folio);
-	frame_free_final(f);
+	if (likely(folio))
+		slab_free(folio_cache, folio);
+	if (unlikely(f->flags & FRAME_F_CMA))
+		cma_give(f);
+	else
+		frame_free_final(f);
 }
 
 static void folio_ctor(void *obj)
@@ -86,6 +92,7 @@ void pagecache_system_init(void)
 		wait_queue_init(&folio_waits[i]);
 	frame_set_release(FRAME_FOLIO, folio_release);
 	pagecache_reclaim_init();
+	pagecache_migrate_init();
 }
 
 void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagecache_ops *ops,
@@ -105,6 +112,7 @@ void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagec
 void pagecache_destroy(struct pagecache *pc)
 {
 	pagecache_remove_range(pc, 0, ~0ull);
+	pagecache_wait_movers(pc);
 	WARN_ON(!list_empty(&pc->vmas));
 }
 
@@ -154,7 +162,7 @@ struct folio *folio_for(struct frame *frame)
 	f->private_data = NULL;
 	list_init(&f->lru);
 	if (frame)
-		frame->owner = f;
+		__atomic_store_n(&frame->owner, (void *)f, __ATOMIC_RELEASE);
 	return f;
 }
 
@@ -163,19 +171,47 @@ void folio_forget(struct folio *f)
 	slab_free(folio_cache, f);
 }
 
-struct folio *folio_alloc(unsigned int order, u32 gfp)
+/* Consumes the reference. */
+static struct folio *folio_around(struct frame *frame)
 {
-	struct frame *frame = frame_alloc(order, FRAME_FOLIO, gfp);
-
-	if (!frame)
-		return NULL;
 	struct folio *f = folio_for(frame);
 
-	if (!f) {
-		frame->refs = 0;
-		frame_free_final(frame);
-	}
+	if (unlikely(!f))
+		frame_put(frame);
 	return f;
+}
+
+/* From a contiguous region while ordinary memory is scarcer: single frames only. */
+static noinline struct frame *frame_from_region(unsigned int order, u32 gfp, bool *refuse)
+{
+	struct frame *frame;
+
+	if (!frame_aside_prefer())
+		return NULL;
+	*refuse = order > 0 && gfp & GFP_TRY;
+	frame = order ? NULL : cma_take();
+	if (frame && gfp & GFP_ZERO)
+		page_clear(frame_to_virt(frame));
+	return frame;
+}
+
+struct folio *folio_alloc(unsigned int order, u32 gfp)
+{
+	struct frame *frame = NULL;
+	bool refuse = false;
+
+	if (unlikely(READ_ONCE(frame_aside_count)))
+		frame = frame_from_region(order, gfp, &refuse);
+	if (likely(!frame) && !refuse)
+		frame = frame_alloc(order, FRAME_FOLIO, gfp);
+	return frame ? folio_around(frame) : NULL;
+}
+
+struct folio *folio_alloc_ordinary(u32 gfp)
+{
+	struct frame *frame = frame_alloc(0, FRAME_FOLIO, gfp);
+
+	return frame ? folio_around(frame) : NULL;
 }
 
 void folio_free_unused(struct folio *f)
@@ -238,6 +274,30 @@ struct folio *pagecache_find(struct pagecache *pc, u64 index)
 
 	rcu_read_unlock();
 	return f;
+}
+
+struct folio *pagecache_find_settled(struct pagecache *pc, u64 index)
+{
+	for (;;) {
+		u32 moves = __atomic_load_n(&pc->moves, __ATOMIC_ACQUIRE);
+		struct folio *f = pagecache_find(pc, index);
+
+		if (f)
+			return f;
+		smp_rmb();
+		if (!(moves & 1) && READ_ONCE(pc->moves) == moves)
+			return NULL;
+		pagecache_wait_moves(pc);
+	}
+}
+
+bool pagecache_has(struct pagecache *pc, u64 index)
+{
+	rcu_read_lock();
+	const void *e = radix_find(&pc->tree, index);
+
+	rcu_read_unlock();
+	return e && !radix_is_value(e);
 }
 
 void pagecache_find_batch(struct pagecache *pc, u64 index, unsigned int n, struct folio **out)
@@ -315,6 +375,10 @@ int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f)
 		else
 			pc->nr_pages += 1ul << f->order;
 		spin_unlock_irqrestore(&pc->lock, irq);
+		if (unlikely(err == -EAGAIN)) {
+			pagecache_wait_moves(pc);
+			continue;
+		}
 		if (err != -ENOMEM)
 			break;
 		if (radix_reserve_fill(&r, &pagecache_tree_ops))
@@ -621,6 +685,7 @@ void pagecache_zero(struct pagecache *pc, loff_t start, loff_t end)
 
 	while (at < to) {
 		u64 index = at >> PAGE_SHIFT;
+		u32 moves = __atomic_load_n(&pc->moves, __ATOMIC_ACQUIRE);
 
 		rcu_read_lock();
 		bool more = radix_find_next(&pc->tree, &index, (to - 1) >> PAGE_SHIFT);
@@ -631,7 +696,11 @@ void pagecache_zero(struct pagecache *pc, loff_t start, loff_t end)
 			return;
 		at = max(at, index << PAGE_SHIFT);
 		if (!f) {
-			at = (index + 1) << PAGE_SHIFT; /* just gone */
+			smp_rmb();
+			if (moves & 1 || READ_ONCE(pc->moves) != moves)
+				pagecache_wait_moves(pc); /* not gone: on its way */
+			else
+				at = (index + 1) << PAGE_SHIFT; /* just gone, or evicted */
 			continue;
 		}
 		u64 stop = min(to, (f->index + (1ul << f->order)) << PAGE_SHIFT);

@@ -75,8 +75,13 @@ void pagecache_init(struct pagecache *pc, struct inode *host, const struct pagec
 /* Drops all folios; no users may be left. */
 void pagecache_destroy(struct pagecache *pc);
 
-/* +1 reference or NULL.  No lock, no sleep. */
+/* +1 reference or NULL: it is not there, or just changing places.  No lock, no sleep. */
 struct folio *pagecache_find(struct pagecache *pc, u64 index) __must_check;
+/* As pagecache_find(), but what it does not find is not there, nor just changing places.  May
+ * sleep. */
+struct folio *pagecache_find_settled(struct pagecache *pc, u64 index) __must_check;
+/* Is there a folio?  Also of one that is on its way to another frame. */
+bool pagecache_has(struct pagecache *pc, u64 index);
 /* The same for @n consecutive pages in one go, only what is uptodate: NULL elsewhere. */
 void pagecache_find_batch(struct pagecache *pc, u64 index, unsigned int n, struct folio **out);
 /* Finds or makes, reads it in if needed; +1 reference.  -ENOMEM, -ENOSPC, -EIO. */
@@ -127,6 +132,12 @@ void pagecache_unmap_range(struct pagecache *pc, u64 first, u64 last, bool even_
 /* kernel/mm says how. */
 void pagecache_set_unmap_hook(void (*hook)(struct pagecache *pc, u64 first, u64 last,
 					   bool even_cow));
+/*
+ * What is in @frame, one of a contiguous region, goes to ordinary memory, so that it can be pinned
+ * for long.  The caller has no reference.  0: it is not there any more; -ENOMEM; -EAGAIN: somebody
+ * else has it.
+ */
+int pagecache_move_out(struct frame *frame) __must_check;
 /* Reclaim, /proc/vmstat; all in pages. */
 struct pagecache_events {
 	u64 scan_kswapd, scan_direct, steal_kswapd, steal_direct;

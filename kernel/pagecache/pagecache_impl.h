@@ -9,8 +9,8 @@ struct folio *folio_alloc(unsigned int order, u32 gfp) __must_check;
 /* @frame's descriptor; its reference stays the caller's on failure. */
 struct folio *folio_for(struct frame *frame) __must_check;
 void folio_free_unused(struct folio *f); /* nobody has seen it */
-/* @f is in no cache: puts it in, +1 reference for the cache.  -EEXIST, -ENOMEM; -EAGAIN while
- * folios change places. */
+/* @f is in no cache: puts it in, +1 reference for the cache.  Waits while folios change places.
+ * -EEXIST, -ENOMEM. */
 int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f) __must_check;
 int pagecache_charge(struct pagecache *pc, u64 pages) __must_check;
 void pagecache_uncharge(struct pagecache *pc, u64 pages);
@@ -25,6 +25,15 @@ static inline bool pagecache_is_moving(const struct pagecache *pc)
 {
 	return __atomic_load_n(&pc->moves, __ATOMIC_ACQUIRE) & 1;
 }
+/* Between them folios change places: pc->moves is odd, pc->invalidate held for writing. */
+void pagecache_moves_begin(struct pagecache *pc);
+void pagecache_moves_end(struct pagecache *pc);
+/* Nobody who moves folios looks at @pc, which has none any more. */
+void pagecache_wait_movers(struct pagecache *pc);
+void pagecache_migrate_init(void);
+/* As folio_alloc(0), never in memory that is to be given out contiguously. */
+struct folio *folio_alloc_ordinary(u32 gfp) __must_check;
+void folio_release(struct frame *f); /* without references */
 /* Makes small folios of one that is cut by [first, last], so that the range ends where folios end.
  * Where that fails the folio stays as it is. */
 void pagecache_split_edges(struct pagecache *pc, u64 first, u64 last);

@@ -177,21 +177,25 @@ static void refill_inactive(void)
 	}
 }
 
-/* Takes the oldest inactive folio out if it can be: frames freed. */
-static u64 evict_oldest(bool background)
+/*
+ * Takes the oldest inactive folio out if it can be: frames freed.  Those of contiguous regions are
+ * of no use to who is short of memory.
+ */
+static u64 evict_oldest(bool background, bool spare_regions)
 {
 	struct folio *f = oldest(0);
 
 	if (!f)
 		return 0;
 	u64 n = 1ul << f->order, got = 0;
+	const struct frame *frame = f->frame;
 
 	add_event(background ? &events.scan_kswapd : &events.scan_direct, n);
 	/* Back first: who takes it out of the cache takes it off the list as well. */
 	folio_lru_add(f);
 	rcu_read_lock(); /* the cache stays as long as the folio may be in it */
 	folio_put(f);
-	if (pagecache_try_evict(f))
+	if (!(spare_regions && frame->flags & FRAME_F_CMA) && pagecache_try_evict(f))
 		got = n;
 	rcu_read_unlock();
 	add_event(background ? &events.steal_kswapd : &events.steal_direct, got);
@@ -206,7 +210,7 @@ u64 pagecache_shrink(u64 want)
 	while (got < want && scan--) {
 		if (inactive_is_low())
 			refill_inactive();
-		got += evict_oldest(background);
+		got += evict_oldest(background, true);
 	}
 	return got;
 }
@@ -228,7 +232,7 @@ void pagecache_drop_clean(void)
 	}
 	scan = READ_ONCE(pages[0]);
 	while (scan--)
-		(void)evict_oldest(false);
+		(void)evict_oldest(false, false);
 }
 
 static struct frame_shrinker shrinker = {

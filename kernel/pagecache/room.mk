@@ -1,5 +1,5 @@
 room := kernel/pagecache
-deps := kernel/frame kernel/lock kernel/rcu kernel/sched kernel/signal kernel/slab kernel/task \
+deps := kernel/cma kernel/frame kernel/lock kernel/rcu kernel/sched kernel/signal kernel/slab kernel/task \
 	kernel/time kernel/uio kernel/wait lib/radix
-objs := pagecache.o io.o move.o reclaim.o
+objs := pagecache.o io.o move.o migrate.o reclaim.o
 tests := pagecache_test.o
