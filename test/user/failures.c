@@ -1,10 +1,13 @@
 /* Failing allocations in calls on files, descriptors, sockets and mounts. */
 #include "failures.h"
+#include <linux/dma-heap.h>
+#include <linux/udmabuf.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -334,12 +337,42 @@ static int do_pty(void)
 	return 0;
 }
 
+static int do_dma_buffers(void)
+{
+	struct dma_heap_allocation_data d = {.len = 70000, .fd_flags = O_RDWR};
+	struct udmabuf_create u = {.size = 3 * 4096};
+	int heap = open("/dev/dma_heap/system", O_RDWR), dev = open("/dev/udmabuf", O_RDWR);
+	int file = memfd_create("pages", MFD_ALLOW_SEALING), fd;
+
+	TRY(heap);
+	TRY(dev);
+	TRY(file);
+	TRY(ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &d));
+	mapped = mmap(NULL, 70000, PROT_READ | PROT_WRITE, MAP_SHARED, (int)d.fd, 0);
+	mapped_len = 70000;
+	if (mapped == MAP_FAILED)
+		return -errno;
+	TRY(ftruncate(file, 3 * 4096));
+	TRY(fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK));
+	u.memfd = (unsigned int)file;
+	fd = ioctl(dev, UDMABUF_CREATE, &u);
+	TRY(fd);
+	return 0;
+}
+
 TEST(files)
 {
 	SWEEP({"open", do_open, 0, 0}, {"create", do_create, 0, 0}, {"write", do_write, 0, ENOSPC},
 	      {"names", do_names, 0, ENOSPC}, {"look", do_look, 0, 0},
 	      {"directory", do_directory, 0, 0}, {"xattr", do_xattr, 0, 0},
 	      {"locks", do_locks, 0, ENOLCK});
+}
+
+TEST(dma_buffers)
+{
+	if (access("/dev/dma_heap/system", F_OK) || access("/dev/udmabuf", F_OK))
+		return;
+	SWEEP({"dma buffers", do_dma_buffers, 0, 0});
 }
 
 TEST(proc)

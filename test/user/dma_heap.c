@@ -1,0 +1,729 @@
+/*
+ * DMA buffers: /dev/dma_heap, dma-buf files, /dev/udmabuf, and contiguous memory behind them.
+ *
+ * boot: cma=96M cma_region=small:1028K
+ */
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/magic.h>
+#include <linux/udmabuf.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include "test.h"
+
+#define PAGE 4096ul
+#define MIB (1ul << 20)
+#define DIR "/dev/dma_heap/"
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_SEAL_SHRINK 2
+#define F_SEAL_WRITE 8
+#endif
+
+static int heap(const char *name)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), DIR "%s", name);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/* A buffer of that heap, or -1. */
+static int buffer(int heap, size_t len, unsigned int flags)
+{
+	struct dma_heap_allocation_data d = {.len = len, .fd_flags = flags};
+
+	return ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &d) ? -1 : (int)d.fd;
+}
+
+static int heap_buffer(const char *name, size_t len)
+{
+	int h = heap(name), fd = h < 0 ? -1 : buffer(h, len, O_RDWR | O_CLOEXEC);
+
+	close(h);
+	return fd;
+}
+
+/* A field of /proc/meminfo in KiB, of /proc/vmstat: -1 if there is none. */
+static long figure(const char *file, const char *name)
+{
+	char line[200];
+	FILE *f = fopen(file, "r");
+	long v = -1;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		size_t n = strlen(name);
+
+		if (!strncmp(line, name, n) && (line[n] == ':' || line[n] == ' '))
+			v = strtol(line + n + 1, NULL, 10);
+	}
+	if (f)
+		fclose(f);
+	return v;
+}
+
+static long meminfo(const char *name)
+{
+	return figure("/proc/meminfo", name);
+}
+
+static long read_number(const char *path)
+{
+	char text[64] = "";
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	return n > 0 ? strtol(text, NULL, 10) : -1;
+}
+
+static void need_region(const char *name)
+{
+	int h = heap(name);
+
+	if (h < 0)
+		exit(0); /* this machine has none */
+	close(h);
+}
+
+TEST(a_buffer_of_the_system_heap)
+{
+	struct dma_buf_sync sync = {.flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW};
+	struct stat st;
+	struct statfs fs;
+	int fd = heap_buffer("system", 10000);
+
+	REQUIRE(fd >= 0);
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR);
+	REQUIRE(!fstat(fd, &st));
+	CHECK_EQ(st.st_size, 3 * PAGE);
+	REQUIRE(!fstatfs(fd, &fs));
+	CHECK_EQ(fs.f_type, DMA_BUF_MAGIC);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 3 * PAGE);
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	CHECK_ERR(lseek(fd, 1, SEEK_SET), EINVAL);
+	CHECK_ERR(lseek(fd, -1, SEEK_END), EINVAL);
+	CHECK_ERR(lseek(fd, 0, SEEK_CUR), EINVAL);
+	CHECK_ERR(read(fd, &st, 1), EINVAL);
+	CHECK_ERR(write(fd, &st, 1), EINVAL);
+	CHECK_ERR(ftruncate(fd, 0), EINVAL);
+
+	char *p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	REQUIRE(p != MAP_FAILED);
+	CHECK(!ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync));
+	for (size_t i = 0; i < 3 * PAGE; i += 512)
+		CHECK_EQ(p[i], 0);
+	memset(p, 0x5a, 3 * PAGE);
+	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW;
+	CHECK(!ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync));
+
+	char *q = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 2 * PAGE);
+
+	REQUIRE(q != MAP_FAILED);
+	CHECK_EQ(q[17], 0x5a);
+	/* The mapping keeps it. */
+	close(fd);
+	p[2 * PAGE + 17] = 3;
+	CHECK_EQ(q[17], 3);
+}
+
+TEST(mapping_is_shared_and_within)
+{
+	int fd = heap_buffer("system", 2 * PAGE), h = heap("system");
+
+	REQUIRE(fd >= 0 && h >= 0);
+	CHECK_ERR(mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, fd, 0), EINVAL);
+	CHECK_ERR(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 2 * PAGE), EINVAL);
+	CHECK_ERR(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0), EINVAL);
+
+	int ro = buffer(h, PAGE, O_RDONLY);
+
+	REQUIRE(ro >= 0);
+	CHECK_EQ(fcntl(ro, F_GETFD), 0);
+	CHECK_ERR(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0), EACCES);
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, ro, 0) != MAP_FAILED);
+
+	char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	REQUIRE(p != MAP_FAILED);
+	CHECK_ERR(mremap(p, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE), EFAULT);
+	/* Its pages cannot be pinned. */
+	int pipes[2];
+	struct iovec v = {p, PAGE};
+
+	REQUIRE(!pipe(pipes));
+	CHECK_ERR(vmsplice(pipes[1], &v, 1, 0), EFAULT);
+	pid_t pid = fork();
+
+	if (!pid) {
+		p[5] = 7;
+		_exit(0);
+	}
+	CHECK(waitpid(pid, NULL, 0) == pid);
+	CHECK_EQ(p[5], 7);
+}
+
+TEST(wrong_requests)
+{
+	struct dma_heap_allocation_data d = {.len = PAGE, .fd_flags = O_RDWR | O_CLOEXEC};
+	int h = heap("system");
+
+	REQUIRE(h >= 0);
+	d.fd = 1;
+	CHECK_ERR(ioctl(h, DMA_HEAP_IOCTL_ALLOC, &d), EINVAL);
+	d.fd = 0;
+	d.fd_flags = ~0u;
+	CHECK_ERR(ioctl(h, DMA_HEAP_IOCTL_ALLOC, &d), EINVAL);
+	d.fd_flags = O_RDWR | O_NONBLOCK;
+	CHECK_ERR(ioctl(h, DMA_HEAP_IOCTL_ALLOC, &d), EINVAL);
+	d.fd_flags = O_RDWR;
+	d.heap_flags = 1;
+	CHECK_ERR(ioctl(h, DMA_HEAP_IOCTL_ALLOC, &d), EINVAL);
+	d.heap_flags = 0;
+	d.len = 0;
+	CHECK_ERR(ioctl(h, DMA_HEAP_IOCTL_ALLOC, &d), EINVAL);
+	d.len = ~0ull;
+	CHECK_ERR(ioctl(h, DMA_HEAP_IOCTL_ALLOC, &d), EINVAL);
+	d.len = 1ull << 50;
+	CHECK_ERR(ioctl(h, DMA_HEAP_IOCTL_ALLOC, &d), ENOMEM);
+	CHECK_ERR(ioctl(h, DMA_HEAP_IOCTL_ALLOC, (void *)8), EFAULT);
+	CHECK_ERR(ioctl(h, _IO('H', 9), &d), EINVAL);
+	/* By the number alone: a structure that is cut lacks a length of flags only. */
+	d.len = PAGE;
+	d.fd_flags = O_RDWR;
+	CHECK(!ioctl(h, _IOC(_IOC_READ | _IOC_WRITE, 'H', 0, 16), &d));
+	CHECK(d.fd > 0 && !close((int)d.fd));
+}
+
+TEST(names)
+{
+	char text[100], path[64], *at;
+	int fd = heap_buffer("system", PAGE);
+	FILE *f;
+
+	REQUIRE(fd >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(path, text, sizeof(text) - 1);
+
+	REQUIRE(n > 0);
+	text[n] = 0;
+	CHECK(!strcmp(text, "/dmabuf:"));
+	CHECK(!ioctl(fd, DMA_BUF_SET_NAME_B, "camera"));
+	n = readlink(path, text, sizeof(text) - 1);
+	REQUIRE(n > 0);
+	text[n] = 0;
+	CHECK(!strcmp(text, "/dmabuf:camera"));
+	CHECK(!ioctl(fd, DMA_BUF_SET_NAME_A, "1234567890123456789012345678901"));
+	CHECK_ERR(ioctl(fd, DMA_BUF_SET_NAME_B, "12345678901234567890123456789012"), EINVAL);
+	CHECK_ERR(ioctl(fd, DMA_BUF_SET_NAME_B, (void *)8), EFAULT);
+	CHECK(!ioctl(fd, DMA_BUF_SET_NAME_B, "x"));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	REQUIRE(f);
+	n = (ssize_t)fread(text, 1, sizeof(text) - 1, f);
+	text[n] = 0;
+	at = strstr(text, "size:");
+	REQUIRE(at);
+	CHECK(!strcmp(at, "size:\t4096\ncount:\t1\nexp_name:\tsystem\nname:\tx\n"));
+}
+
+TEST(access_and_poll)
+{
+	struct dma_buf_sync sync = {0};
+	int fd = heap_buffer("system", PAGE);
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT};
+
+	REQUIRE(fd >= 0);
+	CHECK_ERR(ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync), EINVAL);
+	sync.flags = 8 | DMA_BUF_SYNC_READ;
+	CHECK_ERR(ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync), EINVAL);
+	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ;
+	CHECK(!ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync));
+	CHECK_ERR(ioctl(fd, DMA_BUF_IOCTL_SYNC, (void *)8), EFAULT);
+	CHECK_ERR(ioctl(fd, _IO('b', 99), 0), ENOTTY);
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLIN | POLLOUT);
+}
+
+/* --- memory files as buffers --- */
+
+static int memory_file(size_t pages, int seals)
+{
+	int fd = memfd_create("pages", MFD_ALLOW_SEALING);
+
+	REQUIRE(fd >= 0 && !ftruncate(fd, (off_t)(pages * PAGE)));
+	if (seals)
+		REQUIRE(!fcntl(fd, F_ADD_SEALS, seals));
+	return fd;
+}
+
+TEST(udmabuf)
+{
+	int dev = open("/dev/udmabuf", O_RDWR);
+	int sealed = memory_file(4, F_SEAL_SHRINK), open_one = memory_file(4, 0);
+	int pipes[2];
+	struct udmabuf_create c = {.memfd = (unsigned int)sealed, .size = 4 * PAGE};
+
+	if (dev < 0)
+		exit(0);
+	REQUIRE(!pipe(pipes));
+	CHECK_EQ(pwrite(sealed, "first", 5, 0), 5);
+
+	int fd = ioctl(dev, UDMABUF_CREATE, &c);
+
+	REQUIRE(fd >= 0);
+	CHECK_EQ(fcntl(fd, F_GETFD), 0);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 4 * PAGE);
+
+	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char back[8] = "";
+
+	REQUIRE(p != MAP_FAILED);
+	CHECK(!memcmp(p, "first", 5));
+	memcpy(p + 3 * PAGE, "fourth", 6);
+	CHECK_EQ(pread(sealed, back, 6, 3 * PAGE), 6);
+	CHECK(!strcmp(back, "fourth"));
+
+	c.flags = UDMABUF_FLAGS_CLOEXEC;
+	c.offset = 3 * PAGE;
+	c.size = PAGE;
+	fd = ioctl(dev, UDMABUF_CREATE, &c);
+	REQUIRE(fd >= 0);
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	c.offset = 5;
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, &c), EINVAL);
+	c.offset = 4 * PAGE;
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, &c), EINVAL);
+	c.offset = 0;
+	c.size = 0;
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, &c), EINVAL);
+	c.size = 1ull << 40;
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, &c), EINVAL);
+	c.size = PAGE;
+	c.memfd = (unsigned int)open_one;
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, &c), EINVAL);
+	REQUIRE(!fcntl(open_one, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_WRITE));
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, &c), EINVAL);
+	c.memfd = (unsigned int)pipes[0];
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, &c), EBADFD);
+	c.memfd = 999;
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, &c), EBADFD);
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, (void *)8), EFAULT);
+}
+
+TEST(udmabuf_of_several)
+{
+	int dev = open("/dev/udmabuf", O_RDWR), a = memory_file(2, F_SEAL_SHRINK),
+	    b = memory_file(2, F_SEAL_SHRINK);
+	struct {
+		struct udmabuf_create_list head;
+		struct udmabuf_create_item item[3];
+	} l = {.head = {.count = 3},
+	       .item = {{.memfd = (unsigned int)b, .offset = PAGE, .size = PAGE},
+			{.memfd = (unsigned int)a, .size = 2 * PAGE},
+			{.memfd = (unsigned int)b, .size = PAGE}}};
+
+	if (dev < 0)
+		exit(0);
+	CHECK_EQ(pwrite(b, "B1", 2, PAGE), 2);
+	CHECK_EQ(pwrite(a, "A1", 2, PAGE), 2);
+	CHECK_EQ(pwrite(b, "B0", 2, 0), 2);
+
+	int fd = ioctl(dev, UDMABUF_CREATE_LIST, &l);
+
+	REQUIRE(fd >= 0);
+	char *p = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+
+	REQUIRE(p != MAP_FAILED);
+	CHECK(!memcmp(p, "B1", 2) && !memcmp(p + 2 * PAGE, "A1", 2) &&
+	      !memcmp(p + 3 * PAGE, "B0", 2));
+	l.head.count = 5000;
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE_LIST, &l), EINVAL);
+	l.head.count = 0;
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE_LIST, &l), EINVAL);
+}
+
+/* --- contiguous memory --- */
+
+TEST(a_region_of_any_size)
+{
+	need_region("small");
+	int fd = heap_buffer("small", 1028 * 1024);
+
+	REQUIRE(fd >= 0);
+	CHECK_ERR(heap_buffer("small", 1), ENOMEM);
+	close(fd);
+	fd = heap_buffer("small", 1);
+	CHECK(fd >= 0);
+}
+
+TEST(figures)
+{
+	need_region("reserved");
+	const char *dir = "/sys/kernel/mm/cma/reserved/";
+	char path[100];
+	long total = meminfo("CmaTotal"), free = meminfo("CmaFree");
+	long success = figure("/proc/vmstat", "cma_alloc_success");
+	long fail = figure("/proc/vmstat", "cma_alloc_fail");
+
+	CHECK_EQ(total, 96 * 1024 + 1028);
+	CHECK(free > 0 && free <= total);
+	CHECK_EQ(figure("/proc/vmstat", "nr_free_cma"), meminfo("CmaFree") / 4);
+	snprintf(path, sizeof(path), "%salloc_pages_success", dir);
+	long pages = read_number(path);
+	int fd = heap_buffer("reserved", 5 * PAGE);
+
+	REQUIRE(fd >= 0);
+	CHECK_EQ(read_number(path), pages + 5);
+	CHECK_EQ(figure("/proc/vmstat", "cma_alloc_success"), success + 1);
+	snprintf(path, sizeof(path), "%salloc_pages_fail", dir);
+	pages = read_number(path);
+	CHECK_ERR(heap_buffer("reserved", 200 * MIB), ENOMEM);
+	CHECK_EQ(read_number(path), pages + 200 * MIB / PAGE);
+	CHECK_EQ(figure("/proc/vmstat", "cma_alloc_fail"), fail + 1);
+}
+
+TEST(runs_by_hand)
+{
+	need_region("small");
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		exit(0);
+	mkdir("/tmp/dbg", 0755);
+	if (mount("none", "/tmp/dbg", "debugfs", 0, NULL))
+		exit(0);
+	REQUIRE(!chdir("/tmp/dbg/cma/small"));
+	CHECK_EQ(read_number("count"), 257);
+	CHECK_EQ(read_number("order_per_bit"), 0);
+	CHECK_EQ(read_number("used"), 0);
+	CHECK_EQ(read_number("maxchunk"), 257);
+	CHECK(read_number("base_pfn") > 0);
+	int alloc = open("alloc", O_WRONLY), free = open("free", O_WRONLY);
+
+	CHECK_EQ(write(alloc, "40", 2), 2);
+	CHECK_EQ(write(alloc, "8\n", 2), 2);
+	CHECK_ERR(write(alloc, "300", 3), ENOMEM);
+	CHECK_ERR(write(alloc, "x", 1), EINVAL);
+	CHECK_EQ(read_number("used"), 48);
+	CHECK_EQ(read_number("maxchunk"), 209);
+	CHECK_EQ(read_number("bitmap"), 0xffffffffl);
+	CHECK_EQ(write(free, "10", 2), 2);
+	CHECK_EQ(read_number("used"), 38);
+	CHECK_EQ(write(free, "1000", 4), 4);
+	CHECK_EQ(read_number("used"), 0);
+	CHECK_EQ(read_number("bitmap"), 0);
+	REQUIRE(!chdir("/"));
+}
+
+/*
+ * Leaves @kib of ordinary memory, so that what files get next comes from regions.  A descriptor
+ * that gives it back.
+ */
+static int hog(long kib)
+{
+	long spare = meminfo("MemFree") - meminfo("CmaFree") - kib;
+
+	return spare > 0 ? heap_buffer("system", (size_t)spare * 1024) : -1;
+}
+
+#define FILE_MAX (130 * MIB / PAGE)
+
+/* Fills @p until a tenth of the region is left: pages. */
+static size_t fill(uint64_t *p, size_t from)
+{
+	size_t n = from;
+
+	while (n < FILE_MAX && (n % 256 || meminfo("CmaFree") > meminfo("CmaTotal") / 10)) {
+		p[n * 512] = n;
+		p[n * 512 + 511] = ~n;
+		n++;
+	}
+	return n;
+}
+
+/* Counts up in each of its pages, and finds what it left, until it is told to stop. */
+static int count_in(uint64_t *p, size_t first, size_t end, volatile int *stop)
+{
+	uint64_t round = 0;
+
+	for (; !*stop; round++) {
+		for (size_t i = first; i < end; i++) {
+			if (p[i * 512] != i || p[i * 512 + 511] != ~i || p[i * 512 + 7] != round)
+				return 1;
+			p[i * 512 + 7] = round + 1;
+		}
+	}
+	return 0;
+}
+
+TEST(a_large_run_out_of_a_full_region)
+{
+	need_region("reserved");
+	alarm(50);
+	long before = meminfo("CmaFree");
+	int held = hog(16 * 1024);
+
+	REQUIRE(held >= 0);
+	int file = memfd_create("contents", 0);
+
+	REQUIRE(file >= 0 && !ftruncate(file, FILE_MAX * PAGE));
+	uint64_t *p = mmap(NULL, FILE_MAX * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	volatile int *stop =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	REQUIRE(p != MAP_FAILED && stop != MAP_FAILED);
+	size_t n = fill(p, 0);
+
+	CHECK(meminfo("CmaFree") <= meminfo("CmaTotal") / 8);
+	close(held);
+
+	pid_t child[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		child[i] = fork();
+		if (!child[i])
+			_exit(count_in(p, i * n / 2, (i + 1) * n / 2, stop));
+	}
+	for (int i = 0; i < 4; i++) {
+		int fd = heap_buffer("reserved", 64 * MIB);
+
+		REQUIRE(fd >= 0);
+		char *q = mmap(NULL, 64 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+		REQUIRE(q != MAP_FAILED);
+		for (size_t at = 0; at < 64 * MIB; at += PAGE) {
+			if (q[at] || q[at + PAGE - 1]) {
+				CHECK(!"zeroed");
+				break;
+			}
+			q[at] = q[at + PAGE - 1] = 0x77;
+		}
+		munmap(q, 64 * MIB);
+		close(fd);
+	}
+	*stop = 1;
+	for (int i = 0; i < 2; i++) {
+		int status;
+
+		REQUIRE(waitpid(child[i], &status, 0) == child[i]);
+		CHECK_EQ(status, 0);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (p[i * 512] != i || p[i * 512 + 511] != ~i) {
+			CHECK(!"contents");
+			break;
+		}
+	}
+	munmap(p, FILE_MAX * PAGE);
+	close(file);
+	CHECK(meminfo("CmaFree") >= before);
+}
+
+/* --- the same while others use memory of all kinds --- */
+
+/* Memory that grows, moves and goes; it is what was put there. */
+static int churn_memory(volatile int *stop)
+{
+	const size_t len = 2 * MIB;
+
+	for (unsigned char round = 1; !*stop; round++) {
+		char *p =
+			mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			return 1;
+		for (size_t i = 0; i < len; i += PAGE)
+			p[i] = (char)(i / PAGE + round);
+		p = mremap(p, len, 2 * len, MREMAP_MAYMOVE);
+		if (p == MAP_FAILED)
+			return 1;
+		for (size_t i = 0; i < len; i += PAGE) {
+			if (p[i] != (char)(i / PAGE + round))
+				return 2;
+		}
+		if (madvise(p, len, MADV_DONTNEED) || p[0] || munmap(p, 2 * len))
+			return 3;
+	}
+	return 0;
+}
+
+/* A file that is written, cut, punched, mapped and read. */
+static int churn_file(volatile int *stop)
+{
+	char block[PAGE], back[PAGE];
+
+	for (unsigned int round = 1; !*stop; round++) {
+		int fd = memfd_create("churn", 0);
+
+		for (int i = 0; i < 200; i++) {
+			memset(block, (int)round + i, PAGE);
+			if (pwrite(fd, block, PAGE, (off_t)i * (off_t)PAGE) != (ssize_t)PAGE)
+				return 1;
+		}
+		char *p = mmap(NULL, 200 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+		if (p == MAP_FAILED || ftruncate(fd, 150 * PAGE + 100) ||
+		    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 20 * PAGE, 10 * PAGE))
+			return 2;
+		for (int i = 0; i < 150; i++) {
+			char want = i >= 20 && i < 30 ? 0 : (char)((int)round + i);
+
+			memset(block, want, PAGE);
+			if (pread(fd, back, PAGE, (off_t)i * (off_t)PAGE) != (ssize_t)PAGE ||
+			    memcmp(back, block, PAGE) || memcmp(p + (size_t)i * PAGE, block, PAGE))
+				return 3;
+		}
+		if (p[150 * PAGE + 100])
+			return 4; /* cut off, so zero */
+		munmap(p, 200 * PAGE);
+		close(fd);
+	}
+	return 0;
+}
+
+static int churn_forks(volatile int *stop)
+{
+	while (!*stop) {
+		pid_t pid = fork();
+		int status;
+
+		if (!pid)
+			_exit(3);
+		if (pid < 0 || waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != 3)
+			return 1;
+	}
+	return 0;
+}
+
+TEST(runs_under_load)
+{
+	static int (*const churn[])(volatile int *stop) = {churn_memory, churn_file, churn_forks,
+							   churn_file};
+	const int n = sizeof(churn) / sizeof(churn[0]);
+	pid_t child[sizeof(churn) / sizeof(churn[0])];
+
+	need_region("reserved");
+	alarm(55);
+	long before = meminfo("CmaFree");
+	volatile int *stop =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int file = memfd_create("contents", 0);
+
+	REQUIRE(stop != MAP_FAILED && file >= 0 && !ftruncate(file, FILE_MAX * PAGE));
+	uint64_t *p = mmap(NULL, FILE_MAX * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+
+	REQUIRE(p != MAP_FAILED);
+	for (int i = 0; i < n; i++) {
+		child[i] = fork();
+		if (!child[i])
+			_exit(churn[i](stop));
+	}
+	for (int round = 0; round < 3; round++) {
+		int held = hog(24 * 1024);
+
+		REQUIRE(held >= 0);
+		size_t pages = fill(p, 0);
+
+		close(held);
+		for (int i = 0; i < 2; i++) {
+			int fd = heap_buffer("reserved", 64 * MIB);
+
+			CHECK(fd >= 0);
+			close(fd);
+		}
+		for (size_t i = 0; i < pages; i++) {
+			if (p[i * 512] != i || p[i * 512 + 511] != ~i) {
+				CHECK(!"contents");
+				break;
+			}
+		}
+		REQUIRE(!madvise(p, FILE_MAX * PAGE, MADV_REMOVE));
+	}
+	*stop = 1;
+	for (int i = 0; i < n; i++) {
+		int status;
+
+		REQUIRE(waitpid(child[i], &status, 0) == child[i]);
+		CHECK_EQ(status, 0);
+	}
+	munmap(p, FILE_MAX * PAGE);
+	close(file);
+	CHECK(meminfo("CmaFree") >= before);
+}
+
+/* What a pipe holds is out of the region before it is held. */
+TEST(pinned_pages_leave_the_region)
+{
+	need_region("reserved");
+	alarm(50);
+	int held = hog(12 * 1024), pipes[2];
+	size_t len = 12 * PAGE;
+
+	REQUIRE(held >= 0 && !pipe(pipes));
+	int file = memfd_create("pinned", 0);
+
+	REQUIRE(!ftruncate(file, (off_t)len));
+	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	struct iovec v = {p, len};
+
+	REQUIRE(p != MAP_FAILED);
+	long free = meminfo("CmaFree");
+
+	for (size_t i = 0; i < len; i += PAGE)
+		p[i] = (char)(i / PAGE + 1);
+	CHECK(meminfo("CmaFree") < free);
+	CHECK_EQ(vmsplice(pipes[1], &v, 1, 0), len);
+	close(held);
+
+	int fd = heap_buffer("reserved", 96 * MIB);
+
+	CHECK(fd >= 0);
+	char back[12 * PAGE];
+
+	CHECK_EQ(read(pipes[0], back, len), len);
+	for (size_t i = 0; i < len; i += PAGE)
+		CHECK_EQ(back[i], i / PAGE + 1);
+}
+
+/* Who is killed in the middle leaves nothing behind. */
+TEST(killed_in_the_middle)
+{
+	need_region("reserved");
+	long before = meminfo("CmaFree");
+
+	for (int i = 0; i < 6; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			for (;;)
+				close(heap_buffer("reserved", 80 * MIB));
+		}
+		usleep(3000u * (unsigned int)(i + 1));
+		kill(pid, SIGKILL);
+		REQUIRE(waitpid(pid, NULL, 0) == pid);
+	}
+	int fd = heap_buffer("reserved", 96 * MIB);
+
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK(meminfo("CmaFree") >= before);
+}
+
+int main(void)
+{
+	if (access(DIR "system", F_OK)) {
+		printf("no /dev/dma_heap\n");
+		return 77;
+	}
+	return test_run();
+}
