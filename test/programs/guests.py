@@ -55,7 +55,7 @@ def moved(report, tar):
                         "kernel", "initrd", "migrate.py"], check=True)
         status, out, err = launcher("--rootfs", root, "-c", "2", "-m", "1G", "-e", "PATIENCE=%g" % boot.PATIENCE, "--",
                                     "/opt/migrate.py", "/opt/kernel", "/opt/initrd", timeout=300)
-        report.test(status == 0 and re.search(r"^runs\npost-copy\ncompleted, requests for pages: some\ntime without a page was counted: yes\nmoved$",
+        report.test(status == 0 and re.search(r"^runs\npost-copy\ncompleted, requests for pages: some\ntime without a page was counted: yes\nrequests \d+, blocked \d+ ms, round \d+\nmoved$",
                                               out.replace("\r", ""), re.MULTILINE),
                     "guests: QEMU moves a running machine by post-copy", "status %d\n%s\n%s" % (status, out[-1500:], err[-1500:]))
 

@@ -94,7 +94,7 @@ def main():
     target("quit")
     for m in source, target:
         m.process.wait()
-    print("requests %d, blocked %d ms, round %d" % (result["ram"]["postcopy-requests"], blocked, target.rounds()), file=sys.stderr)
+    print("requests %d, blocked %d ms, round %d" % (result["ram"]["postcopy-requests"], blocked, target.rounds()))
     print("moved")
 
 
