@@ -1,0 +1,56 @@
+/* Lists of resources: ACPI 6.5, 6.4. */
+#include "aml_impl.h"
+
+#define LARGE 0x80u
+#define SMALL_END 0x0fu
+#define LARGE_MEMORY32_FIXED 0x86u
+#define LARGE_DWORD 0x87u
+#define LARGE_IRQ 0x89u
+#define LARGE_QWORD 0x8au
+
+static u64 number(const u8 *p, unsigned int bytes)
+{
+	u64 v = 0;
+
+	for (unsigned int i = 0; i < bytes; i++)
+		v |= (u64)p[i] << 8 * i;
+	return v;
+}
+
+/* @p: behind the length. */
+static void large(u8 tag, const u8 *p, u32 len, struct aml_resources *out)
+{
+	if (tag == LARGE_MEMORY32_FIXED && len >= 9 && !out->memory_len) {
+		out->memory = number(p + 1, 4);
+		out->memory_len = number(p + 5, 4);
+	} else if (tag == LARGE_QWORD && len >= 43 && !p[0] && !out->memory_len) {
+		out->memory = number(p + 11, 8);
+		out->memory_len = number(p + 35, 8);
+	} else if (tag == LARGE_DWORD && len >= 23 && !p[0] && !out->memory_len) {
+		out->memory = number(p + 7, 4);
+		out->memory_len = number(p + 19, 4);
+	} else if (tag == LARGE_IRQ && len >= 6 && p[1] && !out->irq_count) {
+		out->irq = (u32)number(p + 2, 4);
+		out->irq_count = p[1];
+		out->irq_edge = p[0] & 2;
+		out->irq_low = p[0] & 4;
+	}
+}
+
+void aml_read_resources(const u8 *bytes, u32 len, struct aml_resources *out)
+{
+	*out = (struct aml_resources){0};
+	for (u32 at = 0; at < len;) {
+		u8 tag = bytes[at];
+		u32 head = tag & LARGE ? 3 : 1, size;
+
+		if (len - at < head)
+			return;
+		size = tag & LARGE ? (u32)number(bytes + at + 1, 2) : tag & 7u;
+		if (size > len - at - head || (!(tag & LARGE) && tag >> 3 == SMALL_END))
+			return;
+		if (tag & LARGE)
+			large(tag, bytes + at + head, size, out);
+		at += head + size;
+	}
+}
