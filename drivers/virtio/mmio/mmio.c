@@ -7,6 +7,7 @@
 #include <asm/clock.h>
 #include <asm/io.h>
 #include <asm/page.h>
+#include <drivers/acpi/bus/bus.h>
 #include <drivers/virtio/virtio.h>
 #include <kern/errno.h>
 #include <kern/string.h>
@@ -287,6 +288,28 @@ static void scan_cmdline(void)
 			pr_err("virtio-mmio: %s makes no sense\n", word);
 	}
 }
+
+/* A device of the firmware's tables. */
+static int vmmio_acpi_probe(struct acpi_device *acpi)
+{
+	static unsigned int n;
+	struct aml_resources r;
+	char parent[64];
+	int err = acpi_resources(acpi, &r);
+
+	if (err || !r.memory_len || r.irq_count != 1)
+		return err ? err : -EINVAL;
+	snprintf(parent, sizeof(parent), "devices/platform/LNRO0005:%02u", n++);
+	return vmmio_found(r.memory, r.memory_len, r.irq, parent);
+}
+
+static const char *const acpi_ids[] = {"LNRO0005", NULL};
+static const struct acpi_driver vmmio_acpi_driver = {
+	.name = "virtio-mmio",
+	.ids = acpi_ids,
+	.probe = vmmio_acpi_probe,
+};
+ACPI_DRIVER(vmmio_acpi_driver);
 
 static void vmmio_init(void)
 {
