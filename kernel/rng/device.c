@@ -13,6 +13,7 @@
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
 #include <kernel/uio/uio.h>
+#include <kernel/work/work.h>
 #include <kern/errno.h>
 #include <kern/limits.h>
 #include <kern/string.h>
@@ -81,6 +82,8 @@ long sys_getrandom(void __user *buf, size_t len, unsigned int flags)
 		if (err)
 			return err;
 	}
+	if (unlikely(!access_ok(buf, len < MAX_RW_COUNT ? len : MAX_RW_COUNT)))
+		return -EFAULT;
 	if (likely(len <= RNG_SMALL)) {
 		u8 tmp[RNG_SMALL];
 		size_t left;
@@ -231,6 +234,20 @@ static u32 random_poll(struct file *f, struct poll_table *pt)
 	return EPOLLOUT | EPOLLWRNORM;
 }
 
+/* SIGIO at readiness. */
+static struct fasync_list waiters;
+
+void rng_signal_ready(struct work *w)
+{
+	(void)w;
+	fasync_notify(&waiters, POLL_IN);
+}
+
+static int random_fasync(struct file *f, int fd, bool on)
+{
+	return fasync_set(&waiters, f, fd, on);
+}
+
 static int random_lseek(struct file *f, loff_t off, int whence, loff_t *out)
 {
 	(void)f;
@@ -245,6 +262,7 @@ static const struct file_ops random_file_ops = {
 	.write = random_write,
 	.ioctl = random_ioctl,
 	.poll = random_poll,
+	.fasync = random_fasync,
 	.lseek = random_lseek,
 };
 
@@ -252,6 +270,7 @@ static const struct file_ops urandom_file_ops = {
 	.read = urandom_read,
 	.write = random_write,
 	.ioctl = random_ioctl,
+	.fasync = random_fasync,
 	.lseek = random_lseek,
 };
 

@@ -25,6 +25,7 @@
 #include <kernel/printk/printk.h>
 #include <kernel/time/time.h>
 #include <kernel/wait/wait.h>
+#include <kernel/work/work.h>
 #include <kern/atomic.h>
 #include <kern/bit.h>
 #include <kern/bug.h>
@@ -55,6 +56,7 @@ static struct rng_account accounts[RNG_SOURCES]; /* rng_lock */
 static struct rng_readiness readiness;		 /* rng_lock */
 static bool rng_ready;				 /* atomic */
 static struct timer reseed_timer;
+static struct work ready_work;
 static u32 reseed_armed; /* atomic */
 struct wait_queue rng_ready_wait = WAIT_QUEUE_INIT(rng_ready_wait);
 
@@ -172,6 +174,8 @@ static void unlock(unsigned long flags, bool was_ready)
 		pr_warn("rng: only %u of %u bits are estimated: a machine without a source\n",
 			r.bits, RNG_READY_BITS);
 	wake_up_all(&rng_ready_wait);
+	/* Not from here: whoever gives input may hold locks. */
+	work_queue(&ready_work);
 }
 
 /* --- a CPU's key and batch, with interrupts off --- */
@@ -413,6 +417,7 @@ void rng_init(void)
 	u32 seed_bits = trusted("random.trust_bootloader") ? boot_info.seed_len * 8 : 0;
 
 	timer_init(&reseed_timer, reseed_due);
+	work_init(&ready_work, rng_signal_ready);
 	chacha_wide_init();
 	rng_jitter_init(trusted("random.trust_jitter"));
 	pool_absorb_u64(clock_cycles(), arch_clock.hz);

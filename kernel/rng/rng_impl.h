@@ -48,6 +48,10 @@ void rng_accounts(struct rng_account out[RNG_SOURCES], struct rng_readiness *rea
 
 u32 rng_entropy_available(void); /* bits: RNG_READY_BITS once it is ready */
 
+/* --- device.c --- */
+struct work;
+void rng_signal_ready(struct work *w); /* SIGIO to whoever wants it */
+
 /* --- jitter.c --- */
 
 void rng_jitter_init(bool trusted); /* else it is mixed in, and time makes ready */

@@ -1,7 +1,7 @@
 room := kernel/rng
 deps := kernel/boot kernel/cmdline kernel/cred kernel/device kernel/file kernel/frame kernel/irq \
 	kernel/lock kernel/poll kernel/printk kernel/procfs kernel/sched kernel/seq kernel/signal \
-	kernel/task kernel/time kernel/uaccess kernel/uio kernel/wait lib/chacha lib/fmt
+	kernel/task kernel/time kernel/uaccess kernel/uio kernel/wait kernel/work lib/chacha lib/fmt
 objs := rng.o jitter.o device.o files.o wide.o
 objs += $(if $(filter x86_64,$(ARCH)),wide_sse2.o wide_avx2.o)
 tests := rng_test.o

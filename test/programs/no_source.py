@@ -93,7 +93,7 @@ WAYS = {
     "wait": lambda g: by_itself(g) and number(g, "nonblock_before") == [-EAGAIN] and number(g, "waited") == [32],
     "urandom": lambda g: by_itself(g) and number(g, "urandom") == [32],
     "poll": lambda g: by_itself(g) and number(g, "poll_before") == [4] and number(g, "poll") == [1] and
-    number(g, "read") == [1],
+    number(g, "read") == [1] and number(g, "sigio") == [1],
     "credit": lambda g: number(g, "credited") == [0, 0, 0] and number(g, "count")[2] == 256 and
     number(g, "count")[0] < 256 and number(g, "reseed") == [0] and g["user"]["bits"] > 0,
     "killed": lambda g: by_itself(g) and number(g, "child_status") == [9] and

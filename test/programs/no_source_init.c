@@ -121,15 +121,33 @@ static void urandom(void)
 	close(fd);
 }
 
+static volatile int ios;
+
+static void on_io(int sig)
+{
+	(void)sig;
+	ios++;
+}
+
 static void poll_for_it(void)
 {
 	char b;
 	struct pollfd p = {.fd = open("/dev/random", O_RDWR | O_NONBLOCK),
 			   .events = POLLIN | POLLOUT};
 
+	signal(SIGIO, on_io);
+	fcntl(p.fd, F_SETOWN, getpid());
+	fcntl(p.fd, F_SETFL, O_NONBLOCK | O_ASYNC);
 	tell("poll_before", poll(&p, 1, 0) == 1 ? p.revents : -1);
 	p.events = POLLIN;
-	tell("poll", poll(&p, 1, 10000) == 1 ? p.revents : -1);
+	int n;
+
+	while ((n = poll(&p, 1, 10000)) < 0 && errno == EINTR)
+		;
+	tell("poll", n == 1 ? p.revents : -1);
+	for (int i = 0; i < 10000 && !ios; i++)
+		usleep(1000);
+	tell("sigio", ios);
 	tell("read", read(p.fd, &b, 1));
 	close(p.fd);
 }

@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 
 static void *map(size_t len, int prot, int flags, int fd)
 {
@@ -30,6 +31,17 @@ static int do_memfd(void)
 	for (int i = 0; i < 16; i++)
 		if (p[i << 16] != (char)i)
 			return -EIO;
+	return 0;
+}
+
+static int do_droppable(void)
+{
+	char *p = map(1 << 20, PROT_READ | PROT_WRITE, 8 /* MAP_DROPPABLE */ | MAP_ANONYMOUS, -1);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	TRY(syscall(SYS_getrandom, p, 16384, 0));
+	TRY(munmap(p + 4096, 4096));
 	return 0;
 }
 
@@ -236,7 +248,8 @@ static int do_signals(void)
 
 TEST(memory)
 {
-	SWEEP({"memfd", do_memfd, 0, 0}, {"map", do_map, 0, EAGAIN}, {"shm", do_shm, 0, 0});
+	SWEEP({"memfd", do_memfd, 0, 0}, {"map", do_map, 0, EAGAIN},
+	      {"droppable map", do_droppable, 0, 0}, {"shm", do_shm, 0, 0});
 }
 
 TEST(ipc)

@@ -38,6 +38,8 @@ TEST(flags)
 		CHECK_EQ(get(buf, sizeof(buf), flags), known ? 16 : -1);
 		CHECK_EQ(errno, known ? 0 : EINVAL);
 		CHECK_EQ(get(NULL, 0, flags), known ? 0 : -1);
+		CHECK_EQ(get(KERNEL_ADDRESS, 0, flags), -1);
+		CHECK_EQ(errno, known ? EFAULT : EINVAL);
 	}
 	CHECK_ERR(get(buf, sizeof(buf), 1u << 31), EINVAL);
 }
