@@ -300,6 +300,18 @@ int irqchip_enable_gsi(unsigned int irq, u32 flags, unsigned int cpu)
 	return 0;
 }
 
+/* Only the destination changes, in one write: no interrupt is lost. */
+int irqchip_route_gsi(unsigned int irq, unsigned int cpu)
+{
+	u32 pin;
+	const struct ioapic *io = ioapic_of(irq, &pin);
+
+	if (!io)
+		return -EINVAL;
+	ioapic_write(io, IOAPIC_REDIRECT(pin) + 1, smp_hw_id(cpu) << 24);
+	return 0;
+}
+
 void irqchip_disable_gsi(unsigned int irq)
 {
 	u32 pin;
@@ -311,6 +323,12 @@ void irqchip_disable_gsi(unsigned int irq)
 	vector_free(irq);
 }
 
+static void message(u8 vector, unsigned int cpu, struct irq_msi *out)
+{
+	out->addr = MSI_ADDRESS | (u64)smp_hw_id(cpu) << 12;
+	out->data = vector;
+}
+
 int irqchip_enable_msi(unsigned int irq, unsigned int cpu, struct irq_msi *out)
 {
 	u8 vector;
@@ -318,9 +336,16 @@ int irqchip_enable_msi(unsigned int irq, unsigned int cpu, struct irq_msi *out)
 
 	if (err)
 		return err;
-	out->addr = MSI_ADDRESS | (u64)smp_hw_id(cpu) << 12;
-	out->data = vector;
+	message(vector, cpu, out);
 	return 0;
+}
+
+void irqchip_route_msi(unsigned int irq, unsigned int cpu, struct irq_msi *out)
+{
+	for (unsigned int v = VEC_DEVICE_FIRST; v <= VEC_DEVICE_LAST; v++) {
+		if (vector_irq[v] == irq)
+			message((u8)v, cpu, out);
+	}
 }
 
 void irqchip_disable_msi(unsigned int irq)
@@ -337,6 +362,7 @@ const char *irqchip_arch_name(unsigned int index, const char **what)
 		[COUNT_RESCHED] = {"RES", "Rescheduling interrupts"},
 		[COUNT_CALL] = {"CAL", "Function call interrupts"},
 		[COUNT_TLB] = {"TLB", "TLB shootdowns"},
+		[COUNT_ERROR] = {"ERR", NULL},
 	};
 
 	if (index >= COUNT_KINDS)
@@ -348,6 +374,12 @@ const char *irqchip_arch_name(unsigned int index, const char **what)
 u64 irqchip_arch_count(unsigned int index, unsigned int cpu)
 {
 	return index < COUNT_KINDS ? READ_ONCE((*per_cpu_ptr(apic_counts, cpu))[index]) : 0;
+}
+
+void irqchip_count_from(u64 n)
+{
+	for (unsigned int i = 0; i < COUNT_KINDS; i++)
+		(*this_cpu_ptr(apic_counts))[i] += n;
 }
 
 /* --- dispatch --- */
@@ -369,10 +401,11 @@ void irq_entry(struct regs *regs, unsigned int vector)
 		/* Level-triggered lines fire again after the acknowledgement if still raised. */
 		irq_dispatch(vector_irq[vector]);
 		apic_eoi();
-	} else {
+	} else if (vector == VEC_SPURIOUS) {
 		apic_count(COUNT_SPURIOUS);
-		if (vector != VEC_SPURIOUS)
-			apic_eoi();
+	} else {
+		apic_count(COUNT_ERROR);
+		apic_eoi();
 	}
 	rcu_irq_exit();
 	irq_exit();

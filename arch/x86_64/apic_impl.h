@@ -38,6 +38,7 @@ enum apic_count {
 	COUNT_RESCHED,
 	COUNT_CALL,
 	COUNT_TLB,
+	COUNT_ERROR, /* on vectors that are nobody's */
 	COUNT_KINDS,
 };
 void apic_count(enum apic_count what);

@@ -86,6 +86,13 @@ bool pci_irqs_are_messages(const struct pci_device *d)
 	return d->msix && d->msix->table;
 }
 
+/* To another CPU: only the lower half of the address differs, so the device sees one or the other.
+ */
+static void msix_send(const struct irq_msi *msi, void *entry)
+{
+	mmio_write32((u8 *)entry + PCI_MSIX_ENTRY_LOWER_ADDR, (u32)msi->addr);
+}
+
 int pci_irq_request(struct pci_device *d, unsigned int index, struct irq_action *a)
 {
 	struct pci_msix *m = d->msix;
@@ -102,11 +109,13 @@ int pci_irq_request(struct pci_device *d, unsigned int index, struct irq_action 
 			m->action[index] = a;
 		return err;
 	}
+	u8 *e = entry_of(m, index);
+
+	a->send = msix_send;
+	a->sender = e;
 	err = irq_request_msi(a, &msi);
 	if (err)
 		return err;
-	u8 *e = entry_of(m, index);
-
 	mmio_write32(e + PCI_MSIX_ENTRY_LOWER_ADDR, (u32)msi.addr);
 	mmio_write32(e + PCI_MSIX_ENTRY_UPPER_ADDR, (u32)(msi.addr >> 32));
 	mmio_write32(e + PCI_MSIX_ENTRY_DATA, msi.data);

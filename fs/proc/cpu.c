@@ -67,19 +67,27 @@ static void stat_line(struct seq *s, const char *name, int cpu, const struct sch
 	seq_puts(s, " 0 0 0 0\n");
 }
 
-static void stat_interrupts(struct seq *s)
+/* The total is that of the numbers behind it, each read once, and of the architecture's. */
+static int stat_interrupts(struct seq *s)
 {
-	struct irq_info info;
+	u64 *line = kzalloc(IRQ_LINES * sizeof(*line)), sum = 0;
+	const char *what;
 	unsigned int cpu;
 
-	seq_put_u64(s, "intr ", irq_count_all());
-	for (unsigned int irq = 0; irq < 256; irq++) {
-		u64 n = 0;
-
-		if (irq_info(irq, &info))
-			for_each_online_cpu(cpu) n += irq_count(irq, cpu);
-		seq_put_u64(s, " ", n);
+	if (!line)
+		return -ENOMEM;
+	for (unsigned int irq = 0; irq < IRQ_LINES; irq++) {
+		/* Whether it is in use now or not: nothing that was counted goes away. */
+		for_each_online_cpu(cpu) line[irq] += irq_count(irq, cpu);
+		sum += line[irq];
 	}
+	for (unsigned int i = 0; irq_arch_name(i, &what); i++)
+		for_each_online_cpu(cpu) sum += irq_arch_count(i, cpu);
+	seq_put_u64(s, "intr ", sum);
+	for (unsigned int irq = 0; irq < IRQ_LINES; irq++)
+		seq_put_u64(s, " ", line[irq]);
+	kfree(line);
+	return 0;
 }
 
 static int proc_stat(struct seq *s, void *v)
@@ -104,7 +112,10 @@ static int proc_stat(struct seq *s, void *v)
 		sched_cpu_times(cpu, &t);
 		stat_line(s, "cpu", (int)cpu, &t);
 	}
-	stat_interrupts(s);
+	int err = stat_interrupts(s);
+
+	if (err)
+		return err;
 	seq_printf(
 		s, "\nctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %u\nprocs_blocked 0\n",
 		(unsigned long long)sched_nr_switches(),
@@ -122,10 +133,10 @@ static void interrupts_line(struct seq *s, unsigned int irq, const struct irq_in
 
 	seq_printf(s, "%3u: ", irq);
 	for_each_online_cpu(cpu) seq_printf(s, "%10llu ", (unsigned long long)irq_count(irq, cpu));
-	seq_printf(s, " %8s %4u-%s", info->chip, info->pin, info->level ? "fasteoi" : "edge");
+	seq_printf(s, " %8s %3u-%-8s", info->chip, info->pin, info->level ? "fasteoi" : "edge");
 	for (const struct irq_action *a = info->actions; a; a = a->next) {
-		seq_printf(s, "%s    %s", sep, a->name);
-		sep = ",";
+		seq_printf(s, "%s%s", sep, a->name);
+		sep = ", ";
 	}
 	seq_putc(s, '\n');
 }
@@ -137,17 +148,27 @@ static int proc_interrupts(struct seq *s, void *v)
 	unsigned int cpu;
 
 	(void)v;
-	seq_puts(s, "     ");
-	for_each_online_cpu(cpu) seq_printf(s, "      CPU%-2u", cpu);
+	seq_printf(s, "%11s", "");
+	for_each_online_cpu(cpu) seq_printf(s, "CPU%-8u", cpu);
 	seq_putc(s, '\n');
-	for (unsigned int irq = 0; irq < 256; irq++)
+	for (unsigned int irq = 0; irq < IRQ_LINES; irq++)
 		if (irq_info(irq, &info))
 			interrupts_line(s, irq, &info);
 	for (unsigned int i = 0; (name = irq_arch_name(i, &what)); i++) {
+		u64 sum = 0;
+
 		seq_printf(s, "%3s: ", name);
 		for_each_online_cpu(cpu)
-			seq_printf(s, "%10llu ", (unsigned long long)irq_arch_count(i, cpu));
-		seq_printf(s, "  %s\n", what);
+		{
+			sum += irq_arch_count(i, cpu);
+			if (what)
+				seq_printf(s, "%10llu ",
+					   (unsigned long long)irq_arch_count(i, cpu));
+		}
+		if (what)
+			seq_printf(s, " %s\n", what);
+		else
+			seq_printf(s, "%10llu\n", (unsigned long long)sum);
 	}
 	return 0;
 }

@@ -2,6 +2,6 @@ room := fs/proc
 deps := kernel/boot kernel/cma kernel/cred kernel/device kernel/file kernel/frame kernel/irq kernel/mm \
 	kernel/ns kernel/pagecache kernel/panic kernel/poll kernel/printk kernel/procfs kernel/ptrace \
 	kernel/rcu kernel/sched kernel/seccomp kernel/seq kernel/slab kernel/symbol kernel/task \
-	kernel/time kernel/tty kernel/uaccess kernel/uio kernel/vfs kernel/vmap lib/fmt lib/parse \
+	kernel/time kernel/tty kernel/uaccess kernel/uio kernel/vfs kernel/vmap lib/bitmap lib/fmt lib/parse \
 	lib/sort
-objs := super.o node.o tree.o system.o cpu.o memory.o sysctl.o pid.o pid_stat.o pid_files.o pid_fd.o pid_map_files.o pid_ns.o pid_net.o
+objs := super.o node.o tree.o system.o cpu.o irq.o memory.o sysctl.o pid.o pid_stat.o pid_files.o pid_fd.o pid_map_files.o pid_ns.o pid_net.o

@@ -41,8 +41,10 @@ int proc_node_inode(struct super *sb, const struct proc_node *node, struct inode
 		return err;
 	proc_of(i)->node = node;
 	if (S_ISDIR(node->mode)) {
-		i->ops = &proc_node_dir_iops;
-		i->fops = &proc_node_dir_fops;
+		bool own = node->entry && node->entry->iops;
+
+		i->ops = own ? node->entry->iops : &proc_node_dir_iops;
+		i->fops = own ? node->entry->fops : &proc_node_dir_fops;
 	} else if (S_ISLNK(node->mode)) {
 		i->ops = &proc_node_link_iops;
 	} else {

@@ -2,16 +2,24 @@
  * Interrupt lines.
  *
  * A line's handlers are a list that the dispatcher walks without a lock: adding publishes with a
- * release store; removing unlinks, then waits until no CPU is inside the line.
+ * release store; removing unlinks, then waits until no CPU is inside the line. One CPU is inside at
+ * a time: when a line moves, the new CPU may get the next interrupt while the old one is at work,
+ * and leaves it to that one.
+ *
+ * Counts are 64 bits wide, of one CPU each, and only ever incremented. irq_count_start=N on the
+ * command line lets them begin at N, so that tests see them cross 2^32.
  */
 #include <kernel/irq/irq.h>
 
 #include <asm/clock.h>
 #include <asm/cpumask.h>
 #include <asm/irqchip.h>
+#include <asm/smp.h>
 #include <kern/bit.h>
 #include <kern/errno.h>
 #include <kernel/arch_up.h>
+#include <kernel/boot/boot.h>
+#include <kernel/cmdline/cmdline.h>
 #include <kernel/lock/lock.h>
 #include <kernel/printk/printk.h>
 
@@ -20,15 +28,21 @@
 struct irq_line {
 	struct irq_action *actions; /* irq_lock for change */
 	u32 flags;		    /* irq_lock */
-	u32 running;		    /* atomic: CPUs inside the handlers */
-	u32 unhandled;		    /* of the CPU it is routed to */
+	u32 running;		    /* atomic: interrupts that are not through yet */
+	u32 unhandled_row;	    /* of who is inside */
+	u64 handled, unhandled;	    /* of who is inside */
 	bool in_use, is_msi;	    /* irq_lock */
+	bool placed;		    /* irq_lock: cpus was asked for */
+	u16 cpu;		    /* irq_lock: gets it */
+	struct cpumask cpus;	    /* irq_lock: allowed */
 };
 
 static struct irq_line lines[IRQ_LINES];
 static struct spinlock irq_lock = SPINLOCK_INIT(LK_IRQ);
 static DEFINE_PERCPU(u64, irq_counts[IRQ_LINES]);
 static unsigned int next_cpu; /* irq_lock */
+struct cpumask irq_default_cpus = CPUMASK_ALL;
+#define LINES_ALWAYS 16u /* those of the old controller */
 
 void irq_init(void)
 {
@@ -39,9 +53,10 @@ void irq_init(void)
 /* Nobody wants it: a line that only storms would keep its CPU busy for good. */
 static void unhandled(struct irq_line *l, unsigned int irq)
 {
-	if (++l->unhandled < SPURIOUS_LIMIT)
+	l->unhandled++;
+	if (++l->unhandled_row < SPURIOUS_LIMIT)
 		return;
-	l->unhandled = 0;
+	l->unhandled_row = 0;
 	pr_err("irq %u: %u interrupts that no handler wants, line switched off\n", irq,
 	       SPURIOUS_LIMIT);
 	if (!l->is_msi)
@@ -103,30 +118,81 @@ static __always_inline void note_moment(unsigned int irq)
 void irq_dispatch(unsigned int irq)
 {
 	struct irq_line *l = &lines[irq];
-	bool handled = false;
+	u32 seen = 1;
 
 	(*this_cpu_ptr(irq_counts))[irq]++;
 	note_moment(irq);
-	__atomic_fetch_add(&l->running, 1, __ATOMIC_SEQ_CST);
-	for (struct irq_action *a = __atomic_load_n(&l->actions, __ATOMIC_ACQUIRE); a;
-	     a = __atomic_load_n(&a->next, __ATOMIC_ACQUIRE))
-		handled |= a->handler(a->ctx);
-	__atomic_fetch_sub(&l->running, 1, __ATOMIC_RELEASE);
-	if (unlikely(!handled))
-		unhandled(l, irq);
-	else
-		l->unhandled = 0;
+	if (unlikely(__atomic_fetch_add(&l->running, 1, __ATOMIC_SEQ_CST)))
+		return;
+	do {
+		bool handled = false;
+
+		for (struct irq_action *a = __atomic_load_n(&l->actions, __ATOMIC_ACQUIRE); a;
+		     a = __atomic_load_n(&a->next, __ATOMIC_ACQUIRE))
+			handled |= a->handler(a->ctx);
+		if (unlikely(!handled)) {
+			unhandled(l, irq);
+		} else {
+			l->handled++;
+			l->unhandled_row = 0;
+		}
+		seen = __atomic_sub_fetch(&l->running, seen, __ATOMIC_ACQ_REL);
+	} while (unlikely(seen));
 }
 
-/* Lines are spread over the CPUs that are online when they are requested. */
-static unsigned int pick_cpu(void)
+/* Lines are spread over the CPUs of @cpus that are online now; some is. */
+static unsigned int pick_cpu(struct cpumask cpus)
 {
-	struct cpumask online = cpumask_read(&cpu_online_mask);
-
+	cpus = cpumask_and(cpus, cpumask_read(&cpu_online_mask));
 	do {
 		next_cpu = (next_cpu + 1) % NR_CPUS_MAX;
-	} while (!cpumask_test(&online, next_cpu));
+	} while (!cpumask_test(&cpus, next_cpu));
 	return next_cpu;
+}
+
+/* Before the line is switched on: who asked for CPUs before still has them. */
+static unsigned int place(struct irq_line *l)
+{
+	if (!l->placed)
+		l->cpus = cpumask_and(cpumask_read(&irq_default_cpus), cpu_possible_mask);
+	l->cpu = (u16)pick_cpu(l->cpus);
+	return l->cpu;
+}
+
+static int move(struct irq_line *l, unsigned int irq, unsigned int cpu)
+{
+	const struct irq_action *a = l->actions;
+	struct irq_msi msi;
+
+	if (!l->in_use || cpu == l->cpu)
+		return 0;
+	if (!l->is_msi)
+		return irqchip_route_gsi(irq, cpu);
+	if (!a->send)
+		return -EIO;
+	irqchip_route_msi(irq, cpu, &msi);
+	a->send(&msi, a->sender);
+	return 0;
+}
+
+int irq_set_cpus(unsigned int irq, struct cpumask cpus)
+{
+	struct cpumask usable = cpumask_and(cpus, cpumask_read(&cpu_online_mask));
+
+	if (irq >= IRQ_LINES || cpumask_empty(usable))
+		return -EINVAL;
+	struct irq_line *l = &lines[irq];
+	unsigned long flags = spin_lock_irqsave(&irq_lock);
+	unsigned int cpu = cpumask_test(&usable, l->cpu) ? l->cpu : pick_cpu(usable);
+	int err = move(l, irq, cpu);
+
+	if (!err) {
+		l->cpu = (u16)cpu;
+		l->cpus = cpus;
+		l->placed = true;
+	}
+	spin_unlock_irqrestore(&irq_lock, flags);
+	return err;
 }
 
 static void link_action(struct irq_line *l, struct irq_action *a, unsigned int irq)
@@ -149,7 +215,7 @@ int irq_request_gsi(struct irq_action *a, unsigned int gsi, u32 flags)
 	} else {
 		link_action(l, a, gsi);
 		if (!l->in_use)
-			err = irqchip_enable_gsi(gsi, flags, pick_cpu());
+			err = irqchip_enable_gsi(gsi, flags, place(l));
 		if (err)
 			l->actions = a->next;
 		else
@@ -178,7 +244,8 @@ int irq_request_msi(struct irq_action *a, struct irq_msi *out)
 		irq++;
 	if (irq < IRQ_LINES) {
 		link_action(&lines[irq], a, irq);
-		err = irqchip_enable_msi(irq, pick_cpu(), out);
+		lines[irq].placed = false; /* that was another's */
+		err = irqchip_enable_msi(irq, place(&lines[irq]), out);
 		if (err)
 			lines[irq].actions = a->next;
 		else
@@ -211,21 +278,50 @@ void irq_free(struct irq_action *a)
 		cpu_relax();
 }
 
-bool irq_info(unsigned int irq, struct irq_info *out)
+bool irq_info_any(unsigned int irq, struct irq_info *out)
 {
-	if (irq >= IRQ_LINES || !lines[irq].in_use)
+	if (irq >= IRQ_LINES || (irq >= LINES_ALWAYS && !lines[irq].in_use))
 		return false;
 	const struct irq_line *l = &lines[irq];
 
 	*out = (struct irq_info){
 		.irq = irq,
-		.chip = l->is_msi ? "MSI" : "IO-APIC",
+		.chip = l->is_msi ? "PCI-MSI" : "IO-APIC",
 		.pin = irq,
 		.level = l->flags & IRQ_LEVEL,
 		.actions = l->actions,
+		.cpus = l->in_use || l->placed ? l->cpus : cpumask_read(&irq_default_cpus),
+		.cpu = l->cpu,
+		.handled = READ_ONCE(l->handled),
+		.unhandled = READ_ONCE(l->unhandled),
 	};
+	out->cpus = cpumask_and(out->cpus, cpu_possible_mask);
 	return true;
 }
+
+bool irq_info(unsigned int irq, struct irq_info *out)
+{
+	return irq < IRQ_LINES && lines[irq].in_use && irq_info_any(irq, out);
+}
+
+static void count_from(void *arg)
+{
+	const u64 *from = arg;
+
+	for (unsigned int irq = 0; irq < IRQ_LINES; irq++)
+		(*this_cpu_ptr(irq_counts))[irq] += *from;
+	irqchip_count_from(*from);
+}
+
+/* Each CPU its own, with interrupts off: none that has been counted is lost. */
+static void irq_count_start(void)
+{
+	u64 from;
+
+	if (cmdline_u64("irq_count_start", &from))
+		smp_call(CPUMASK_ALL, count_from, &from, true);
+}
+INITCALL(irq_count_start);
 
 u64 irq_count(unsigned int irq, unsigned int cpu)
 {
@@ -240,20 +336,4 @@ const char *irq_arch_name(unsigned int index, const char **what)
 u64 irq_arch_count(unsigned int index, unsigned int cpu)
 {
 	return irqchip_arch_count(index, cpu);
-}
-
-u64 irq_count_all(void)
-{
-	const char *what;
-	unsigned int cpu;
-	u64 sum = 0;
-
-	for_each_online_cpu(cpu)
-	{
-		for (unsigned int irq = 0; irq < IRQ_LINES; irq++)
-			sum += irq_count(irq, cpu);
-		for (unsigned int i = 0; irq_arch_name(i, &what); i++)
-			sum += irq_arch_count(i, cpu);
-	}
-	return sum;
 }

@@ -7,8 +7,11 @@
  */
 #pragma once
 
+#include <asm/cpumask.h>
 #include <kern/compiler.h>
 #include <kern/types.h>
+
+struct irq_msi;
 
 #define IRQ_LINES 256u
 
@@ -23,7 +26,11 @@ struct irq_action {
 	/* True if the device had something to say. */
 	bool (*handler)(void *ctx);
 	void *ctx;
-	const char *name;	 /* in /proc/interrupts */
+	const char *name; /* in /proc/interrupts */
+	/* For a message, or NULL: from now on the device is to send this one, whose data is as
+	 * before. Interrupts off. */
+	void (*send)(const struct irq_msi *msi, void *sender);
+	void *sender;
 	unsigned int irq;	 /* [I] once requested */
 	struct irq_action *next; /* the line's list; LK_IRQ for change */
 };
@@ -56,19 +63,29 @@ u64 irq_noise_peek(void);
 /* The handler does not run any more when this returns. May sleep. */
 void irq_free(struct irq_action *a);
 
+/* Where lines go: one CPU of those that are allowed. */
+extern struct cpumask irq_default_cpus; /* of lines that are requested later; atomic */
+/* -EINVAL: none of @cpus is online, no such line; -EIO: its message cannot be sent elsewhere. */
+int irq_set_cpus(unsigned int irq, struct cpumask cpus) __must_check;
+
 /* /proc/interrupts: lines in use. */
 struct irq_info {
 	unsigned int irq;
-	const char *chip; /* "IO-APIC", "MSI" */
+	const char *chip; /* "IO-APIC", "PCI-MSI" */
 	unsigned int pin;
 	bool level;
-	const struct irq_action *actions;
+	const struct irq_action *actions; /* NULL: not in use, but the machine has it */
+	struct cpumask cpus;		  /* allowed */
+	unsigned int cpu;		  /* gets it */
+	u64 handled, unhandled;		  /* by somebody; by none */
 };
 /* False: not in use. */
 bool irq_info(unsigned int irq, struct irq_info *out);
+/* The same for lines that every machine has, also while they are not in use. */
+bool irq_info_any(unsigned int irq, struct irq_info *out);
+/* Counts never go back, and none is ever reset. */
 u64 irq_count(unsigned int irq, unsigned int cpu);
-/* Interrupts of all kinds on all CPUs since boot, for /proc/stat. */
-u64 irq_count_all(void);
-/* Per-CPU interrupts of the architecture, by index: "LOC" ...; NULL past the end. */
+/* Per-CPU interrupts of the architecture, by index: "LOC" ...; NULL past the end.  @what NULL: one
+ * number for the machine. */
 const char *irq_arch_name(unsigned int index, const char **what);
 u64 irq_arch_count(unsigned int index, unsigned int cpu);

@@ -1,3 +1,3 @@
 room := kernel/irq
-deps := kernel/lock kernel/printk
-objs := irq.o
+deps := kernel/boot kernel/cmdline kernel/lock kernel/printk kernel/procfs kernel/seq
+objs := irq.o show.o

@@ -62,6 +62,7 @@ struct proc_entry {
 	int (*show)(struct seq *s, void *v); /* regular file: its text */
 	const struct seq_ops *list;	     /* or: a list */
 	const struct file_ops *fops;	     /* or: everything by itself */
+	const struct inode_ops *iops;	     /* with fops: a directory of names of its own */
 	const char *link;		     /* symlink */
 	/* symlink made at each look, as @ns sees it: its length */
 	int (*make_link)(const struct pid_ns *ns, char *buf, size_t size);

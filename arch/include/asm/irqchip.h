@@ -18,6 +18,13 @@ void irqchip_disable_gsi(unsigned int irq);
 int irqchip_enable_msi(unsigned int irq, unsigned int cpu, struct irq_msi *out) __must_check;
 void irqchip_disable_msi(unsigned int irq);
 
-/* Interrupts that are not lines: timer, cross-CPU calls. */
+/* An enabled line goes to @cpu from now on; of a message, @out is what its device is to send, with
+ * the data as before. */
+int irqchip_route_gsi(unsigned int irq, unsigned int cpu) __must_check;
+void irqchip_route_msi(unsigned int irq, unsigned int cpu, struct irq_msi *out);
+
+/* Interrupts that are not lines: timer, cross-CPU calls. @what NULL: one number for the machine. */
 const char *irqchip_arch_name(unsigned int index, const char **what);
+/* Adds @n to each of this CPU's counts. Interrupts off. */
+void irqchip_count_from(u64 n);
 u64 irqchip_arch_count(unsigned int index, unsigned int cpu);
