@@ -75,15 +75,11 @@ void mm_populate(struct mm *mm, u64 start, u64 end)
 
 /* --- madvise --- */
 
-static int advise_zap(struct vma *v, u64 from, u64 to, u64 forbidden)
+static int advise_zap(struct gather *g, struct vma *v, u64 from, u64 to, u64 forbidden)
 {
-	struct gather g;
-
 	if (v->flags & forbidden)
 		return -EINVAL;
-	gather_begin(&g, v->mm, false);
-	pt_zap(&g, v, from, to, false);
-	gather_end(&g);
+	pt_zap(g, v, from, to, false);
 	return 0;
 }
 
@@ -117,7 +113,7 @@ static int advise_remove(struct vma *v, u64 from, u64 to)
 }
 
 /* The pages have not been used lately. */
-static int advise_cold(struct vma *v, u64 from, u64 to)
+static int advise_cold(struct gather *g, struct vma *v, u64 from, u64 to)
 {
 	u64 next;
 
@@ -143,7 +139,8 @@ static int advise_cold(struct vma *v, u64 from, u64 to)
 				pte_test_clear_young(at);
 		}
 	}
-	tlb_flush_mm_range(&v->mm->arch, from, to, false);
+	g->start = min(g->start, from);
+	g->end = max(g->end, to);
 	return 0;
 }
 
@@ -252,8 +249,24 @@ static bool advice_writes(int advice)
 	}
 }
 
-/* mm->lock held as advice_writes() says.  *v is the VMA to go on behind. */
-static int advise_vma(struct vma **vp, u64 from, u64 to, int advice)
+/* Advice that makes translations stale: one flush for all that a call says. */
+static bool advice_gathers(int advice)
+{
+	switch (advice) {
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_FREE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* mm->lock held as advice_writes() says.  *v is the VMA to go on behind; @g has begun if the advice
+ * gathers. */
+static int advise_vma(struct gather *g, struct vma **vp, u64 from, u64 to, int advice)
 {
 	struct vma *v = *vp;
 	u64 flags = v->flags;
@@ -261,12 +274,12 @@ static int advise_vma(struct vma **vp, u64 from, u64 to, int advice)
 
 	switch (advice) {
 	case MADV_DONTNEED:
-		return advise_zap(v, from, to, VM_PFNMAP | VM_LOCKED);
+		return advise_zap(g, v, from, to, VM_PFNMAP | VM_LOCKED);
 	case MADV_DONTNEED_LOCKED:
-		return advise_zap(v, from, to, VM_PFNMAP);
+		return advise_zap(g, v, from, to, VM_PFNMAP);
 	case MADV_FREE:
 		/* Lazily or at once: reading zeroes is what the program must expect. */
-		return vma_is_anon(v) ? advise_zap(v, from, to, VM_PFNMAP | VM_LOCKED) : -EINVAL;
+		return vma_is_anon(v) ? advise_zap(g, v, from, to, VM_PFNMAP | VM_LOCKED) : -EINVAL;
 	case MADV_COLLAPSE:
 		return advise_collapse(v, from, to);
 	case MADV_REMOVE:
@@ -275,7 +288,7 @@ static int advise_vma(struct vma **vp, u64 from, u64 to, int advice)
 		return 0; /* what there is, is in memory */
 	case MADV_COLD:
 	case MADV_PAGEOUT:
-		return advise_cold(v, from, to);
+		return advise_cold(g, v, from, to);
 	default:
 		break;
 	}
@@ -318,12 +331,42 @@ static int populate(struct mm *mm, u64 start, u64 end, bool write)
 	return err;
 }
 
-static int advise(struct mm *mm, u64 start, u64 len, int advice)
+static bool range_is_good(u64 start, u64 len, u64 *end)
 {
-	u64 end = start + page_up(len);
+	*end = start + page_up(len);
+	return !(start & ~PAGE_MASK) && (!len || page_up(len)) && *end >= start;
+}
+
+static int advise_range(struct gather *g, u64 start, u64 end, int advice)
+{
+	struct mm *mm = g->mm;
+	struct vma *v = vma_find(mm, start);
 	int missing = 0, err = 0;
 
-	if (!advice_known(advice) || start & ~PAGE_MASK || (len && !page_up(len)) || end < start)
+	while (!err && start < end) {
+		if (!v || v->start >= end) {
+			missing = -ENOMEM;
+			break;
+		}
+		if (v->start > start)
+			missing = -ENOMEM; /* goes on with the rest, as Linux does */
+		u64 from = max(start, v->start), to = min(end, v->end);
+
+		err = advise_vma(g, &v, from, to, advice);
+		start = to;
+		if (!err && start < end)
+			v = vma_find(mm, start);
+	}
+	return err ? err : missing;
+}
+
+static int advise(struct mm *mm, u64 start, u64 len, int advice)
+{
+	struct gather g;
+	u64 end;
+	int err;
+
+	if (!advice_known(advice) || !range_is_good(start, len, &end))
 		return -EINVAL;
 	if (end == start)
 		return 0;
@@ -335,27 +378,14 @@ static int advise(struct mm *mm, u64 start, u64 len, int advice)
 		return -EINTR;
 	if (!write)
 		rwsem_read_lock(&mm->lock);
-	struct vma *v = vma_find(mm, start);
-
-	while (!err && start < end) {
-		if (!v || v->start >= end) {
-			missing = -ENOMEM;
-			break;
-		}
-		if (v->start > start)
-			missing = -ENOMEM; /* goes on with the rest, as Linux does */
-		u64 from = max(start, v->start), to = min(end, v->end);
-
-		err = advise_vma(&v, from, to, advice);
-		start = to;
-		if (!err && start < end)
-			v = vma_find(mm, start);
-	}
+	gather_begin(&g, mm, false);
+	err = advise_range(&g, start, end, advice);
+	gather_end(&g);
 	if (write)
 		rwsem_write_unlock(&mm->lock);
 	else
 		rwsem_read_unlock(&mm->lock);
-	return err ? err : missing;
+	return err;
 }
 
 long sys_madvise(unsigned long addr, size_t length, int advice)
@@ -365,11 +395,20 @@ long sys_madvise(unsigned long addr, size_t length, int advice)
 
 /* --- process_madvise --- */
 
+/* Of Linux 6.14: instead of a descriptor, the caller. */
+#define PIDFD_SELF_THREAD (-10000)
+#define PIDFD_SELF_THREAD_GROUP (-20000)
+
 /* The thread behind a pidfd: +1. */
 static int pidfd_leader(int pidfd, struct task **out)
 {
 	struct pid *pid;
 	u32 f_flags;
+
+	if (pidfd == PIDFD_SELF_THREAD || pidfd == PIDFD_SELF_THREAD_GROUP) {
+		*out = task_get(current);
+		return 0;
+	}
 	int err = pidfd_get((unsigned int)pidfd, &pid, &f_flags);
 
 	if (err)
@@ -391,7 +430,7 @@ static bool advice_for_others(int advice)
 	       advice == MADV_COLLAPSE;
 }
 
-static ssize_t advise_vector(struct mm *mm, const struct iovec *v, unsigned long n, int advice)
+static ssize_t advise_each(struct mm *mm, const struct iovec *v, unsigned long n, int advice)
 {
 	ssize_t done = 0;
 
@@ -405,6 +444,33 @@ static ssize_t advise_vector(struct mm *mm, const struct iovec *v, unsigned long
 	return done;
 }
 
+static ssize_t advise_vector(struct mm *mm, const struct iovec *v, unsigned long n, int advice)
+{
+	struct gather g;
+	ssize_t done = 0;
+	int err = 0;
+
+	if (!advice_gathers(advice))
+		return advise_each(mm, v, n, advice);
+	rwsem_read_lock(&mm->lock);
+	gather_begin(&g, mm, false);
+	for (unsigned long i = 0; i < n && !err; i++) {
+		u64 start = (u64)(unsigned long)v[i].iov_base, end;
+
+		if (!range_is_good(start, v[i].iov_len, &end))
+			err = -EINVAL;
+		else if (signal_fatal_pending(current))
+			err = -EINTR;
+		else if (end != start)
+			err = advise_range(&g, start, end, advice);
+		if (!err)
+			done += (ssize_t)v[i].iov_len;
+	}
+	gather_end(&g);
+	rwsem_read_unlock(&mm->lock);
+	return done ? done : err;
+}
+
 static int other_mm(struct task *t, struct mm **out)
 {
 	struct mm *mm = NULL;
@@ -412,7 +478,7 @@ static int other_mm(struct task *t, struct mm **out)
 
 	if (!err && !mm)
 		err = -ESRCH;
-	if (!err && !capable(CAP_SYS_NICE))
+	if (!err && mm != current->mm && !capable(CAP_SYS_NICE))
 		err = -EPERM;
 	if (err)
 		mm_put(mm);
@@ -436,12 +502,15 @@ long sys_process_madvise(int pidfd, const struct iovec __user *uvec, size_t n, i
 	if (ret)
 		return ret;
 	ret = pidfd_leader(pidfd, &t);
-	if (!ret && !advice_for_others(advice))
+	if (!ret && !advice_known(advice))
 		ret = -EINVAL;
 	if (!ret)
 		ret = other_mm(t, &mm);
 	if (!ret) {
-		ret = advise_vector(mm, to_free ? to_free : fast, n, advice);
+		/* All advice for the caller's own memory, as since Linux 6.13. */
+		ret = mm == current->mm || advice_for_others(advice)
+			      ? advise_vector(mm, to_free ? to_free : fast, n, advice)
+			      : -EINVAL;
 		mm_put(mm);
 	}
 	if (t)

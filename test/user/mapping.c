@@ -312,13 +312,58 @@ TEST(advice_for_another_process)
 
 	CHECK_EQ(syscall(SYS_process_madvise, fd, v, 2, MADV_COLD, 0), 2 * P);
 	CHECK_EQ(syscall(SYS_process_madvise, fd, v, 2, MADV_WILLNEED, 0), 2 * P);
-	CHECK_ERR(syscall(SYS_process_madvise, fd, v, 2, MADV_DONTNEED, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_process_madvise, fd, v, 2, 77, 0), EINVAL);
 	CHECK_ERR(syscall(SYS_process_madvise, fd, v, 2, MADV_COLD, 1), EINVAL);
 	CHECK_ERR(syscall(SYS_process_madvise, 999, v, 2, MADV_COLD, 0), EBADF);
 	CHECK_ERR(syscall(SYS_process_madvise, 0, v, 2, MADV_COLD, 0), EBADF);
 	CHECK_EQ(munmap(p + P, P), 0);
 	CHECK_EQ(syscall(SYS_process_madvise, fd, v, 2, MADV_COLD, 0), P);
 	CHECK_ERR(syscall(SYS_process_madvise, fd, v + 1, 1, MADV_COLD, 0), ENOMEM);
+}
+
+/* What others may not say, the process may say of itself: since Linux 6.13. */
+TEST(advice_for_oneself_in_a_vector)
+{
+	char *p = anon(64);
+	struct iovec v[32], bad[3] = {{p, P}, {p + 64 * P, P}, {p + P, P}};
+	pid_t pid = fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	int own = (int)syscall(SYS_pidfd_open, getpid(), 0),
+	    other = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	memset(p, 1, 64 * P);
+	for (int i = 0; i < 32; i++)
+		v[i] = (struct iovec){p + 2 * i * P, P};
+	CHECK_ERR(syscall(SYS_process_madvise, other, v, 32, MADV_DONTNEED, 0), EINVAL);
+	CHECK_EQ(syscall(SYS_process_madvise, other, v, 32, MADV_COLD, 0), 32 * P);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (syscall(SYS_process_madvise, own, v, 32, MADV_DONTNEED, 0) < 0) {
+		CHECK_EQ(errno, EINVAL);
+		printf("# only advice for others\n");
+		return;
+	}
+	for (int i = 0; i < 64; i++)
+		CHECK_EQ(p[i * P], i & 1);
+	memset(p, 1, 64 * P);
+	CHECK_EQ(munmap(p + 63 * P, P), 0);
+	/* What has been done counts; the rest is as it was. */
+	bad[1].iov_base = p + 63 * P;
+	CHECK_EQ(syscall(SYS_process_madvise, own, bad, 3, MADV_DONTNEED, 0), P);
+	CHECK_EQ(p[0], 0);
+	CHECK_EQ(p[P], 1);
+	bad[1].iov_base = p + 1;
+	CHECK_EQ(syscall(SYS_process_madvise, own, bad, 3, MADV_FREE, 0), P);
+	CHECK_ERR(syscall(SYS_process_madvise, own, bad + 1, 2, MADV_DONTNEED, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_process_madvise, own, v, 1025, MADV_DONTNEED, 0), EINVAL);
+	CHECK_EQ(syscall(SYS_process_madvise, own, v, 0, MADV_DONTNEED, 0), 0);
+	if (syscall(SYS_process_madvise, -10000, v, 2, MADV_COLD, 0) < 0) /* PIDFD_SELF, 6.14 */
+		CHECK_EQ(errno, EBADF);
+	else
+		CHECK_EQ(syscall(SYS_process_madvise, -20000, v, 2, MADV_DONTNEED, 0), 2 * P);
 }
 
 TEST(memory_of_a_dying_process)
