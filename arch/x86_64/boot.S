@@ -8,7 +8,8 @@
  *	ap_trampoline	a secondary CPU: real mode, copied below 1 MiB (see smp.c)
  *
  * All meet in long mode on boot_pgd, which maps the first 4 GiB with 2 MiB pages three times: at 0,
- * in the direct map, and (1 GiB of it) as the kernel image. arch_start() replaces it.
+ * in the direct map, and (1 GiB of it) as the kernel image. arch_start() replaces it. With five levels
+ * of page tables boot_pgd5 is the root, and boot_pgd is below its first and its last entry.
  */
 #include <asm/page.h>
 
@@ -17,6 +18,7 @@
 #define CR0_PE 0x1
 #define CR0_BOOT 0x80050033 /* PG AM WP NE ET MP PE */
 #define CR4_PAE 0x20
+#define CR4_LA57 0x1000
 #define EFER_MSR 0xc0000080
 #define EFER_LME 0x100
 #define EFER_NXE 0x800
@@ -126,6 +128,9 @@ fill_boot_tables:
 	movl %eax, PHYS(boot_pgd) + 273 * 8 /* DIRECT_MAP_BASE */
 	movl $PHYS(boot_pdpt_image) + 3, %eax
 	movl %eax, PHYS(boot_pgd) + 511 * 8
+	movl $PHYS(boot_pgd) + 3, %eax
+	movl %eax, PHYS(boot_pgd5)
+	movl %eax, PHYS(boot_pgd5) + 511 * 8
 	ret
 
 	.code64
@@ -165,6 +170,10 @@ boot_entry64:
 	movq %rax, 273*8(%rbx)
 	leaq 3(%rdx), %rax
 	movq %rax, 511*8(%rbx)
+	leaq 3(%rbx), %rax
+	leaq boot_pgd5(%rip), %rdx
+	movq %rax, (%rdx)
+	movq %rax, 511*8(%rdx)
 	movq %rdi, %r12
 	movl $0x80000001, %eax
 	cpuid
@@ -177,10 +186,15 @@ boot_entry64:
 	orl $EFER_NXE, %eax
 	wrmsr
 3:	movq %r12, %rdi
-	movl $CR4_PAE, %eax
+	/* The number of levels cannot change here: paging_choose_levels(). */
+	movq %cr4, %rax
+	andl $CR4_LA57, %eax
+	leaq boot_pgd(%rip), %rbx
+	jz 4f
+	leaq boot_pgd5(%rip), %rbx
+4:	orl $CR4_PAE, %eax
 	movq %rax, %cr4
-	leaq boot_pgd(%rip), %rax
-	movq %rax, %cr3
+	movq %rbx, %cr3
 	movl $CR0_BOOT, %eax
 	movq %rax, %cr0
 	movabsq $long_mode_high, %rax
@@ -227,7 +241,48 @@ long_mode_high:
 	hlt
 	jmp 4b
 
+/*
+ * boot_set_paging(rdi = physical root below 4 GiB, rsi = CR4): by way of 32-bit code at its physical
+ * address, which the low mapping of either root makes reachable.
+ */
+	.section .init.text, "ax"
+	.globl boot_set_paging
+boot_set_paging:
+	pushq %rbx
+	pushq %rbp
+	movq %rsp, boot_saved_sp(%rip)
+	lgdt boot_gdt_desc(%rip)
+	pushq $SEL_CODE32
+	leaq 5f(%rip), %rax
+	movabsq $KERNEL_IMAGE_BASE, %rdx
+	subq %rdx, %rax
+	pushq %rax
+	lretq
+	.code32
+5:	movl $SEL_DATA, %eax
+	movl %eax, %ds
+	movl %eax, %ss
+	movl %cr0, %eax
+	btrl $31, %eax
+	movl %eax, %cr0
+	movl %edi, %cr3
+	movl %esi, %cr4
+	btsl $31, %eax
+	movl %eax, %cr0
+	ljmp $SEL_CODE64, $PHYS(6f)
+	.code64
+6:	movabsq $7f, %rax
+	jmp *%rax
+7:	movq boot_saved_sp(%rip), %rsp
+	lgdt boot_gdt_desc_high(%rip)
+	popq %rbp
+	popq %rbx
+	ret
+
 	.section .init.data, "aw"
+	.balign 8
+boot_saved_sp:
+	.quad 0
 no_long_mode_text:
 	.asciz "corbel: this CPU has no 64-bit mode\n"
 
@@ -251,8 +306,10 @@ boot_gdt_desc_high:
 
 	.section .bss.page_aligned, "aw", @nobits
 	.balign 4096
-	.globl boot_pgd
+	.globl boot_pgd, boot_pgd5
 boot_pgd:
+	.skip 4096
+boot_pgd5:
 	.skip 4096
 boot_pdpt:
 	.skip 4096

@@ -26,6 +26,13 @@ static bool bit(u32 word, unsigned int n)
 	return (word >> n) & 1;
 }
 
+/* Nobody is to use it, nor to see it in /proc/cpuinfo. */
+void cpu_drop_la57(void)
+{
+	cpu_feature_bits &= ~(1ULL << CPU_LA57);
+	cpu_ident.leaf7_ecx &= ~(1u << 16);
+}
+
 bool cpu_vendor_is(const char *name)
 {
 	return !strcmp(cpu_ident.vendor, name);
@@ -130,7 +137,6 @@ void cpu_detect(void)
 #define CR4_OSXSAVE (1UL << 18)
 #define CR4_SMEP (1UL << 20)
 #define CR4_SMAP (1UL << 21)
-#define CR4_PAE (1UL << 5)
 #define CR4_MCE (1UL << 6)
 #define CR4_PGE (1UL << 7)
 #define CR0_KERNEL 0x80050033UL /* PG AM WP NE ET MP PE */
@@ -159,6 +165,8 @@ void cpu_setup_control(void)
 		cr4 |= CR4_SMEP;
 	if (cpu_has(CPU_SMAP))
 		cr4 |= CR4_SMAP;
+	if (cpu_has(CPU_LA57))
+		cr4 |= CR4_LA57;
 	asm volatile("mov %0, %%cr0" : : "r"(CR0_KERNEL));
 	asm volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
 	msr_write(MSR_PAT, PAT_WITH_WC);

@@ -15,7 +15,7 @@
 
 /* What an entry of that level points to while it is shared: [0] is the zero page, the rest tables.
  */
-static pte_t shared_page[PT_ROOT_LEVEL + 1][PT_ENTRIES] __section(".bss.page_aligned")
+static pte_t shared_page[PT_TOP_LEVEL + 1][PT_ENTRIES] __section(".bss.page_aligned")
 	__aligned(4096);
 
 static u64 shared_phys(unsigned int level)
@@ -23,18 +23,18 @@ static u64 shared_phys(unsigned int level)
 	return kernel_sym_to_phys(shared_page[level]);
 }
 
-static void share_root(pte_t *root)
+static void share_root(pte_t *top)
 {
 	unsigned long first = (unsigned long)kasan_shadow_of((void *)0xffff800000000000);
 
 	for (unsigned int i = 0; i < 32; i++)
-		root[pt_index(PT_ROOT_LEVEL, first) + i] =
-			pte_make_table(shared_phys(PT_ROOT_LEVEL), false);
+		top[pt_index(PT_TOP_LEVEL, first) + i] =
+			pte_make_table(shared_phys(PT_TOP_LEVEL), false);
 }
 
 void kasan_arch_boot(void)
 {
-	for (unsigned int level = 0; level < PT_ROOT_LEVEL; level++) {
+	for (unsigned int level = 0; level < PT_TOP_LEVEL; level++) {
 		/* No NX: whether the CPU has it is not known yet. */
 		pte_t e = level ? pte_make_table(shared_phys(level), false)
 				: pte_make(shared_phys(0), PGPROT(PTE_PRESENT | PTE_YOUNG));
@@ -47,7 +47,7 @@ void kasan_arch_boot(void)
 
 void kasan_arch_early(void)
 {
-	share_root(kernel_pt_root);
+	share_root(paging_kernel_top());
 	if (kasan_arch_populate((unsigned long)image_start,
 				(unsigned long)(image_end - image_start), early_page_alloc))
 		early_fatal("shadow of the image");
@@ -77,9 +77,9 @@ int kasan_arch_populate(unsigned long start, unsigned long len, u64 (*alloc)(voi
 	unsigned long end = (unsigned long)kasan_shadow_of((void *)(start + len - 1)) + 1;
 
 	for (; at < end; at += PAGE_SIZE) {
-		pte_t *table = kernel_pt_root;
+		pte_t *table = paging_kernel_top();
 
-		for (unsigned int level = PT_ROOT_LEVEL;; level--) {
+		for (unsigned int level = PT_TOP_LEVEL;; level--) {
 			pte_t *e = &table[pt_index(level, at)];
 			int err = own(e, level, alloc);
 

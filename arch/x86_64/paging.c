@@ -10,12 +10,19 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/boot/boot.h>
+#include <kernel/cmdline/cmdline.h>
 #include <kernel/frame/frame.h>
+#include <kernel/patch/patch.h>
 
 #include "x86_impl.h"
 
 u64 pte_nx_mask;
 pte_t *kernel_pt_root;
+unsigned int pt_root_level __ro_after_init = PT_TOP_LEVEL;
+unsigned long user_end __ro_after_init = USER_END_DEFAULT;
+DEFINE_STATIC_KEY(pt_five_levels);
+/* Read by the trampoline of secondary CPUs. */
+u32 ap_boot_cr4, ap_boot_root;
 
 static u64 early_next, early_limit;
 
@@ -175,6 +182,50 @@ static void map_image_part(const char *from, const char *to, pgprot_t prot)
 		map_early(start, start - KERNEL_IMAGE_BASE, PAGE_SIZE, prot);
 }
 
+/*
+ * The loader may have left five levels on, with firmware that runs so. Changing their number takes
+ * a moment without paging, as long as there is nothing but the boot tables.
+ */
+void paging_choose_levels(void)
+{
+	bool want = cpu_has(CPU_LA57) && !cmdline_has("no5lvl");
+	unsigned long cr4;
+
+	asm volatile("mov %%cr4, %0" : "=r"(cr4));
+	if (want != !!(cr4 & CR4_LA57))
+		boot_set_paging(kernel_sym_to_phys(want ? boot_pgd5 : boot_pgd), cr4 ^ CR4_LA57);
+	ap_boot_cr4 = (u32)(CR4_PAE | (want ? CR4_LA57 : 0));
+	ap_boot_root = (u32)kernel_sym_to_phys(want ? boot_pgd5 : boot_pgd);
+	if (!want) {
+		cpu_drop_la57();
+		return;
+	}
+	pt_root_level = PT_TOP_LEVEL + 1;
+	user_end = USER_END_LA57;
+}
+
+void paging_patch_levels(void)
+{
+	if (pt_root_level != PT_TOP_LEVEL)
+		static_key_enable_boot(&pt_five_levels);
+}
+
+pte_t *paging_kernel_top(void)
+{
+	if (pt_root_level == PT_TOP_LEVEL)
+		return kernel_pt_root;
+	return pte_table(kernel_pt_root[PT_ENTRIES - 1]);
+}
+
+/* With five levels the kernel half is the last entry of the root, and laid out as with four. */
+static void make_root(void)
+{
+	kernel_pt_root = phys_to_virt(early_page_alloc());
+	if (pt_root_level != PT_TOP_LEVEL)
+		pte_write(&kernel_pt_root[PT_ENTRIES - 1],
+			  pte_make_table(early_page_alloc(), false));
+}
+
 static pte_t *kernel_leaf(unsigned long va)
 {
 	pte_t *table = kernel_pt_root;
@@ -247,7 +298,7 @@ void paging_init(void)
 	pte_nx_mask = cpu_has(CPU_NX) ? PTE_NX : 0;
 	/* Bit 12 of a loaded root says that it is user mode's (pti.c): this one has it clear. */
 	early_next = (early_next + 2 * PAGE_SIZE - 1) & ~(2 * PAGE_SIZE - 1);
-	kernel_pt_root = phys_to_virt(early_page_alloc());
+	make_root();
 	map_direct();
 	map_image_part(text_start, text_end, PGPROT_KERNEL_RX);
 	map_image_part(rodata_start, rodata_end, PGPROT_KERNEL); /* read-only in arch_init_late */

@@ -11,6 +11,7 @@ void arch_start(enum boot_protocol protocol, u64 param_phys)
 	kasan_arch_boot();
 	cpu_detect();
 	bootinfo_read(protocol, param_phys);
+	paging_choose_levels();
 	paging_init();
 	pti_init();
 	cpu_setup_control();
@@ -18,6 +19,7 @@ void arch_start(enum boot_protocol protocol, u64 param_phys)
 	idt_init();
 	extable_sort();
 	patch_apply_alternatives();
+	paging_patch_levels();
 	firmware_scan();
 	clock_calibrate();
 	kernel_main();

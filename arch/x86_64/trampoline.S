@@ -29,9 +29,9 @@ tramp32:
 	movl %eax, %ds
 	movl %eax, %es
 	movl %eax, %ss
-	movl $0x20, %eax /* PAE */
+	movl PHYS(ap_boot_cr4), %eax
 	movl %eax, %cr4
-	movl $PHYS(boot_pgd), %eax
+	movl PHYS(ap_boot_root), %eax
 	movl %eax, %cr3
 	movl $0x80000001, %eax
 	cpuid

@@ -17,7 +17,7 @@ extern char init_start[], init_data_start[], init_end[], data_start[], bss_start
 extern char percpu_template[], percpu_template_end[], percpu_boot_area[];
 extern char boot_stack_guard[], boot_stack[], boot_stack_top[], boot_ist_guard[];
 extern char boot_ist_stacks[];
-extern pte_t boot_pgd[];
+extern pte_t boot_pgd[], boot_pgd5[];
 
 enum boot_protocol {
 	BOOT_PROTOCOL_PVH = 1,
@@ -30,9 +30,16 @@ __noreturn void arch_start(enum boot_protocol protocol, u64 param_phys);
 void bootinfo_read(enum boot_protocol protocol, u64 param_phys);
 /* cpu.c */
 void cpu_detect(void);
+void cpu_drop_la57(void);
 void cpu_setup_control(void); /* control registers and MSRs of this CPU */
 /* paging.c */
+/* Four levels of page tables or five, by CPU and command line, from here on. */
+void paging_choose_levels(void);
+/* Turns pt_five_levels, if it is to be; code can be patched. */
+void paging_patch_levels(void);
 void paging_init(void);
+/* The kernel half's table of PT_TOP_LEVEL, shared by all address spaces if that is not the root. */
+pte_t *paging_kernel_top(void);
 /* Whether the kernel's tables let this access through now. */
 bool paging_allows(unsigned long va, bool write);
 /* Maps [va, va + len) to @phys in @root, in the largest pages that fit. */
@@ -46,6 +53,11 @@ u64 early_page_alloc(void); /* physical address of a zeroed page */
 __noreturn void early_fatal(const char *text);
 void early_puts(const char *text);
 void early_put_hex(u64 v);
+
+/* boot.S: turns paging off and on again with this root and CR4. Nothing but the boot tables yet. */
+void boot_set_paging(u64 root_phys, u64 cr4);
+#define CR4_PAE (1UL << 5)
+#define CR4_LA57 (1UL << 12)
 
 /* --- descriptors (desc.c) --- */
 

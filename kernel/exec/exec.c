@@ -85,7 +85,7 @@ int exec_open_next(struct exec *x, const char *name)
 
 static int make_mm(struct exec *x)
 {
-	u64 top = (u64)USER_END - STACK_TOP_SPACE, start;
+	u64 top = (u64)USER_END_DEFAULT - STACK_TOP_SPACE, start;
 	int err = mm_create(&x->mm);
 
 	if (err)
@@ -108,9 +108,9 @@ static void layout(struct exec *x)
 	u64 rnd = exec_randomizes(1) ? (rng_u64() & 0xfffffffull) << PAGE_SHIFT : 0;
 
 	gap += (u64)STACK_RANDOM_PAGES << PAGE_SHIFT;
-	gap = clamp_t(u64, gap, 128u << 20, (u64)USER_END / 6 * 5);
+	gap = clamp_t(u64, gap, 128u << 20, (u64)USER_END_DEFAULT / 6 * 5);
 	x->mm->task_size = USER_END;
-	x->mm->mmap_base = ((u64)USER_END - gap - rnd) & PAGE_MASK;
+	x->mm->mmap_base = ((u64)USER_END_DEFAULT - gap - rnd) & PAGE_MASK;
 }
 
 static void secure_limits(struct exec *x)

@@ -72,8 +72,12 @@ int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out)
 
 	if (len > mm->task_size)
 		return -ENOMEM;
-	if (hint && hint <= mm->task_size - len && hint >= mm_mmap_min_addr &&
-	    place_ok(mm, hint, len)) {
+	/* A hint beyond the usual end asks for what is there; one across it asks for nothing. */
+	bool beyond = hint > USER_END_DEFAULT;
+	u64 end = flags & MAP_32BIT ? 0x80000000 : mm->task_size;
+
+	if (hint && hint <= end - len && len <= end && hint >= mm_mmap_min_addr &&
+	    beyond == (hint + len > USER_END_DEFAULT) && place_ok(mm, hint, len)) {
 		*out = hint;
 		return 0;
 	}
@@ -82,10 +86,12 @@ int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out)
 		g.high = 0x80000000;
 		return search(mm, &g, false, out);
 	}
+	if (beyond)
+		g.high += mm->task_size - USER_END_DEFAULT;
 	if (!search(mm, &g, true, out))
 		return 0;
-	g.low = page_up(mm->task_size / 3);
-	g.high = mm->task_size;
+	g.low = page_up(USER_END_DEFAULT / 3);
+	g.high = beyond ? mm->task_size : USER_END_DEFAULT;
 	return search(mm, &g, false, out);
 }
 

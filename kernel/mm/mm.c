@@ -38,10 +38,10 @@ static u64 choose_mmap_base(void)
 	u64 reserve = task_rlimit(RLIMIT_STACK);
 	u64 shift = current->personality & ADDR_NO_RANDOMIZE ? 0 : rng_below(MMAP_RANDOM_PAGES);
 
-	reserve = clamp_t(u64, reserve, STACK_RESERVE_MIN, USER_END / 6 * 5);
+	reserve = clamp_t(u64, reserve, STACK_RESERVE_MIN, USER_END_DEFAULT / 6 * 5);
 	/* The stack itself is shifted by up to 16 GiB. */
 	reserve += STACK_GUARD_GAP + (shift ? 16ull << 30 : 0);
-	return page_down(USER_END - min_t(u64, reserve, USER_END / 6 * 5) - (shift << PAGE_SHIFT));
+	return page_down(USER_END_DEFAULT - min_t(u64, reserve, USER_END_DEFAULT / 6 * 5) - (shift << PAGE_SHIFT));
 }
 
 static int mm_alloc(struct user_ns *user_ns, struct mm **out)

@@ -122,15 +122,26 @@ static noinline pte_t *table_make(struct mm *mm, pte_t *at, unsigned int level)
 	return frame_to_virt(f);
 }
 
+/* The table below @table at @addr, made if there is none. */
+static __always_inline pte_t *step_make(struct mm *mm, pte_t *table, unsigned int level, u64 addr)
+{
+	pte_t *at = &table[pt_index(level, addr)];
+	pte_t e = pte_read(at);
+
+	return likely(!pte_none(e)) ? pte_table(e) : table_make(mm, at, level);
+}
+
 pte_t *pt_make_upper(struct mm *mm, u64 addr)
 {
 	pte_t *table = phys_to_virt(mm->arch.root_phys);
 
-	for (unsigned int level = PT_ROOT_LEVEL; level > 1; level--) {
-		pte_t *at = &table[pt_index(level, addr)];
-		pte_t e = pte_read(at);
-
-		table = likely(!pte_none(e)) ? pte_table(e) : table_make(mm, at, level);
+	if (pt_has_five()) {
+		table = step_make(mm, table, PT_TOP_LEVEL + 1, addr);
+		if (unlikely(!table))
+			return NULL;
+	}
+	for (unsigned int level = PT_TOP_LEVEL; level > 1; level--) {
+		table = step_make(mm, table, level, addr);
 		if (unlikely(!table))
 			return NULL;
 	}
@@ -169,7 +180,16 @@ pte_t *pt_upper(struct mm *mm, u64 addr, u64 end, u64 *next)
 {
 	pte_t *table = phys_to_virt(mm->arch.root_phys);
 
-	for (unsigned int level = PT_ROOT_LEVEL; level > 1; level--) {
+	if (pt_has_five()) {
+		pte_t e = pte_read(&table[pt_index(PT_TOP_LEVEL + 1, addr)]);
+
+		if (pte_none(e)) {
+			*next = pt_next(PT_TOP_LEVEL + 1, addr, end);
+			return NULL;
+		}
+		table = pte_table(e);
+	}
+	for (unsigned int level = PT_TOP_LEVEL; level > 1; level--) {
 		pte_t e = pte_read(&table[pt_index(level, addr)]);
 
 		if (pte_none(e)) {

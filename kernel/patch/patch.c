@@ -93,7 +93,14 @@ int patch_text(void *at, const void *text, size_t len)
 	return 0;
 }
 
-static void key_turn(struct static_key *key, bool on)
+/* One CPU, which runs none of the sites. */
+static void poke_boot(void *at, const void *text, size_t len)
+{
+	write_text(at, text, len);
+}
+
+static void key_turn(struct static_key *key, bool on,
+		     void (*poke)(void *at, const void *text, size_t len))
 {
 	for (const struct patch_jump *j = __start_patch_jump; j < __stop_patch_jump; j++) {
 		u8 text[PATCH_JUMP_LEN];
@@ -107,15 +114,22 @@ static void key_turn(struct static_key *key, bool on)
 			patch_make_jump(text, (unsigned long)site, target);
 		else
 			patch_fill_nops(text, sizeof(text));
-		poke_locked(site, text, sizeof(text));
+		poke(site, text, sizeof(text));
 	}
+}
+
+void static_key_enable_boot(struct static_key *key)
+{
+	key->enabled = 1;
+	key_turn(key, true, poke_boot);
+	patch_sync_cpu();
 }
 
 void static_key_enable(struct static_key *key)
 {
 	mutex_lock(lock());
 	if (__atomic_add_fetch(&key->enabled, 1, __ATOMIC_RELAXED) == 1)
-		key_turn(key, true);
+		key_turn(key, true, poke_locked);
 	mutex_unlock(&patch_lock);
 }
 
@@ -123,6 +137,6 @@ void static_key_disable(struct static_key *key)
 {
 	mutex_lock(lock());
 	if (__atomic_sub_fetch(&key->enabled, 1, __ATOMIC_RELAXED) == 0)
-		key_turn(key, false);
+		key_turn(key, false, poke_locked);
 	mutex_unlock(&patch_lock);
 }

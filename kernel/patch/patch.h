@@ -15,6 +15,9 @@ void patch_apply_alternatives(void);
 void static_key_enable(struct static_key *key);
 void static_key_disable(struct static_key *key);
 
+/* At boot, as patch_apply_alternatives(): for good. */
+void static_key_enable_boot(struct static_key *key);
+
 /*
  * Replaces the instruction at @at (of @len bytes, 5 at most) by @text, safely while any CPU may run
  * over it: each sees the old or the new one. -EINVAL if it is not kernel text. May sleep.

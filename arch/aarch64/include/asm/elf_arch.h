@@ -9,7 +9,7 @@ struct regs;
 
 #define ELF_ARCH_MACHINE 183 /* EM_AARCH64 */
 #define ELF_ARCH_PLATFORM "aarch64"
-#define ELF_ARCH_DYN_BASE ((USER_END / 3 * 2) & PAGE_MASK)
+#define ELF_ARCH_DYN_BASE ((USER_END_DEFAULT / 3 * 2) & PAGE_MASK)
 #define ELF_ARCH_HWCAP ((unsigned long)cpu_ident.hwcap)
 
 #ifndef AT_SYSINFO_EHDR

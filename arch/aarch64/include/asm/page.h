@@ -24,6 +24,7 @@
 #define MODULE_BASE 0xffffffffc0000000UL
 #define MODULE_SIZE (1UL << 29)
 #define USER_END 0x0000fffffffff000UL
+#define USER_END_DEFAULT USER_END
 
 #include <kern/types.h>
 

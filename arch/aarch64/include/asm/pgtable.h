@@ -1,6 +1,6 @@
 /*
  * Page tables: typed entries and the arithmetic of a walk. One entry type serves every level;
- * level 0 holds 4 KiB pages, level PT_LEVELS - 1 is the root. Nothing outside this header knows
+ * level 0 holds 4 KiB pages, level PT_ROOT_LEVEL is the root. Nothing outside this header knows
  * a bit of an entry, and nothing knows the number of levels, so that 5 levels stay a change here.
  *
  * Table pages come from the frame allocator of the caller and must be zeroed before they are
@@ -12,8 +12,8 @@
 #include <kern/compiler.h>
 #include <kern/types.h>
 
-#define PT_LEVELS 4
-#define PT_ROOT_LEVEL (PT_LEVELS - 1)
+#define PT_TOP_LEVEL 3u
+#define PT_ROOT_LEVEL PT_TOP_LEVEL
 #define PT_ENTRIES 512u
 #define PT_SHIFT(level) (PAGE_SHIFT + 9u * (level))
 #define PT_SIZE(level) (1UL << PT_SHIFT(level))
@@ -70,6 +70,11 @@ static inline pgprot_t pgprot_user(unsigned int prot)
 }
 
 /* --- walking --- */
+
+static __always_inline bool pt_has_five(void)
+{
+	return false;
+}
 
 static inline unsigned int pt_index(unsigned int level, unsigned long addr)
 {

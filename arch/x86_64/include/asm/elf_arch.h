@@ -11,7 +11,7 @@ struct mm;
 #define ELF_ARCH_MACHINE 62 /* EM_X86_64 */
 #define ELF_ARCH_PLATFORM "x86_64"
 /* Position-independent programs load at 2/3 of the address space, as Linux does. */
-#define ELF_ARCH_DYN_BASE ((USER_END / 3 * 2) & PAGE_MASK)
+#define ELF_ARCH_DYN_BASE ((USER_END_DEFAULT / 3 * 2) & PAGE_MASK)
 #define ELF_ARCH_HWCAP ((unsigned long)cpu_ident.leaf1_edx)
 
 #ifndef AT_SYSINFO_EHDR

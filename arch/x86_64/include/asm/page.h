@@ -30,10 +30,17 @@
 #define MODULE_BASE 0xffffffffc0000000UL
 #define MODULE_SIZE (1UL << 29)
 
-/* First address that no user mapping reaches: one guard page below the canonical hole. */
-#define USER_END 0x00007ffffffff000UL
-
 #include <kern/types.h>
+
+/*
+ * First address that no user mapping reaches: one guard page below the canonical hole, which is
+ * elsewhere with five levels of page tables.  What did not ask for more lies below
+ * USER_END_DEFAULT.
+ */
+#define USER_END_DEFAULT 0x00007ffffffff000UL
+#define USER_END_LA57 0x00fffffffffff000UL
+#define USER_END user_end
+extern unsigned long user_end; /* [I] after start-up */
 
 static inline void *phys_to_virt(u64 phys)
 {

@@ -1,7 +1,11 @@
 /*
  * Page tables: typed entries and the arithmetic of a walk. One entry type serves every level;
- * level 0 holds 4 KiB pages, level PT_LEVELS - 1 is the root. Nothing outside this header knows
- * a bit of an entry, and nothing knows the number of levels, so that 5 levels stay a change here.
+ * level 0 holds 4 KiB pages, level PT_ROOT_LEVEL is the root. Nothing outside this header knows
+ * a bit of an entry.
+ *
+ * There are four levels, or five on CPUs with LA57; which is settled at start-up. PT_TOP_LEVEL is
+ * the highest that both have; hot walks ask pt_has_five() once and have a loop of fixed length
+ * below it.
  *
  * Table pages come from the frame allocator of the caller and must be zeroed before they are
  * linked. Entries are read and written with the functions below, never as plain memory.
@@ -13,8 +17,10 @@
 #include <kern/compiler.h>
 #include <kern/types.h>
 
-#define PT_LEVELS 4
-#define PT_ROOT_LEVEL (PT_LEVELS - 1)
+#define PT_TOP_LEVEL 3u
+#define PT_ROOT_LEVEL pt_root_level
+extern unsigned int pt_root_level;	 /* [I] after start-up: 3 or 4 */
+extern struct static_key pt_five_levels; /* [I] the same as a patched branch */
 #define PT_ENTRIES 512u
 #define PT_SHIFT(level) (PAGE_SHIFT + 9u * (level))
 #define PT_SIZE(level) (1UL << PT_SHIFT(level))
@@ -74,6 +80,11 @@ static inline pgprot_t pgprot_user(unsigned int prot)
 }
 
 /* --- walking --- */
+
+static __always_inline bool pt_has_five(void)
+{
+	return static_key_unlikely(&pt_five_levels);
+}
 
 static inline unsigned int pt_index(unsigned int level, unsigned long addr)
 {
