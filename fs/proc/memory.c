@@ -148,8 +148,10 @@ static int proc_vmstat(struct seq *s, void *v)
 		   e.thp_split_page, e.thp_split_page_failed, e.thp_split_pmd);
 	seq_printf(s, "thp_zero_page_alloc %llu\nthp_zero_page_alloc_failed %llu\n",
 		   e.thp_zero_page_alloc, e.thp_zero_page_alloc_failed);
-	seq_printf(s, "vmacache_find_calls %llu\nvmacache_find_hits %llu\n", e.vmacache_calls,
-		   e.vmacache_hits);
+	seq_printf(s,
+		   "vmacache_find_calls %llu\nvmacache_find_hits %llu\n"
+		   "vmacache_full_flushes %llu\nvmacache_find_cycles %llu\n",
+		   e.vmacache_calls, e.vmacache_hits, e.vmacache_flushes, e.vmacache_cycles);
 	return 0;
 }
 

@@ -63,7 +63,7 @@ static int get_frame(struct mm *mm, u64 addr, u32 flags, struct frame **out)
 		struct frame *f = NULL;
 
 		rwsem_read_lock(&mm->lock);
-		struct vma *v = vma_at(mm, addr);
+		struct vma *v = vma_at_any(mm, addr);
 		int err = v && !allowed(v, flags) ? -EFAULT : 0;
 
 		if (!err && v)
@@ -220,7 +220,7 @@ int mm_futex_key(struct mm *mm, u64 uaddr, bool shared, bool write, struct mm_ke
 		return err;
 	frame_put(frame_head(f));
 	rwsem_read_lock(&mm->lock);
-	struct vma *v = vma_at(mm, uaddr);
+	struct vma *v = vma_at_any(mm, uaddr);
 
 	if (!v) {
 		err = -EFAULT;

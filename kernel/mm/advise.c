@@ -51,7 +51,7 @@ void mm_populate(struct mm *mm, u64 start, u64 end)
 
 	while (start < end && !err) {
 		rwsem_read_lock(&mm->lock);
-		struct vma *v = vma_find(mm, start);
+		struct vma *v = vma_find_any(mm, start);
 
 		if (!v || v->start >= end) {
 			rwsem_read_unlock(&mm->lock);
@@ -318,7 +318,7 @@ static int populate(struct mm *mm, u64 start, u64 end, bool write)
 
 	while (start < end && !err) {
 		rwsem_read_lock(&mm->lock);
-		struct vma *v = vma_find(mm, start);
+		struct vma *v = vma_find_any(mm, start);
 
 		err = populate_advised(v, start, end, write, &start);
 		if (unlikely(err > 0)) {

@@ -31,7 +31,7 @@ long sys_msync(unsigned long addr, size_t length, int flags)
 		loff_t from = 0, to = 0;
 
 		rwsem_read_lock(&mm->lock);
-		struct vma *v = vma_find(mm, start);
+		struct vma *v = vma_find_any(mm, start);
 
 		if (!v || v->start >= end) {
 			rwsem_read_unlock(&mm->lock);
@@ -90,7 +90,7 @@ long sys_mincore(unsigned long addr, size_t length, u8 __user *vec)
 
 		rwsem_read_lock(&mm->lock);
 		for (u64 i = 0; i < n; i++) {
-			struct vma *v = vma_at(mm, addr + i * PAGE_SIZE);
+			struct vma *v = vma_at_any(mm, addr + i * PAGE_SIZE);
 
 			if (!v) {
 				rwsem_read_unlock(&mm->lock);

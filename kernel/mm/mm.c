@@ -27,7 +27,6 @@
 #define ADDR_NO_RANDOMIZE 0x0040000u
 
 static struct slab_cache *mm_cache;
-static u64 mm_count; /* atomic */
 struct frame *zero_frame;
 
 static struct frame_shrinker stock_shrinker = {.name = "page tables", .shrink = pt_stock_shrink};
@@ -61,8 +60,7 @@ static int mm_alloc(struct user_ns *user_ns, struct mm **out)
 	rwsem_init(&mm->lock, LK_MM);
 	mm->users = 1;
 	mm->refs = 1;
-	/* Never the number of another address space: caches in tasks tell by it. */
-	mm->seq = __atomic_add_fetch(&mm_count, 1, __ATOMIC_RELAXED) << 32;
+	mm->seq = 1; /* an empty cache has 0 */
 	mm->task_size = USER_END;
 	mm->dumpable = DUMP_USER;
 	mm->user_ns = user_ns_get(user_ns);
@@ -493,6 +491,8 @@ void mm_events(struct mm_events *out)
 		out->pgmajfault += READ_ONCE(e->pgmajfault);
 		out->vmacache_calls += READ_ONCE(e->vmacache_calls);
 		out->vmacache_hits += READ_ONCE(e->vmacache_hits);
+		out->vmacache_flushes += READ_ONCE(e->vmacache_flushes);
+		out->vmacache_cycles += READ_ONCE(e->vmacache_cycles);
 		out->oom_kill += READ_ONCE(e->oom_kill);
 		out->thp_fault_alloc += READ_ONCE(e->thp_fault_alloc);
 		out->thp_fault_fallback += READ_ONCE(e->thp_fault_fallback);

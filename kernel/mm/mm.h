@@ -269,7 +269,9 @@ void mm_uncommit(u64 pages);
  */
 int mm_unmap_attached(struct mm *mm, u64 addr, const struct vma_ops *ops) __must_check;
 struct mm_events {
-	u64 pgfault, pgmajfault, pgalloc, pgfree, vmacache_calls, vmacache_hits, oom_kill;
+	u64 pgfault, pgmajfault, pgalloc, pgfree, oom_kill;
+	/* of lookups by a thread in its own address space; cycles with vma_cycles only */
+	u64 vmacache_calls, vmacache_hits, vmacache_flushes, vmacache_cycles;
 	u64 thp_fault_alloc, thp_fault_fallback, thp_collapse_alloc, thp_collapse_alloc_failed,
 		thp_split_page, thp_split_page_failed, thp_split_pmd, thp_zero_page_alloc,
 		thp_zero_page_alloc_failed;

@@ -4,6 +4,8 @@
 #include <kernel/mm/mm.h>
 #include <kern/errno.h>
 #include <kernel/frame/frame.h>
+#include <kernel/task/task.h>
+#include <asm/current.h>
 #include <asm/percpu.h>
 #include <asm/pgtable.h>
 
@@ -200,7 +202,6 @@ bool vma_count_writer(struct vma *v) __must_check;
 /* Into and out of pagecache->vmas. */
 void vma_rmap_add(struct vma *v);
 void vma_rmap_del(struct vma *v);
-struct vma *vma_lookup(struct mm *mm, u64 addr);	      /* RCU; cached */
 bool vma_can_merge(const struct vma *a, const struct vma *b); /* a ends where b starts */
 extern const struct btree_ops vma_tree_ops;
 
@@ -220,11 +221,27 @@ int vma_split_at(struct mm *mm, u64 addr) __must_check;
 int vma_insert(struct mm *mm, struct vma *v, struct vma **out) __must_check;
 /* Moves one end of @v.  The range in between is free (growth). */
 int vma_extend(struct vma *v, u64 start, u64 end) __must_check;
-void mm_changed(struct mm *mm); /* after a commit: caches in front of the tree are stale */
 
 void vma_detach(struct vma *v);
 void vma_set_extent(struct vma *v, u64 start, u64 end); /* write-locked */
 void vma_system_init(void);
+
+/* --- lookup.c --- */
+/* The VMA at @addr of current's own address space, by current's cache.  RCU, or mm->lock held. */
+struct vma *vma_lookup(struct mm *mm, u64 addr);
+/* As vma_at(): the same where @mm is current's, the tree where it is another's.  mm->lock held. */
+static inline struct vma *vma_at_any(struct mm *mm, u64 addr)
+{
+	return mm == current->mm ? vma_lookup(mm, addr) : vma_at(mm, addr);
+}
+/* As vma_find(), likewise; for what does not change the tree. */
+static inline struct vma *vma_find_any(struct mm *mm, u64 addr)
+{
+	struct vma *v = mm == current->mm ? vma_lookup(mm, addr) : NULL;
+
+	return v ? v : vma_find(mm, addr);
+}
+void mm_changed(struct mm *mm); /* after a commit: caches in front of the tree are stale */
 
 /* --- shared.c: the pages of a shared anonymous mapping --- */
 int mm_shared_create(u64 pages, struct pagecache **out) __must_check;

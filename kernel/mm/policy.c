@@ -121,7 +121,7 @@ long sys_set_mempolicy(int mode, const unsigned long __user *nmask, unsigned lon
 static int policy_at(u64 addr, u16 *out)
 {
 	guard(read)(&current->mm->lock);
-	struct vma *v = vma_at(current->mm, addr);
+	struct vma *v = vma_at_any(current->mm, addr);
 
 	if (!v)
 		return -EFAULT;
@@ -305,7 +305,7 @@ static int page_node(struct mm *mm, u64 addr)
 	struct pt_spot spot;
 
 	guard(read)(&mm->lock);
-	struct vma *v = vma_at(mm, addr);
+	struct vma *v = vma_at_any(mm, addr);
 
 	if (!v)
 		return -EFAULT;

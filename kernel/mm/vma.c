@@ -247,42 +247,6 @@ struct vma *vma_prev(struct mm *mm, const struct vma *vma)
 	return btree_before(&mm->vmas, vma->start, NULL);
 }
 
-void mm_changed(struct mm *mm)
-{
-	__atomic_store_n(&mm->seq, mm->seq + 1, __ATOMIC_RELEASE);
-}
-
-/* The slot by address: four neighbouring 2 MiB regions do not evict each other. */
-static unsigned int cache_slot(u64 addr)
-{
-	return (unsigned int)(addr >> PT_SHIFT(1)) % VMA_CACHE_SLOTS;
-}
-
-struct vma *vma_lookup(struct mm *mm, u64 addr)
-{
-	struct vma_cache *c = &current->vma_cache;
-	u64 seq = __atomic_load_n(&mm->seq, __ATOMIC_ACQUIRE);
-	struct vma **slot = &c->slot[cache_slot(addr)];
-
-	this_cpu_inc(mm_event.vmacache_calls);
-	if (likely(c->seq == seq)) {
-		struct vma *v = *slot;
-
-		if (v && addr >= v->start && addr < v->end) {
-			this_cpu_inc(mm_event.vmacache_hits);
-			return v;
-		}
-	} else {
-		memset(c->slot, 0, sizeof(c->slot));
-		c->seq = seq;
-	}
-	struct vma *v = btree_at(&mm->vmas, addr, NULL);
-
-	/* A change between the two reads only costs a check that fails later. */
-	*slot = v;
-	return v;
-}
-
 /* --- merging --- */
 
 /* Flags that do not keep neighbours apart. */
