@@ -6,6 +6,15 @@ $(O)/test/kbench: test/bench/kbench.c
 bench: $(O)/corbel $(O)/test/kbench
 	$(Q)$(BOOT_ENV) test/bench/run --raw $(O)/test/bench.txt $(BENCH_ARGS)
 
+# The VMA cache on and off: test/bench/vmacache. VMACACHE_ARGS='--only boot,ebizzy'
+$(O)/test/ebizzy: test/bench/ebizzy.c
+	@mkdir -p $(@D)
+	$(call say,GUESTCC,$@)$(HOSTCC) -O2 -static -s -w -pthread -o $@ $<
+
+.PHONY: bench-vmacache
+bench-vmacache: $(O)/corbel launcher $(O)/test/ebizzy rootfs
+	$(Q)$(BOOT_ENV) test/bench/vmacache $(VMACACHE_ARGS)
+
 # Real time and scaling beside Linux 6.1 in the same machine; on an idle host.
 LINUX ?= out/linux/vmlinux
 out/linux/vmlinux: tools/linux-image
