@@ -93,7 +93,7 @@ TEST(mmap_arguments)
 	CHECK((long)mmap(p, P, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == -1 && errno == EEXIST);
 	CHECK((long)mmap(NULL, P, RW, MAP_SHARED_VALIDATE | 0x800000, fd, 0) == -1 &&
 	      errno == EOPNOTSUPP);
-	CHECK((long)mmap((void *)0x7ffffffff000, P, RW, ANON | MAP_FIXED, -1, 0) == -1 &&
+	CHECK((long)mmap((void *)(1ul << 56), P, RW, ANON | MAP_FIXED, -1, 0) == -1 &&
 	      errno == ENOMEM);
 	if (ro >= 0)
 		CHECK((long)mmap(NULL, P, RW, MAP_SHARED, ro, 0) == -1 && errno == EACCES);

@@ -343,7 +343,7 @@ TEST(mm_map)
 	BAD(brk, m.start_brk - 1, EINVAL);
 	BAD(arg_end, m.arg_start - 1, EINVAL);
 	BAD(env_end, m.env_start - 1, EINVAL);
-	BAD(env_end, 1ul << 47, EINVAL);
+	BAD(env_end, 1ul << 56, EINVAL);
 	BAD(start_stack, 0, EINVAL);
 	BAD(start_stack, 4096, EINVAL);
 	BAD(auxv_size, 8, EINVAL);
@@ -407,7 +407,7 @@ TEST(mm_fields)
 	CHECK_EQ(now.env_start, m.env_start + 1);
 	CHECK_EQ(now.env_end, m.env_end - 1);
 	CHECK_ERR(pr(PR_SET_MM, PR_SET_MM_START_CODE, m.end_code + 1, 0, 0), EINVAL);
-	CHECK_ERR(pr(PR_SET_MM, PR_SET_MM_START_STACK, 1ul << 47, 0, 0), EINVAL);
+	CHECK_ERR(pr(PR_SET_MM, PR_SET_MM_START_STACK, 1ul << 56, 0, 0), EINVAL);
 	CHECK_ERR(pr(PR_SET_MM, PR_SET_MM_START_STACK, (1ul << 47) - 8192, 0, 0), EFAULT);
 	CHECK_ERR(pr(PR_SET_MM, 0, m.end_code, 0, 0), EINVAL);
 	CHECK_ERR(pr(PR_SET_MM, 16, m.end_code, 0, 0), EINVAL);
