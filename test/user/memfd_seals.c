@@ -370,7 +370,7 @@ static void *file_writer(void *v)
 /* Nothing changes any more once F_SEAL_WRITE has succeeded. */
 static void race(void *(*writer)(void *))
 {
-	for (int round = 0; round < 50; round++) {
+	for (int round = 0; round < 15; round++) {
 		struct race r = {.fd = mfd_pages(3)};
 		char before[3 * P], after[3 * P];
 		pthread_t t;
