@@ -33,6 +33,7 @@ static struct slab_cache *folio_cache, *node_cache;
 static u64 total_pages, memory_pages; /* atomic */
 static s64 nr_shadows;		      /* atomic */
 static struct wait_queue folio_waits[WAIT_TABLE];
+static void (*huge_hook)(struct folio *f);
 static void (*unmap_hook)(struct pagecache *pc, u64 first, u64 last, bool even_cow);
 
 static struct radix_node *node_alloc(void)
@@ -68,12 +69,21 @@ void folio_release(struct frame *f)
 {
 	struct folio *folio = f->owner;
 
+	if (unlikely(folio && folio->flags & FOLIO_HUGETLB)) {
+		huge_hook(folio);
+		return;
+	}
 	if (likely(folio))
 		slab_free(folio_cache, folio);
 	if (unlikely(f->flags & FRAME_F_CMA))
 		cma_give(f);
 	else
 		frame_free_final(f);
+}
+
+void pagecache_set_huge_hook(void (*unused)(struct folio *f))
+{
+	huge_hook = unused;
 }
 
 static void folio_ctor(void *obj)
@@ -128,6 +138,8 @@ u64 pagecache_memory_pages(void)
 
 void pagecache_count(struct pagecache *pc, s64 n)
 {
+	if (unlikely(pc->flags & PAGECACHE_HUGETLB))
+		return; /* memory of a pool, whose figures say so */
 	__atomic_fetch_add(&total_pages, (u64)n, __ATOMIC_RELAXED);
 	if (pc->flags & PAGECACHE_MEMORY)
 		__atomic_fetch_add(&memory_pages, (u64)n, __ATOMIC_RELAXED);
@@ -212,6 +224,43 @@ struct folio *folio_alloc_ordinary(u32 gfp)
 	struct frame *frame = frame_alloc(0, FRAME_FOLIO, gfp);
 
 	return frame ? folio_around(frame) : NULL;
+}
+
+struct folio *folio_new_huge(unsigned int order, u32 gfp)
+{
+	struct frame *frame = frame_alloc(order, FRAME_FOLIO, gfp);
+	struct folio *f = frame ? folio_around(frame) : NULL;
+
+	if (f) {
+		f->flags = FOLIO_HUGETLB;
+		__atomic_store_n(&frame->refs, 0, __ATOMIC_RELEASE);
+	}
+	return f;
+}
+
+void folio_free_huge(struct folio *f)
+{
+	struct frame *frame = f->frame;
+
+	slab_free(folio_cache, f);
+	frame_free_final(frame);
+}
+
+void folio_use_huge(struct folio *f)
+{
+	f->flags = FOLIO_HUGETLB | FOLIO_UPTODATE | FOLIO_UNEVICTABLE;
+	__atomic_store_n(&f->frame->refs, 1, __ATOMIC_RELEASE);
+}
+
+int pagecache_add(struct pagecache *pc, u64 index, struct folio *f)
+{
+	for (;;) {
+		int err = pagecache_insert(pc, index, f);
+
+		if (err != -EAGAIN)
+			return err;
+		pagecache_wait_moves(pc);
+	}
 }
 
 void folio_free_unused(struct folio *f)
@@ -517,7 +566,7 @@ static int read_in(struct pagecache *pc, struct folio *f)
 static int make(struct pagecache *pc, u64 index, struct folio **out)
 {
 	bool read = pc->ops && pc->ops->read_folio;
-	int err = pagecache_charge(pc, 1);
+	int err = pc->flags & PAGECACHE_HUGETLB ? -EINVAL : pagecache_charge(pc, 1);
 
 	if (err)
 		return err;
@@ -577,8 +626,7 @@ int pagecache_publish(struct pagecache *pc, u64 index, struct folio *f)
 	if (err)
 		return err;
 	f->flags = FOLIO_UPTODATE;
-	while ((err = pagecache_insert(pc, index, f)) == -EAGAIN)
-		pagecache_wait_moves(pc);
+	err = pagecache_add(pc, index, f);
 	if (err)
 		pagecache_uncharge(pc, 1);
 	return err;

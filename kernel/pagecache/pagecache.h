@@ -27,6 +27,8 @@ struct mm;
 #define FOLIO_ACTIVE 32u
 #define FOLIO_UNEVICTABLE 64u /* memory is its only home: tmpfs */
 #define FOLIO_WORKINGSET 128u /* has been active */
+#define FOLIO_HUGETLB 256u    /* of a pool of kernel/hugetlb, which its last put goes to */
+#define FOLIO_COPY 512u	      /* of such: a private copy, in no cache */
 
 /* Typed descriptor of page-cache frames; the head frame's owner points here. */
 struct folio {
@@ -65,8 +67,9 @@ struct pagecache {
 	u32 moves; /* odd while folios change places: invalidate and LK_PAGECACHE */
 };
 
-#define PAGECACHE_MEMORY 1u /* contents live here only */
-#define PAGECACHE_HUGE 2u   /* allocates in advance in folios as large as fit */
+#define PAGECACHE_MEMORY 1u  /* contents live here only */
+#define PAGECACHE_HUGE 2u    /* allocates in advance in folios as large as fit */
+#define PAGECACHE_HUGETLB 4u /* of pages of a pool, that others put in */
 #define FOLIO_ORDER_MAX 9u
 
 void pagecache_system_init(void);
@@ -93,6 +96,16 @@ struct folio *pagecache_new(void) __must_check;
 /* Once filled, @f becomes what is at @index; the reference stays the caller's.  -EEXIST, -ENOMEM,
  * -ENOSPC: nobody has seen it. */
 int pagecache_publish(struct pagecache *pc, u64 index, struct folio *f) __must_check;
+/* Puts @f, which is in no cache, at @index; +1 for the cache.  -EEXIST, -ENOMEM. */
+int pagecache_add(struct pagecache *pc, u64 index, struct folio *f) __must_check;
+/*
+ * Folios of kernel/hugetlb, which has them for life: made without references, and given back to the
+ * machine.  @unused: has lost its last reference.
+ */
+struct folio *folio_new_huge(unsigned int order, u32 gfp) __must_check;
+void folio_free_huge(struct folio *f);
+void folio_use_huge(struct folio *f); /* from none to one reference */
+void pagecache_set_huge_hook(void (*unused)(struct folio *f));
 struct folio *folio_get(struct folio *f);
 void folio_put(struct folio *f);
 void folio_lock(struct folio *f);

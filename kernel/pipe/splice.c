@@ -101,7 +101,9 @@ static ssize_t splice_file_to_pipe(struct file *in, loff_t *pos, struct pipe *p,
 	 * who do not need the lock to be woken, only until data arrives; as in Linux, writers queue
 	 * behind it.
 	 */
-	n = in->cache ? splice_cached(in, pos, p, len) : splice_read_into(in, pos, p, len);
+	n = in->cache && !(in->cache->flags & PAGECACHE_HUGETLB)
+		    ? splice_cached(in, pos, p, len)
+		    : splice_read_into(in, pos, p, len);
 	mutex_unlock(&p->lock);
 	pipe_filled(p, n);
 	return n;
