@@ -22,7 +22,7 @@
 #include <linux/fcntl.h>
 
 /* Bits that mean something here: no shared huge pages, no DAX. */
-#define DUMP_FILTER_ALL 0x3fu
+#define DUMP_FILTER_ALL 0x7fu
 #define OFF_CPU_POLL_NS 100000u
 
 static u32 dumps_to_pipes; /* atomic */

@@ -26,6 +26,9 @@ static bool whole(const struct vma *v, u32 filter)
 		return true; /* the vDSO: debuggers unwind through it */
 	if (v->flags & (VM_DONTDUMP | VM_IO))
 		return false;
+	if (v->flags & VM_HUGETLB)
+		return filter & (v->flags & VM_SHARED ? DUMP_FILTER_HUGETLB_SHARED
+						      : DUMP_FILTER_HUGETLB_PRIVATE);
 	if (v->flags & VM_SHARED) {
 		bool named = v->file && v->file->inode->nlink;
 

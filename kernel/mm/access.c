@@ -52,7 +52,8 @@ static bool allowed(const struct vma *v, u32 flags)
 	if (v->flags & (VM_IO | VM_PFNMAP))
 		return false;
 	if (flags & FAULT_WRITE)
-		return v->flags & VM_WRITE || (flags & FAULT_FORCE && vma_is_cow(v));
+		return v->flags & VM_WRITE ||
+		       (flags & FAULT_FORCE && vma_is_cow(v) && !vma_is_hugetlb(v));
 	return v->flags & VM_READ || flags & FAULT_FORCE;
 }
 

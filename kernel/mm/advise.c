@@ -79,6 +79,13 @@ static int advise_zap(struct gather *g, struct vma *v, u64 from, u64 to, u64 for
 {
 	if (v->flags & forbidden)
 		return -EINVAL;
+	if (vma_is_hugetlb(v)) {
+		if (!vma_may_cut(v, from))
+			return -EINVAL;
+		to &= ~(hugetlb_vma_size(v) - 1); /* no more than what is whole */
+		if (from >= to)
+			return 0;
+	}
 	pt_zap(g, v, from, to, false);
 	return 0;
 }
@@ -117,7 +124,7 @@ static int advise_cold(struct gather *g, struct vma *v, u64 from, u64 to)
 {
 	u64 next;
 
-	if (v->flags & (VM_LOCKED | VM_PFNMAP))
+	if (v->flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB))
 		return -EINVAL;
 	for (u64 addr = from; addr < to; addr = next) {
 		pte_t *upper = pt_upper(v->mm, addr, to, &next);
@@ -191,7 +198,7 @@ static int advise_flags(const struct vma *v, int advice, u64 *flags)
 		return 0;
 	case MADV_DODUMP:
 		*flags &= ~VM_DONTDUMP;
-		return v->flags & (VM_SPECIAL | VM_DROPPABLE) ? -EINVAL : 0;
+		return v->flags & (VM_SPECIAL | VM_DROPPABLE) && !vma_is_hugetlb(v) ? -EINVAL : 0;
 	case MADV_HUGEPAGE:
 		*flags = (*flags & ~VM_NOHUGEPAGE) | VM_HUGEPAGE;
 		if (vma_may_huge(v) && list_empty(&v->mm->huge_link))

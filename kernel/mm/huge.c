@@ -270,6 +270,8 @@ int huge_fault(struct vma *v, u64 addr, pte_t *at, u32 flags)
 	u64 start = addr & HUGE_MASK;
 	pte_t e = pte_read(at);
 
+	if (vma_is_hugetlb(v))
+		return hugetlb_fault(v, addr, at, flags);
 	if (pte_none(e))
 		return fault_empty(v, start, at, flags & FAULT_WRITE);
 	if (pte_is_table(e))
@@ -387,6 +389,12 @@ static pte_t settled(const pte_t *at)
 	return e;
 }
 
+/* A page of a pool, with no table kept for it: hugetlb.c. */
+static bool is_hugetlb(pte_t e)
+{
+	return !pte_special(e) && frame_head(pfn_to_frame(pte_pfn(e)))->type == FRAME_FOLIO;
+}
+
 bool huge_zap(struct gather *g, pte_t *at, u64 addr)
 {
 	pte_t e;
@@ -396,6 +404,10 @@ bool huge_zap(struct gather *g, pte_t *at, u64 addr)
 		if (pte_none(e) || pte_is_table(e))
 			return false;
 	} while (!pte_cmpxchg(at, &e, (pte_t){0}));
+	if (unlikely(is_hugetlb(e))) {
+		hugetlb_zapped(g, addr, e);
+		return true;
+	}
 	g->start = min(g->start, addr);
 	g->end = max(g->end, addr + HUGE_SIZE);
 
@@ -433,6 +445,8 @@ int huge_copy(struct mm *to, u64 addr, pte_t *from, bool *protected)
 	/* Zeroes come back by a fault. */
 	if (pte_special(e))
 		return 0;
+	if (unlikely(is_hugetlb(e)))
+		return hugetlb_copy(to, addr, from, e, protected);
 	dest = pt_make_upper(to, addr);
 	table = dest ? pt_table_alloc() : NULL;
 	if (!table)

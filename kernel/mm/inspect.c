@@ -303,7 +303,7 @@ void vma_show_numa(struct vma *v, u16 policy, struct seq *s, char *buf)
 		pte_t e = upper ? pte_read(upper) : (pte_t){0};
 
 		if (!pte_is_table(e)) {
-			count_numa(&f, e, HUGE_PAGES);
+			count_numa(&f, e, vma_is_hugetlb(v) ? 1 : HUGE_PAGES);
 			continue;
 		}
 		for (; addr < next; addr += PAGE_SIZE)
@@ -319,6 +319,8 @@ void vma_show_numa(struct vma *v, u16 policy, struct seq *s, char *buf)
 	} else if (vma_is_stack(v)) {
 		seq_puts(s, " stack");
 	}
+	if (vma_is_hugetlb(v))
+		seq_puts(s, " huge");
 	if (f.anon)
 		seq_printf(s, " anon=%llu", f.anon);
 	if (f.dirty)
@@ -330,7 +332,8 @@ void vma_show_numa(struct vma *v, u16 policy, struct seq *s, char *buf)
 	if (f.active < f.pages)
 		seq_printf(s, " active=%llu", f.active);
 	if (f.pages)
-		seq_printf(s, " N0=%llu kernelpagesize_kB=%lu", f.pages, PAGE_SIZE >> 10);
+		seq_printf(s, " N0=%llu kernelpagesize_kB=%llu", f.pages,
+			   (u64)(vma_is_hugetlb(v) ? hugetlb_vma_size(v) : PAGE_SIZE) >> 10);
 	seq_putc(s, '\n');
 }
 

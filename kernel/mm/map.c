@@ -66,12 +66,17 @@ static int search(struct mm *mm, struct btree_gap *g, bool down, u64 *out)
 	}
 }
 
-int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out)
+static int find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 unit, u64 *out)
 {
-	struct btree_gap g = {.size = len, .low = mm_mmap_min_addr, .high = mm->mmap_base};
+	struct btree_gap g = {.size = len,
+			      .low = mm_mmap_min_addr,
+			      .high = mm->mmap_base,
+			      .align_mask = unit ? unit - 1 : 0};
 
 	if (len > mm->task_size)
 		return -ENOMEM;
+	if (unit)
+		hint = (hint + unit - 1) & ~(unit - 1);
 	/* A hint beyond the usual end asks for what is there; one across it asks for nothing. */
 	bool beyond = hint > USER_END_DEFAULT;
 	u64 end = flags & MAP_32BIT ? 0x80000000 : mm->task_size;
@@ -95,7 +100,13 @@ int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out)
 	return search(mm, &g, false, out);
 }
 
-static int choose_addr(struct mm *mm, u64 *addr, u64 len, u32 flags)
+int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out)
+{
+	return find_gap(mm, len, hint, flags, 0, out);
+}
+
+/* @unit: a multiple of that many bytes; 0: of a page. */
+static int choose_addr(struct mm *mm, u64 *addr, u64 len, u32 flags, u64 unit)
 {
 	if (len > mm->task_size)
 		return -ENOMEM;
@@ -104,11 +115,11 @@ static int choose_addr(struct mm *mm, u64 *addr, u64 len, u32 flags)
 
 		if (hint && hint < mm_mmap_min_addr)
 			hint = mm_mmap_min_addr;
-		return mm_find_gap(mm, len, hint, flags, addr);
+		return find_gap(mm, len, hint, flags, unit, addr);
 	}
 	if (*addr > mm->task_size - len)
 		return -ENOMEM;
-	if (*addr & ~PAGE_MASK)
+	if (*addr & ((unit ? unit : PAGE_SIZE) - 1))
 		return -EINVAL;
 	if (*addr < mm_mmap_min_addr && !capable(CAP_SYS_RAWIO))
 		return -EPERM;
@@ -260,10 +271,13 @@ static int map_region(struct mm *mm, u64 addr, u64 len, u64 vm, struct file *fil
 	int err = mm_unmap_locked(mm, addr, addr + len);
 
 	if (err)
-		return err;
+		return err == -EINVAL ? -ENOMEM : err;
+	if (file && hugetlb_file_size(file))
+		pt_free_empty(mm, addr, addr + len);
 	if (mm_overcommit_mode == 2 && !(vm & VM_DROPPABLE))
 		vm &= ~VM_NORESERVE;
-	if (vma_accountable(vm, file != NULL)) {
+	/* Huge pages of a pool are promised by that. */
+	if (vma_accountable(vm, file != NULL) && !(file && hugetlb_file_size(file))) {
 		err = mm_commit(pages);
 		if (err)
 			return err;
@@ -310,20 +324,21 @@ static int map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, str
 {
 	u64 vm = mm_prot_flags(prot) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
 		 VM_SOFTDIRTY;
+	u64 unit = file ? hugetlb_file_size(file) : 0; /* huge pages */
 	int err;
 
 	if (!len)
 		return -EINVAL;
 	if (flags & MAP_FIXED_NOREPLACE)
 		flags |= MAP_FIXED;
-	len = page_up(len);
+	len = unit ? (len + unit - 1) & ~(unit - 1) : page_up(len);
 	if (!len)
 		return -ENOMEM;
 	if (pgoff + (len >> PAGE_SHIFT) < pgoff)
 		return -EOVERFLOW;
 	if (mm->vma_count > mm_max_map_count)
 		return -ENOMEM;
-	err = choose_addr(mm, &addr, len, flags);
+	err = choose_addr(mm, &addr, len, flags, unit);
 	if (err)
 		return err;
 	if (flags & MAP_GROWSDOWN)
@@ -483,13 +498,26 @@ static struct vma *chain_range(struct mm *mm, u64 start, u64 end)
 	return first;
 }
 
-static void account_gone(struct mm *mm, const struct vma *v, u64 from, u64 to)
+static void account_gone(struct mm *mm, struct vma *v, u64 from, u64 to)
 {
 	u64 pages = (to - from) >> PAGE_SHIFT;
 
 	mm_stat_account(mm, v->flags, -(s64)pages);
 	if (v->flags & VM_ACCOUNT)
 		mm_uncommit(pages);
+	if (vma_is_hugetlb(v))
+		hugetlb_gone(v, from, to);
+}
+
+/* Is a huge page cut by a border of [start, end)? @v is the first VMA there. */
+static bool cuts_page(struct mm *mm, const struct vma *v, u64 start, u64 end)
+{
+	const struct vma *last;
+
+	if (v->start < start && !vma_may_cut(v, start))
+		return true;
+	last = v->end >= end ? v : vma_at(mm, end);
+	return last && last->start < end && last->end > end && !vma_may_cut(last, end);
 }
 
 int mm_unmap_locked(struct mm *mm, u64 start, u64 end)
@@ -501,6 +529,8 @@ int mm_unmap_locked(struct mm *mm, u64 start, u64 end)
 
 	if (!v || v->start >= end)
 		return 0;
+	if (unlikely(cuts_page(mm, v, start, end)))
+		return -EINVAL;
 	if (v->start < start && v->end > end) {
 		err = vma_split_at(mm, end);
 		if (err)
@@ -595,7 +625,7 @@ static int protect_vma(struct mm *mm, struct vma *v, u64 start, u64 end, u64 acc
 	if (flags & VM_WRITE) {
 		if (!mm_may_expand(mm, flags, pages) && mm_may_expand(mm, old, pages))
 			return -ENOMEM;
-		if (!(old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE))) {
+		if (!(old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE | VM_HUGETLB))) {
 			if (mm_commit(pages))
 				return -ENOMEM;
 			charged = true;
@@ -740,9 +770,10 @@ long sys_mmap(unsigned long addr, size_t length, unsigned long prot, unsigned lo
 			return -EINVAL;
 		}
 	} else if (flags & MAP_HUGETLB) {
-		/* There are none in the pool, of whatever size. */
-		return mm_huge_size_known((u32)flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK) ? -ENOMEM
-											: -EINVAL;
+		int failed = hugetlb_anon_file(length, (u32)flags, &file);
+
+		if (failed)
+			return failed;
 	}
 	int err = mm_map(current->mm, addr, length, (u32)prot, (u32)flags, file,
 			 (u64)offset >> PAGE_SHIFT, &out);

@@ -128,6 +128,8 @@ static void teardown(struct mm *mm)
 		pt_zap(&g, v, v->start, v->end, false);
 		if (v->flags & VM_ACCOUNT)
 			accounted += vma_pages(v);
+		if (vma_is_hugetlb(v))
+			hugetlb_gone(v, v->start, v->end);
 		if (prev)
 			pt_free(&g, prev->start, prev->end, 0, v->start);
 		prev = v;
@@ -140,7 +142,7 @@ static void teardown(struct mm *mm)
 	while ((v = btree_iter_next(&it, NULL)))
 		vma_release(v);
 	btree_destroy(&mm->vmas);
-	WARN_ON(mm->rss_anon || mm->pgtable_bytes);
+	WARN_ON(mm->rss_anon || mm->hugetlb || mm->pgtable_bytes);
 	pt_free_root(mm);
 	if (mm->exe_file) {
 		vfs_allow_write(mm->exe_file);
@@ -282,6 +284,8 @@ static int copy_vma(struct mm *to, struct btree_edit *e, struct vma *v, struct v
 	if (err)
 		goto uncommit;
 	n->mm = to;
+	if (vma_is_hugetlb(n))
+		hugetlb_forked(n);
 	vma_set_flags(n, v->flags & ~(VM_LOCKED | VM_LOCKONFAULT));
 	if (unlikely(n->uffd))
 		vma_forget_uffd(n);
@@ -447,6 +451,7 @@ void mm_system_init(void)
 	pagecache_set_unmap_hook(unmap_file);
 	frame_register_shrinker(&stock_shrinker);
 	huge_init();
+	hugetlb_vma_init();
 	droppable_init();
 	account_init();
 	oom_init();

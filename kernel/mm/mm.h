@@ -161,6 +161,7 @@ extern int mm_suid_dumpable;
 #define DUMP_FILTER_FILE_SHARED 8u
 #define DUMP_FILTER_ELF_HEADERS 16u
 #define DUMP_FILTER_HUGETLB_PRIVATE 32u
+#define DUMP_FILTER_HUGETLB_SHARED 64u
 #define DUMP_FILTER_DEFAULT                                                             \
 	(DUMP_FILTER_ANON_PRIVATE | DUMP_FILTER_ANON_SHARED | DUMP_FILTER_ELF_HEADERS | \
 	 DUMP_FILTER_HUGETLB_PRIVATE)
@@ -280,6 +281,17 @@ void mm_events(struct mm_events *out); /* /proc/vmstat */
 bool mm_huge_size_known(u32 log);      /* has the processor pages of 1 << @log? 0: the usual ones */
 u64 mm_huge_pages(void);	       /* huge pages mapped as such: AnonHugePages */
 u64 mm_locked_pages(void);	       /* Mlocked */
+
+/* Mappings of files of pages of a pool (kernel/hugetlb), in hugetlb.c. */
+struct folio;
+struct hugetlb_map;
+/* For their mmap op: @v gets pages promised as its flags say; @shared is the file's map. -ENOMEM.
+ */
+int hugetlb_map_vma(struct vma *v, struct hugetlb_map *shared) __must_check;
+/* A new page of zeroes at @index (in such pages) of @pc, +1. -ENOSPC, -ENOMEM, -EEXIST. */
+int hugetlb_add_page(struct pagecache *pc, struct hugetlb_map *m, u64 index, struct folio **out)
+	__must_check;
+u64 hugetlb_file_size(const struct file *f); /* of a page of such a file; 0: it is another one */
 
 /* prctl(PR_SET_THP_DISABLE). */
 int mm_set_huge_disabled(struct mm *mm, bool disabled) __must_check;

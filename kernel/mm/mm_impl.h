@@ -112,6 +112,8 @@ void gather_end(struct gather *g);
 void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow);
 /* Frees tables under [start, end) that lie wholly in [floor, ceiling), where no VMA is left. */
 void pt_free(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling);
+/* Where no VMA is: no table is left that lies wholly there. mm->lock written. */
+void pt_free_empty(struct mm *mm, u64 start, u64 end);
 void pt_free_root(struct mm *mm);
 u64 pt_stock_shrink(u64 want); /* this CPU's stock of empty tables */
 /* New protection for the present entries; COW pages stay read-only.  Flushes. */
@@ -179,6 +181,27 @@ void khugepaged_leave(struct mm *mm); /* is going away */
 void droppable_init(void);
 void droppable_enter(struct mm *mm); /* has droppable memory from now on */
 void droppable_leave(struct mm *mm); /* is going away */
+
+/* --- hugetlb.c: VM_HUGETLB --- */
+void hugetlb_vma_init(void);
+/* The file behind MAP_ANONYMOUS | MAP_HUGETLB. -EINVAL, -ENOMEM. */
+int hugetlb_anon_file(u64 len, u32 flags, struct file **out) __must_check;
+u64 hugetlb_vma_size(const struct vma *v);	      /* bytes of a page */
+void hugetlb_forked(struct vma *copy);		      /* is promised nothing */
+void hugetlb_gone(struct vma *v, u64 start, u64 end); /* that part of it is being unmapped */
+int hugetlb_fault(struct vma *v, u64 addr, pte_t *at, u32 flags) __must_check;
+/* For huge.c, which has taken @e out, respectively found it at @from. */
+void hugetlb_zapped(struct gather *g, u64 addr, pte_t e);
+int hugetlb_copy(struct mm *to, u64 addr, pte_t *from, pte_t e, bool *protected) __must_check;
+static inline bool vma_is_hugetlb(const struct vma *v)
+{
+	return unlikely(v->flags & VM_HUGETLB);
+}
+/* May a border be at @addr? */
+static inline bool vma_may_cut(const struct vma *v, u64 addr)
+{
+	return !vma_is_hugetlb(v) || !(addr & (hugetlb_vma_size(v) - 1));
+}
 
 /* --- vma.c --- */
 struct vma *vma_alloc(void);
@@ -311,7 +334,7 @@ enum { PSS_ANON, PSS_FILE, PSS_SHMEM, PSS_KINDS };
 /* What smaps tells of a VMA, or of many together; bytes. */
 struct smaps {
 	u64 size, rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anon,
-		huge;
+		huge, hugetlb_shared, hugetlb_private;
 	/* in 4096ths of a byte, so that shares of many pages add up */
 	u64 pss[PSS_KINDS], pss_dirty, pss_locked;
 };

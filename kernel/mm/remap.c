@@ -94,6 +94,9 @@ static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new,
 		vma_forget_uffd(n);
 	u64 vm = n->flags;
 
+	if (vma_is_hugetlb(n))
+		pt_free_empty(mm, new, new + new_len);
+
 	err = vma_insert(mm, n, &n);
 	if (err) {
 		vma_release(n);
@@ -237,7 +240,16 @@ static long grow(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new_len
 
 static long remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u64 new)
 {
-	struct vma *v;
+	struct vma *v = vma_at(mm, old);
+
+	if (v && vma_is_hugetlb(v)) {
+		u64 mask = hugetlb_vma_size(v) - 1;
+
+		old_len = (old_len + mask) & ~mask;
+		new_len = (new_len + mask) & ~mask;
+		if ((old | new) & mask || new_len > old_len)
+			return -EINVAL;
+	}
 
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
 		if (!(flags & MREMAP_FIXED)) {

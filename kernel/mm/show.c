@@ -99,12 +99,27 @@ static u64 mappings_of(const struct frame *head, bool huge)
 	return refs ? refs : 1;
 }
 
+/* Of a page of a pool: not among the others. */
+static void count_hugetlb(struct smaps *f, const struct frame *head, u64 size)
+{
+	const struct folio *folio = head->owner;
+	/* One reference is the cache's, if it is in one. */
+	u64 maps = frame_refs(head) - !(folio->flags & FOLIO_COPY);
+
+	*(maps > 1 ? &f->hugetlb_shared : &f->hugetlb_private) += size;
+}
+
 /* @size bytes that @e maps. */
 static void count_page(struct smaps *f, pte_t e, u64 size)
 {
 	if (!pte_present(e) || pte_special(e))
 		return;
 	struct frame *head = frame_head(pfn_to_frame(pte_pfn(e)));
+
+	if (size > PAGE_SIZE && head->type == FRAME_FOLIO) {
+		count_hugetlb(f, head, size);
+		return;
+	}
 	bool dirty = pte_dirty(e), anon = head->type == FRAME_ANON;
 	u64 maps = mappings_of(head, size > PAGE_SIZE), share = (size << PAGE_SHIFT) / maps;
 	unsigned int kind = PSS_ANON;
@@ -163,15 +178,15 @@ static void line(struct seq *s, const char *name, u64 bytes)
 	seq_printf(s, "%-16s%8llu kB\n", name, (unsigned long long)(bytes >> 10));
 }
 
-static void show_figures(struct seq *s, const struct smaps *f, bool rollup)
+/* @page_size: of the mapping; 0: it is a sum of several. */
+static void show_figures(struct seq *s, const struct smaps *f, u64 page_size)
 {
-	static const char *const none[] = {"ShmemPmdMapped:",  "FilePmdMapped:", "Shared_Hugetlb:",
-					   "Private_Hugetlb:", "Swap:",		 "SwapPss:"};
+	bool rollup = !page_size;
 
 	if (!rollup) {
 		line(s, "Size:", f->size);
-		line(s, "KernelPageSize:", PAGE_SIZE);
-		line(s, "MMUPageSize:", PAGE_SIZE);
+		line(s, "KernelPageSize:", page_size);
+		line(s, "MMUPageSize:", page_size);
 	}
 	line(s, "Rss:", f->rss);
 	line(s, "Pss:", pss_of(f) >> PAGE_SHIFT);
@@ -189,8 +204,12 @@ static void show_figures(struct seq *s, const struct smaps *f, bool rollup)
 	line(s, "Anonymous:", f->anon);
 	line(s, "LazyFree:", 0);
 	line(s, "AnonHugePages:", f->huge);
-	for (unsigned int i = 0; i < ARRAY_SIZE(none); i++)
-		line(s, none[i], 0);
+	line(s, "ShmemPmdMapped:", 0);
+	line(s, "FilePmdMapped:", 0);
+	line(s, "Shared_Hugetlb:", f->hugetlb_shared);
+	line(s, "Private_Hugetlb:", f->hugetlb_private);
+	line(s, "Swap:", 0);
+	line(s, "SwapPss:", 0);
 	line(s, "Locked:", f->pss_locked >> PAGE_SHIFT);
 }
 
@@ -205,16 +224,16 @@ static void show_flags(struct seq *s, const struct vma *v)
 		u64 bit;
 		const char *name;
 	} names[] = {
-		{VM_READ, "rd"},	 {VM_WRITE, "wr"},	 {VM_EXEC, "ex"},
-		{VM_SHARED, "sh"},	 {VM_MAYREAD, "mr"},	 {VM_MAYWRITE, "mw"},
-		{VM_MAYEXEC, "me"},	 {VM_MAYSHARE, "ms"},	 {VM_GROWSDOWN, "gd"},
-		{VM_PFNMAP, "pf"},	 {VM_LOCKED, "lo"},	 {VM_IO, "io"},
-		{VM_SEQ_READ, "sr"},	 {VM_RAND_READ, "rr"},	 {VM_DONTCOPY, "dc"},
-		{VM_DONTEXPAND, "de"},	 {VM_LOCKONFAULT, "lf"}, {VM_ACCOUNT, "ac"},
-		{VM_NORESERVE, "nr"},	 {VM_WIPEONFORK, "wf"},	 {VM_DONTDUMP, "dd"},
-		{VM_SOFTDIRTY, "sd"},	 {VM_HUGEPAGE, "hg"},	 {VM_NOHUGEPAGE, "nh"},
-		{VM_UFFD_MISSING, "um"}, {VM_UFFD_WP, "uw"},	 {VM_UFFD_MINOR, "ui"},
-		{VM_DROPPABLE, "dp"},
+		{VM_READ, "rd"},       {VM_WRITE, "wr"},	{VM_EXEC, "ex"},
+		{VM_SHARED, "sh"},     {VM_MAYREAD, "mr"},	{VM_MAYWRITE, "mw"},
+		{VM_MAYEXEC, "me"},    {VM_MAYSHARE, "ms"},	{VM_GROWSDOWN, "gd"},
+		{VM_PFNMAP, "pf"},     {VM_LOCKED, "lo"},	{VM_IO, "io"},
+		{VM_SEQ_READ, "sr"},   {VM_RAND_READ, "rr"},	{VM_DONTCOPY, "dc"},
+		{VM_DONTEXPAND, "de"}, {VM_LOCKONFAULT, "lf"},	{VM_ACCOUNT, "ac"},
+		{VM_HUGETLB, "ht"},    {VM_NORESERVE, "nr"},	{VM_WIPEONFORK, "wf"},
+		{VM_DONTDUMP, "dd"},   {VM_SOFTDIRTY, "sd"},	{VM_HUGEPAGE, "hg"},
+		{VM_NOHUGEPAGE, "nh"}, {VM_UFFD_MISSING, "um"}, {VM_UFFD_WP, "uw"},
+		{VM_UFFD_MINOR, "ui"}, {VM_DROPPABLE, "dp"},
 	};
 
 	seq_printf(s, "THPeligible:    %d\nVmFlags: ", huge_eligible(v));
@@ -231,7 +250,7 @@ void vma_show_smaps(struct vma *v, struct seq *s, char *buf)
 
 	vma_add_smaps(v, v->start, &f);
 	vma_show(v, s, buf);
-	show_figures(s, &f, false);
+	show_figures(s, &f, vma_is_hugetlb(v) ? hugetlb_vma_size(v) : PAGE_SIZE);
 	show_flags(s, v);
 }
 
@@ -242,5 +261,5 @@ void smaps_show_rollup(struct seq *s, u64 start, u64 end, const struct smaps *su
 	show_range(s, start, end, 0, 0, 0, 0);
 	pad(s, from);
 	seq_puts(s, "[rollup]\n");
-	show_figures(s, sum, true);
+	show_figures(s, sum, 0);
 }

@@ -433,6 +433,8 @@ static int carve(struct vma *v, u64 start, u64 end, u64 flags, struct uffd *uffd
 
 	if (mm->vma_count + 2 > mm_max_map_count)
 		return -ENOMEM;
+	if (!vma_may_cut(v, start) || !vma_may_cut(v, end))
+		return -EINVAL;
 	int err = head ? vma_clone(v, &middle) : 0;
 
 	if (!err && end < v->end)
