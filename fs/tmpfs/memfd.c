@@ -9,6 +9,7 @@
  * (pagecache->writable_maps); the kernel writes to shared memory for others under mm->lock, while
  * the mapping counts (mm_access()).  So EBUSY is said while there is a writer, and not by chance.
  */
+#include <fs/tmpfs/tmpfs.h>
 #include "tmpfs_impl.h"
 
 #include <kern/atomic.h>
@@ -16,6 +17,7 @@
 #include <kern/string.h>
 #include <kernel/boot/boot.h>
 #include <kernel/cred/cred.h>
+#include <kernel/hugetlb/hugetlb.h>
 #include <kernel/ns/user.h>
 #include <kernel/procfs/procfs.h>
 #include <kernel/slab/slab.h>
@@ -29,7 +31,8 @@
 	 F_SEAL_EXEC)
 /* A program that is to stay executable is to stay as it is. */
 #define SEALS_PROGRAM (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
-#define MFD_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC)
+#define MFD_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC)
+#define MFD_HUGE ((unsigned int)MFD_HUGE_MASK << MFD_HUGE_SHIFT) /* the size of huge pages */
 #define MEMFD_NAME_MAX (255 - 6)
 
 static struct mount *memfd_mount;
@@ -57,7 +60,7 @@ static int deny_writable_maps(struct pagecache *pc)
 	return 0;
 }
 
-static long add_seals(struct file *f, u32 seals)
+static long add_seals(struct file *f, u32 seals, unsigned long *word)
 {
 	struct inode *i = f->inode;
 	int err = 0;
@@ -68,7 +71,7 @@ static long add_seals(struct file *f, u32 seals)
 	if (seals & ~(u32)SEALS_ALL)
 		return -EINVAL;
 	rwsem_write_lock(&i->lock);
-	have = tmpfs_seals(i);
+	have = (u32)*word;
 	if (seals & F_SEAL_EXEC && i->mode & 0111)
 		seals |= SEALS_PROGRAM;
 	if (have & F_SEAL_SEAL)
@@ -76,16 +79,21 @@ static long add_seals(struct file *f, u32 seals)
 	else if ((seals & F_SEAL_WRITE) && !(have & F_SEAL_WRITE))
 		err = deny_writable_maps(i->cache);
 	if (!err)
-		tmpfs_seals_set(i, have | seals);
+		WRITE_ONCE(*word, have | seals);
 	rwsem_write_unlock(&i->lock);
 	return err;
 }
 
-long tmpfs_seals_fcntl(struct file *f, unsigned int cmd, u32 seals)
+long tmpfs_seals_do(struct file *f, unsigned int cmd, u32 seals, unsigned long *word)
 {
 	if (!S_ISREG(f->inode->mode))
 		return -EINVAL;
-	return cmd == F_GET_SEALS ? (long)tmpfs_seals(f->inode) : add_seals(f, seals);
+	return cmd == F_GET_SEALS ? (long)READ_ONCE(*word) : add_seals(f, seals, word);
+}
+
+long tmpfs_seals_fcntl(struct file *f, unsigned int cmd, u32 seals)
+{
+	return tmpfs_seals_do(f, cmd, seals, (unsigned long *)&f->inode->fs_data);
 }
 
 static int memfd_text(struct dentry *d, char *buf, size_t size)
@@ -163,8 +171,8 @@ static int check_flags(unsigned int *flags)
 {
 	int level;
 
-	if (*flags & ~MFD_FLAGS)
-		return -EINVAL; /* no huge pages */
+	if (*flags & ~(MFD_FLAGS | (*flags & MFD_HUGETLB ? MFD_HUGE : 0)))
+		return -EINVAL;
 	if ((*flags & (MFD_EXEC | MFD_NOEXEC_SEAL)) == (MFD_EXEC | MFD_NOEXEC_SEAL))
 		return -EINVAL;
 	level = noexec_level(task_pid_ns(current));
@@ -174,6 +182,28 @@ static int check_flags(unsigned int *flags)
 }
 
 /* ---- memfd_create ---- */
+
+static void first_seals(unsigned int flags, unsigned long *word)
+{
+	if (flags & MFD_NOEXEC_SEAL)
+		*word = F_SEAL_EXEC;
+	else if (flags & MFD_ALLOW_SEALING)
+		*word = 0;
+}
+
+/* Of huge pages: a file of hugetlbfs. */
+static int memfd_open_huge(const char *name, unsigned int flags, struct file **out)
+{
+	umode_t mode = flags & MFD_NOEXEC_SEAL ? 0666 : 0777;
+	int err;
+
+	if (!hugetlb_new_file)
+		return -ENODEV;
+	err = hugetlb_new_file(name, 0, flags >> MFD_HUGE_SHIFT & MFD_HUGE_MASK, mode, false, out);
+	if (!err)
+		first_seals(flags, hugetlb_seals((*out)->inode));
+	return err;
+}
 
 static int memfd_open(const char *name, unsigned int flags, struct file **out)
 {
@@ -188,10 +218,7 @@ static int memfd_open(const char *name, unsigned int flags, struct file **out)
 		return err;
 	i->nlink = 0;
 	i->fops = &tmpfs_sealable_ops;
-	if (flags & MFD_NOEXEC_SEAL)
-		tmpfs_seals_set(i, F_SEAL_EXEC);
-	else if (flags & MFD_ALLOW_SEALING)
-		tmpfs_seals_set(i, 0);
+	first_seals(flags, (unsigned long *)&i->fs_data);
 	return vfs_nameless_file(memfd_mount, name, i, O_RDWR | O_LARGEFILE, out);
 }
 
@@ -212,7 +239,7 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 	len = strncpy_from_user(name + 8, uname, MEMFD_NAME_MAX + 1);
 	err = len < 0 ? (int)len : len > MEMFD_NAME_MAX ? -EINVAL : 0;
 	if (!err)
-		err = memfd_open(name + 2, flags, &f);
+		err = (flags & MFD_HUGETLB ? memfd_open_huge : memfd_open)(name + 2, flags, &f);
 	if (!err) {
 		err = fd_install_new(f, flags & MFD_CLOEXEC ? O_CLOEXEC : 0, &fd);
 		if (err)

@@ -106,6 +106,10 @@ int tmpfs_inode_new(struct super *sb, const struct inode *dir, umode_t mode, u32
 	}
 	switch (mode & S_IFMT) {
 	case S_IFREG:
+		if (unlikely(t->kind)) {
+			err = t->kind->init_file(i);
+			break;
+		}
 		pagecache_init(&i->own_cache, i, &cache_ops,
 			       PAGECACHE_MEMORY |
 				       (t->huge == TMPFS_HUGE_NEVER ? 0 : PAGECACHE_HUGE));
@@ -127,8 +131,11 @@ int tmpfs_inode_new(struct super *sb, const struct inode *dir, umode_t mode, u32
 		i->ops = &tmpfs_special_inode_ops;
 		inode_init_special(i, i->mode, dev);
 	}
-	*out = i;
-	return 0;
+	if (err)
+		inode_put(i);
+	else
+		*out = i;
+	return err;
 }
 
 static void evict(struct inode *i)
@@ -391,6 +398,75 @@ int tmpfs_make_internal(struct super **out)
 	static const struct fs_type type = {.name = "tmpfs", .flags = FS_NODEV};
 
 	return make_super(&type, 0, NULL, false, out);
+}
+
+/* ---- others with the same directories ---- */
+
+int tmpfs_create_kind(const struct fs_type *type, u32 ms_flags, const struct tmpfs_kind *kind,
+		      const struct tmpfs_root *r, struct super **out)
+{
+	struct tmpfs *t = kzalloc(sizeof(*t));
+	struct inode *root;
+	struct super *sb;
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	spin_init(&t->lock, LK_SPIN_LEAF);
+	t->mode = r->mode;
+	t->max_inodes = r->max_inodes;
+	t->kind = kind;
+	err = super_alloc(type, ms_flags, &sb);
+	if (err) {
+		kfree(t);
+		return err;
+	}
+	sb->magic = kind->magic;
+	sb->ops = kind->ops;
+	sb->fs_data = t;
+	err = tmpfs_inode_new(sb, NULL, S_IFDIR | r->mode, 0, &root);
+	if (!err) {
+		root->uid = r->uid;
+		root->gid = r->gid;
+		err = dentry_alloc_root(sb, root, &sb->root);
+	}
+	/* The data is the super's only from here on. */
+	if (err) {
+		super_put(sb);
+		return err;
+	}
+	t->kind_data = r->data;
+	*out = sb;
+	return 0;
+}
+
+void *tmpfs_kind_data(const struct super *sb)
+{
+	return tmpfs_of(sb)->kind_data;
+}
+
+void tmpfs_kind_inodes(const struct super *sb, u64 *max, u64 *used)
+{
+	struct tmpfs *t = tmpfs_of(sb);
+
+	guard(spin)(&t->lock);
+	*max = t->max_inodes;
+	*used = t->used_inodes;
+}
+
+void tmpfs_kind_evict(struct inode *i)
+{
+	evict(i);
+}
+
+void tmpfs_kind_free(struct super *sb)
+{
+	put_super(sb);
+}
+
+int tmpfs_kind_file(struct super *sb, umode_t mode, struct inode **out)
+{
+	return tmpfs_inode_new(sb, NULL, S_IFREG | mode, 0, out);
 }
 
 static const struct fs_param tmpfs_params[] = {

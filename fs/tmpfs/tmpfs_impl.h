@@ -12,10 +12,12 @@ struct tmpfs {
 	u64 next_ino; /* atomic */
 	umode_t mode;
 	u32 uid, gid;
-	bool inode32; /* numbers of 32 bits */
-	u8 huge;      /* enum tmpfs_huge */
-	u8 policy;    /* index of mpol=, 0: default */
-	u32 given;    /* TMPFS_GIVEN_*: what the options being parsed said */
+	bool inode32;		       /* numbers of 32 bits */
+	u8 huge;		       /* enum tmpfs_huge */
+	u8 policy;		       /* index of mpol=, 0: default */
+	u32 given;		       /* TMPFS_GIVEN_*: what the options being parsed said */
+	const struct tmpfs_kind *kind; /* [I] or NULL: tmpfs itself */
+	void *kind_data;	       /* [I] */
 };
 
 enum tmpfs_huge { TMPFS_HUGE_NEVER, TMPFS_HUGE_ALWAYS, TMPFS_HUGE_WITHIN_SIZE, TMPFS_HUGE_ADVISE };
