@@ -3,6 +3,7 @@
 
 #include <kernel/cma/cma.h>
 #include <kernel/frame/frame.h>
+#include <kernel/hugetlb/hugetlb.h>
 #include <kernel/mm/mm.h>
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/vmap/vmap.h>
@@ -25,6 +26,26 @@ static int slab_add(const struct slab_info *i, void *ctx)
 	else
 		sum->unreclaimable += i->frames;
 	return 0;
+}
+
+/* Of the usual size; "Hugetlb" is all there is. */
+static void hugetlb_lines(struct seq *s)
+{
+	struct hugetlb_size *size = hugetlb_find_size(0);
+	struct hugetlb_figures f;
+	u64 bytes = 0;
+
+	hugetlb_figures(size, &f);
+	seq_printf(s, "HugePages_Total:   %5llu\n", (unsigned long long)f.total);
+	seq_printf(s, "HugePages_Free:    %5llu\n", (unsigned long long)f.free);
+	seq_printf(s, "HugePages_Rsvd:    %5llu\n", (unsigned long long)f.reserved);
+	seq_printf(s, "HugePages_Surp:    %5llu\n", (unsigned long long)f.surplus);
+	kb(s, "Hugepagesize:", hugetlb_bytes(size) >> PAGE_SHIFT);
+	for (unsigned int i = 0; (size = hugetlb_size_at(i)); i++) {
+		hugetlb_figures(size, &f);
+		bytes += f.total * hugetlb_bytes(size);
+	}
+	kb(s, "Hugetlb:", bytes >> PAGE_SHIFT);
 }
 
 static int proc_meminfo(struct seq *s, void *v)
@@ -79,11 +100,7 @@ static int proc_meminfo(struct seq *s, void *v)
 	kb(s, "CmaTotal:", f.aside);
 	kb(s, "CmaFree:", f.aside_free);
 	kb(s, "AnonHugePages:", mm_huge_pages() << 9);
-	/* There is no pool of huge pages; programs ask for their size here. */
-	seq_puts(s, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
-		    "HugePages_Surp:        0\n");
-	kb(s, "Hugepagesize:", (2u << 20) >> PAGE_SHIFT);
-	kb(s, "Hugetlb:", 0);
+	hugetlb_lines(s);
 	return 0;
 }
 

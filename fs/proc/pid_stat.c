@@ -310,7 +310,7 @@ static void status_memory(struct seq *s, struct mm *mm)
 			  : 0);
 	status_kb(s, "VmPTE", mm->pgtable_bytes >> 10);
 	status_kb(s, "VmSwap", 0);
-	status_kb(s, "HugetlbPages", 0);
+	status_kb(s, "HugetlbPages", (u64)max_t(s64, READ_ONCE(mm->hugetlb), 0) << 2);
 }
 
 static void status_signals(struct seq *s, struct task *t)

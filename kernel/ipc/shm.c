@@ -8,6 +8,7 @@
 #include <kernel/ipc/shm_impl.h>
 
 #include <kernel/file/file.h>
+#include <kernel/hugetlb/hugetlb.h>
 #include <kernel/mm/mm.h>
 #include <kernel/seq/seq.h>
 #include <kernel/syscall/syscall.h>
@@ -50,13 +51,24 @@ static int segment_file(const struct ipc_request *r, struct file **out)
 	return vfs_memory_file(name, (loff_t)r->size, (umode_t)(r->flags & 0777), out);
 }
 
-/* As with an empty pool of huge pages, of whatever size the processor has. */
-static int huge_pages_error(const struct ipc_request *r)
+/* Pages of a pool are promised now, and are no memory that overcommit counts. */
+static int segment_huge_file(const struct ipc_request *r, struct file **out)
 {
-	if (!mm_huge_size_known((u32)r->flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK))
+	u32 log = (u32)r->flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK;
+	const struct hugetlb_size *size = hugetlb_find_size(log);
+	char name[16];
+	u64 bytes;
+
+	if (!size || !hugetlb_new_file)
 		return -EINVAL;
-	/* vm.hugetlb_shm_group is 0 and not to be changed. */
-	return cred_in_group(current_cred(), 0) || capable(CAP_IPC_LOCK) ? -ENOMEM : -EPERM;
+	if (!hugetlb_may_share())
+		return -EPERM;
+	bytes = (r->size + hugetlb_bytes(size) - 1) & ~(hugetlb_bytes(size) - 1);
+	if (bytes < r->size || bytes > (u64)S64_MAX)
+		return -ENOMEM;
+	snprintf(name, sizeof(name), "SYSV%08x", (u32)r->key);
+	return hugetlb_new_file(name, bytes, log, (umode_t)(r->flags & 0777),
+				!(r->flags & SHM_NORESERVE), out);
 }
 
 static int segment_judge(const struct ipc_ns *ns, const struct ipc_request *r)
@@ -85,13 +97,17 @@ static int segment_create(struct ipc_ns *ns, const struct ipc_request *r, struct
 		return -ENOMEM;
 	ipc_object_init(&s->object, ns, r, segment_free);
 	s->size = r->size;
-	if (!(r->flags & SHM_NORESERVE) || mm_overcommit_mode == 2)
-		s->committed = shm_size_pages(s);
-	err = r->flags & SHM_HUGETLB ? huge_pages_error(r) : mm_commit(s->committed);
-	if (!err) {
-		err = segment_file(r, &s->file);
-		if (err)
-			mm_uncommit(s->committed);
+	if (r->flags & SHM_HUGETLB) {
+		err = segment_huge_file(r, &s->file);
+	} else {
+		if (!(r->flags & SHM_NORESERVE) || mm_overcommit_mode == 2)
+			s->committed = shm_size_pages(s);
+		err = mm_commit(s->committed);
+		if (!err) {
+			err = segment_file(r, &s->file);
+			if (err)
+				mm_uncommit(s->committed);
+		}
 	}
 	if (err) {
 		kfree(s);
@@ -246,7 +262,12 @@ static const struct vma_ops shm_vma_ops = {
 static int shm_mmap(struct file *f, struct vma *v)
 {
 	struct shm_segment *s = segment_of(f);
+	int err = 0;
 
+	if (hugetlb_file_size(f))
+		err = hugetlb_map_vma(v, hugetlb_inode_map(f->cache->inode));
+	if (err)
+		return err;
 	guard(spin)(&s->object.lock);
 	/* remap_file_pages(2) took the last attachment away, and with it the segment. */
 	if (s->object.deleted)
