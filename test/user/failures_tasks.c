@@ -1,6 +1,7 @@
 /* Failing allocations in calls on memory, IPC, tasks, programs and rights. */
 #include "failures.h"
 #include <grp.h>
+#include <linux/falloc.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -43,6 +44,45 @@ static int do_droppable(void)
 	TRY(syscall(SYS_getrandom, p, 16384, 0));
 	TRY(munmap(p + 4096, 4096));
 	return 0;
+}
+
+/* The pool has room, but there is no memory for what goes with a page. */
+static int do_hugetlb(void)
+{
+	long h = 2 << 20;
+	int fd = memfd_create("x", MFD_HUGETLB | MFD_ALLOW_SEALING);
+	char *p, *q;
+
+	TRY(fd);
+	TRY(ftruncate(fd, 2 * h));
+	p = map((size_t)(2 * h), PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	if (p == MAP_FAILED)
+		return -errno;
+	p[0] = p[h] = 1;
+	q = mmap(NULL, (size_t)h, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (q == MAP_FAILED)
+		return -errno;
+	q[0] = 2;
+	munmap(q, (size_t)h);
+	if (p[0] != 1)
+		return -EIO;
+	TRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, h));
+	TRY(fallocate(fd, 0, 0, h));
+	q = mmap(NULL, (size_t)h, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (q == MAP_FAILED)
+		return -errno;
+	q[0] = 3;
+	munmap(q, (size_t)h);
+	return 0;
+}
+
+static void set_pool(const char *pages)
+{
+	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
+
+	CHECK_EQ(write(fd, pages, strlen(pages)), strlen(pages));
+	close(fd);
 }
 
 static int do_map(void)
@@ -250,6 +290,19 @@ TEST(memory)
 {
 	SWEEP({"memfd", do_memfd, 0, 0}, {"map", do_map, 0, EAGAIN},
 	      {"droppable map", do_droppable, 0, 0}, {"shm", do_shm, 0, 0});
+}
+
+TEST(huge_pages)
+{
+	set_pool("6");
+	SWEEP({"hugetlb", do_hugetlb, 0, 0});
+	set_pool("0");
+	long left = -1;
+	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "r");
+
+	CHECK_EQ(fscanf(f, "%ld", &left), 1);
+	CHECK_EQ(left, 0);
+	fclose(f);
 }
 
 TEST(ipc)
