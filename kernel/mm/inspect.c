@@ -343,7 +343,8 @@ static u64 folio_flags(const struct folio *f)
 {
 	u32 flags = READ_ONCE(f->flags);
 
-	return (flags & FOLIO_LOCKED ? 1ull << KPF_LOCKED : 0) |
+	return (flags & FOLIO_HUGETLB ? 1ull << KPF_HUGE : 0) |
+	       (flags & FOLIO_LOCKED ? 1ull << KPF_LOCKED : 0) |
 	       (flags & FOLIO_REFERENCED ? 1ull << KPF_REFERENCED : 0) |
 	       (flags & FOLIO_UPTODATE ? 1ull << KPF_UPTODATE : 0) |
 	       (flags & FOLIO_DIRTY ? 1ull << KPF_DIRTY : 0) |

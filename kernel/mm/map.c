@@ -765,7 +765,7 @@ long sys_mmap(unsigned long addr, size_t length, unsigned long prot, unsigned lo
 		file = fd_file((unsigned int)fd);
 		if (!file)
 			return -EBADF;
-		if (flags & MAP_HUGETLB) {
+		if (flags & MAP_HUGETLB && !hugetlb_file_size(file)) {
 			file_put(file);
 			return -EINVAL;
 		}
