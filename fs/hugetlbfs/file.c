@@ -84,6 +84,8 @@ static int resize(struct inode *i, loff_t size)
 	set_size(i, size);
 	if (size < old) {
 		pagecache_truncate(i->cache, size);
+		/* Private copies may be all there is. */
+		pagecache_unmap_range(i->cache, (u64)size >> PAGE_SHIFT, ~0ull, true);
 		hugetlb_unreserve(h->map, (u64)size / hugetlb_bytes(size_of(i)), ~0ull);
 	}
 	return 0;
@@ -140,14 +142,12 @@ static int hugetlbfs_mmap(struct file *f, struct vma *v)
 static int punch(struct inode *i, loff_t off, loff_t len)
 {
 	struct hugetlb_inode *h = hugetlb_of(i);
-	loff_t unit = (loff_t)hugetlb_bytes(size_of(i)), end = min(off + len, i->size);
+	loff_t unit = (loff_t)hugetlb_bytes(size_of(i)), end = off + len;
 	loff_t from = (off + unit - 1) & -unit, to = end & -unit;
 
 	if (h->seals & SEALED)
 		return -EPERM;
-	if (off >= end)
-		return 0;
-	/* What is not whole is zeroed. */
+	/* What is not whole is zeroed; pages go behind the end of the file, too. */
 	if (off < from)
 		pagecache_zero(i->cache, off, min(from, end));
 	if (to < end && to >= from)

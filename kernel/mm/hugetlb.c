@@ -147,6 +147,14 @@ static void undo(struct vma *v, u64 addr, pte_t *at, pte_t e)
 	}
 }
 
+/* Only whole pages of the file are there. */
+static bool truncated(const struct vma *v, u64 index)
+{
+	u64 order = hugetlb_map_size(map_of(v))->order;
+
+	return index >> order >= (u64)inode_size(v->cache->inode) >> (PAGE_SHIFT + order);
+}
+
 /* Consumes a reference on @f. */
 static int install(struct vma *v, u64 addr, pte_t *at, struct folio *f, u32 flags)
 {
@@ -167,7 +175,7 @@ static int install(struct vma *v, u64 addr, pte_t *at, struct folio *f, u32 flag
 	__atomic_fetch_add(&v->mm->hugetlb, HUGE_PAGES, __ATOMIC_RELAXED);
 	/* Both ends of a truncation: the size shrinks, the folio leaves the cache. */
 	smp_mb();
-	if (mm_truncated(v->cache, index) || (!copy && READ_ONCE(f->cache) != v->cache))
+	if (truncated(v, index) || (!copy && READ_ONCE(f->cache) != v->cache))
 		undo(v, addr, at, e);
 	return 0;
 }
@@ -226,7 +234,7 @@ static int fault_missing(struct vma *v, u64 addr, pte_t *at, u32 flags)
 	struct folio *f, *copy;
 	int err = 0;
 
-	if (mm_truncated(v->cache, index))
+	if (truncated(v, index))
 		return -ENXIO;
 	if (map_of(v)->lost)
 		return -EIO;
