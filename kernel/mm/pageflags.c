@@ -64,7 +64,7 @@ static u64 file_flags(struct frame *head)
 	/* The descriptor is a folio as long as the frame has a reference. */
 	if (!frame_tryget(head))
 		return 0;
-	/* Contiguous memory that was given out has none. */
+	/* Not yet, while it is being made. */
 	if (head->type == FRAME_FOLIO && head->owner)
 		out = folio_flags(head->owner);
 	if (head->order && !(out & BIT_OF(HUGE)))
@@ -175,7 +175,7 @@ static u64 file_maps(struct frame *head, u64 pfn)
 
 	if (!frame_tryget(head))
 		return 0;
-	if (head->type == FRAME_FOLIO) {
+	if (head->type == FRAME_FOLIO && head->owner) {
 		struct folio *f = head->owner;
 
 		folio_lock(f);
