@@ -65,7 +65,7 @@ def main():
         print("%s does not name %s" % (DOC, path))
         bad = 1
     made = ("/sys/devices/system/cpu/", "/sys/class/", "/sys/bus/", "/sys/devices/pci", "/sys/dev/", "/sys/devices/virtual/", "/proc/PID/ns/", "/proc/sys/fs/binfmt",
-            "/sys/kernel/irq/")
+            "/sys/kernel/irq/", "/sys/kernel/pmalloc/")
     for path in sorted(named - found):
         if not path.startswith(made):
             print("%s names %s, which no source declares" % (DOC, path))
