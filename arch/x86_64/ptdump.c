@@ -14,6 +14,7 @@
 
 #include "x86_impl.h"
 
+#define KERNEL_HALF (-(1UL << (PT_SHIFT(PT_ROOT_LEVEL) + 8))) /* where it begins */
 #define SHOWN (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_PWT | PTE_PCD | PTE_GLOBAL | PTE_NX)
 
 struct pt_visitor {
@@ -38,19 +39,19 @@ static void visit_kernel(struct pt_visitor *v)
 		}
 		v->leaf(v, va, level, e);
 		va += PT_SIZE(level);
-		if (va == 1UL << (PT_SHIFT(PT_ROOT_LEVEL) + 8)) /* behind the lower half */
-			va = -va;
+		if (va == -KERNEL_HALF) /* behind the lower half */
+			va = KERNEL_HALF;
 	} while (va);
 }
 
 /* ---- the text ---- */
 
 static const struct {
-	unsigned long start;
+	unsigned long start; /* 1: of the kernel's half, which depends on the levels */
 	const char *name;
 } marks[] = {
 	{0, "User Space"},
-	{-(1UL << (PT_SHIFT(PT_ROOT_LEVEL) + 8)), "Kernel Space"},
+	{1, "Kernel Space"},
 	{DIRECT_MAP_BASE, "Low Kernel Mapping"},
 	{VMALLOC_BASE, "vmalloc() Area"},
 	{FRAME_MAP_BASE, "Vmemmap"},
@@ -68,6 +69,11 @@ struct dump {
 	unsigned int level, mark;
 	bool huge, any;
 };
+
+static unsigned long mark_start(unsigned int mark)
+{
+	return marks[mark].start == 1 ? KERNEL_HALF : marks[mark].start;
+}
 
 static const char *level_name(unsigned int level)
 {
@@ -115,7 +121,7 @@ static void dump_leaf(struct pt_visitor *v, unsigned long va, unsigned int level
 		return;
 	if (d->any)
 		put_run(d, va);
-	for (; d->mark < ARRAY_SIZE(marks) && va >= marks[d->mark].start; d->mark++)
+	for (; d->mark < ARRAY_SIZE(marks) && va >= mark_start(d->mark); d->mark++)
 		seq_printf(d->s, "---[ %s ]---\n", marks[d->mark].name);
 	d->any = true;
 	d->start = va;
