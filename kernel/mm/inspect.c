@@ -145,6 +145,7 @@ static int pagemap_lseek(struct file *f, loff_t off, int whence, loff_t *out)
 static const struct file_ops pagemap_fops = {
 	.open = pagemap_open,
 	.read = pagemap_read,
+	.ioctl = pagemap_ioctl,
 	.lseek = pagemap_lseek,
 	.release = pagemap_release,
 };
