@@ -30,35 +30,29 @@ struct options {
 	umode_t mode;
 };
 
+/* What is no number is no option, and what is not known is ignored, as it always was. */
 static int parse_id(const char *s, u32 (*from_user)(u32), u32 *out)
 {
 	u64 v;
 
-	if (!s || parse_u64(s, 0, &v) || v > U32_MAX)
+	if (!s || parse_u64(s, 0, &v))
+		return 0;
+	if (v > S32_MAX)
 		return -EINVAL;
 	*out = from_user((u32)v);
 	return *out == ID_NONE ? -EINVAL : 0;
 }
 
-static int parse_mode(const char *s, umode_t *out)
+static int parse_one(struct options *o, const char *key, const char *value)
 {
 	u64 v;
 
-	if (!s || parse_u64(s, 8, &v) || v > U32_MAX)
-		return -EINVAL;
-	*out = v & 07777;
-	return 0;
-}
-
-/* What is not known is ignored, as it always was. */
-static int parse_one(struct options *o, const char *key, const char *value)
-{
 	if (!strcmp(key, "uid"))
 		return parse_id(value, uid_from_user, &o->uid);
 	if (!strcmp(key, "gid"))
 		return parse_id(value, gid_from_user, &o->gid);
-	if (!strcmp(key, "mode"))
-		return parse_mode(value, &o->mode);
+	if (!strcmp(key, "mode") && value && !parse_u64(value, 8, &v))
+		o->mode = v & 07777;
 	return 0;
 }
 
