@@ -26,6 +26,7 @@ static struct early_range early[EARLY_MAX] __initdata;
 static unsigned int early_count __initdata;
 static struct early_range *early_pool __initdata; /* descriptors are cut from its end */
 
+u64 frame_map_frames;
 static struct early_range ram[BOOT_MEM_MAX]; /* [I] what has descriptors */
 static unsigned int ram_count;
 
@@ -135,6 +136,7 @@ static u64 __init early_frame(void)
 		panic("not enough memory for frame descriptors");
 	u64 pa = --early_pool->end << PAGE_SHIFT;
 
+	frame_map_frames++;
 	memset(phys_to_virt(pa), 0, PAGE_SIZE);
 	return pa;
 }

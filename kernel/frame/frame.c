@@ -11,6 +11,7 @@
 #include <asm/irqflags.h>
 #include <asm/cpu.h>
 #include <asm/pagemem.h>
+#include <asm/patch.h>
 #include <kern/bug.h>
 #include <kern/string.h>
 #include <kernel/kasan/kasan.h>
@@ -175,6 +176,8 @@ static struct frame *frame_start(u64 pfn, unsigned int order, enum frame_type ty
 	f->owner = NULL;
 	__atomic_store_n(&f->refs, 1, __ATOMIC_RELEASE);
 	kasan_unpoison_frames(f, order);
+	if (static_key_unlikely(&frame_owner_key))
+		frame_owner_set(pfn, gfp);
 	if (gfp & GFP_ZERO) {
 		if (likely(!order))
 			page_clear(frame_to_virt(f));
@@ -495,6 +498,7 @@ void frame_stats(struct frame_stats *out)
 	}
 	out->free = frame_free_count() + out->aside_free;
 	out->min_free = frame_min_free;
+	out->descriptors = frame_map_frames;
 	for (unsigned int cpu = 0; cpu < NR_CPUS_MAX; cpu++) {
 		if (!cpumask_test(&cpu_possible_mask, cpu))
 			continue;

@@ -154,6 +154,7 @@ struct frame_stats {
 	u64 by_type[FRAME_TYPES];      /* frames in use */
 	u64 min_free;		       /* reserve for GFP_ATOMIC */
 	u64 allocs, frees;	       /* frames, since boot */
+	u64 descriptors;	       /* frames of the array of struct frame, not in total */
 };
 void frame_stats(struct frame_stats *out);
 /* Reclaim: rooms that hold memory they can give back.  Returns frames freed.  May not sleep on

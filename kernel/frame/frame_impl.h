@@ -3,6 +3,7 @@
 
 #include <kernel/frame/frame.h>
 #include <kernel/lock/lock.h>
+#include <asm/patch.h>
 #include <asm/percpu.h>
 
 #define PCP_CAP 512
@@ -30,6 +31,7 @@ struct frame_zone {
 
 extern struct frame_zone frame_zones[ZONES];
 extern u64 frame_total, frame_min_free;
+extern u64 frame_map_frames; /* [I] descriptors and the tables that map them */
 extern u32 frame_pcp_high, frame_pcp_batch;
 
 DECLARE_PERCPU(struct frame_pcp, frame_pcp);
@@ -60,6 +62,9 @@ void buddy_give_range(u64 pfn, u64 end);
 #define ASIDE_MAX 16u
 bool frame_aside_range(unsigned int i, u64 *pfn, u64 *pages);
 void frame_early_init(void);
+/* owner.c: who asks for a frame is remembered, if the command line wants that. */
+extern struct static_key frame_owner_key;
+void frame_owner_set(u64 pfn, u32 gfp);
 #define RECLAIM_TRIES 8u
 #define PROGRESS_TRIES 64u
 enum frame_outcome { FRAME_GIVE_UP, FRAME_AGAIN, FRAME_PROGRESS };
