@@ -14,6 +14,7 @@ static void kb(struct seq *s, const char *name, u64 pages)
 
 struct slab_sum {
 	u64 reclaimable, unreclaimable; /* frames */
+	u64 folios;			/* of them for descriptors of the page cache */
 };
 
 static int slab_add(const struct slab_info *i, void *ctx)
@@ -24,6 +25,8 @@ static int slab_add(const struct slab_info *i, void *ctx)
 		sum->reclaimable += i->frames;
 	else
 		sum->unreclaimable += i->frames;
+	if (!strcmp(i->name, "folio"))
+		sum->folios += i->frames;
 	return 0;
 }
 
@@ -32,7 +35,7 @@ static int proc_meminfo(struct seq *s, void *v)
 	u64 cache = pagecache_total_pages(), shmem = pagecache_memory_pages();
 	u64 locked = mm_locked_pages();
 	struct pagecache_events lru;
-	struct slab_sum slab = {0, 0};
+	struct slab_sum slab = {0};
 	struct frame_stats f;
 	struct vmap_stats vm;
 
@@ -84,6 +87,9 @@ static int proc_meminfo(struct seq *s, void *v)
 		    "HugePages_Surp:        0\n");
 	kb(s, "Hugepagesize:", (2u << 20) >> PAGE_SHIFT);
 	kb(s, "Hugetlb:", 0);
+	/* What it costs to describe memory: descriptors of frames, and the objects behind them that
+	 * are kept apart (those of slabs and page tables lie in what they describe). */
+	kb(s, "Memmap:", f.descriptors + slab.folios);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * What programs read about single pages: /proc/PID/pagemap, clear_refs, numa_maps, and
- * /proc/kpageflags, kpagecount.  Documentation: proc(5), and the kernel's own text on pagemap.
+ * What programs read about the pages of a process: /proc/PID/pagemap, clear_refs, numa_maps.
+ * Documentation: proc(5), and the kernel's own text on pagemap.
  *
  * A page is soft-dirty if its entry says so (each write fault sets the bit) or if its VMA is newer
  * than the last "4" written to clear_refs, which takes the bits, and write permission, away.
@@ -12,14 +12,12 @@
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
-#include <kernel/pagecache/pagecache.h>
 #include <kernel/ptrace/ptrace.h>
 #include <kernel/procfs/procfs.h>
 #include <kernel/seq/seq.h>
 #include <kernel/task/task.h>
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
-#include <linux/kernel-page-flags.h>
 #include <linux/mempolicy.h>
 
 #define PM_SOFT_DIRTY (1ull << 55)
@@ -29,7 +27,7 @@
 #define PM_SWAP (1ull << 62) /* neither empty nor present */
 #define PM_PRESENT (1ull << 63)
 
-static u64 frame_maps(const struct frame *head)
+u64 mm_frame_maps(const struct frame *head)
 {
 	u64 refs = frame_refs(head);
 
@@ -63,7 +61,7 @@ static u64 pagemap_word(const struct vma *v, u64 addr, bool frames)
 
 	if (head->type != FRAME_ANON)
 		word |= PM_FILE;
-	if (frame_maps(head) == 1)
+	if (mm_frame_maps(head) == 1)
 		word |= PM_EXCLUSIVE;
 	return word;
 }
@@ -131,7 +129,7 @@ static ssize_t pagemap_read(struct file *f, struct uio *u, loff_t *pos)
 }
 
 /* Any offset may be gone to; what is behind the address space reads as nothing. */
-static int pagemap_lseek(struct file *f, loff_t off, int whence, loff_t *out)
+int mm_page_file_lseek(struct file *f, loff_t off, int whence, loff_t *out)
 {
 	if (whence == 1)
 		off += f->pos;
@@ -146,7 +144,7 @@ static const struct file_ops pagemap_fops = {
 	.open = pagemap_open,
 	.read = pagemap_read,
 	.ioctl = pagemap_ioctl,
-	.lseek = pagemap_lseek,
+	.lseek = mm_page_file_lseek,
 	.release = pagemap_release,
 };
 
@@ -272,7 +270,7 @@ static void count_numa(struct numa_figures *f, pte_t e, u64 pages)
 	f->anon += head->type == FRAME_ANON ? pages : 0;
 	f->dirty += pte_dirty(e) ? pages : 0;
 	f->active += pte_young(e) ? pages : 0;
-	f->most_maps = max(f->most_maps, frame_maps(head));
+	f->most_maps = max(f->most_maps, mm_frame_maps(head));
 }
 
 static void show_policy(struct seq *s, u16 policy)
@@ -334,103 +332,3 @@ void vma_show_numa(struct vma *v, u16 policy, struct seq *s, char *buf)
 		seq_printf(s, " N0=%llu kernelpagesize_kB=%lu", f.pages, PAGE_SIZE >> 10);
 	seq_putc(s, '\n');
 }
-
-/* --- frames --- */
-
-static u64 folio_flags(const struct folio *f)
-{
-	u32 flags = READ_ONCE(f->flags);
-
-	return (flags & FOLIO_LOCKED ? 1ull << KPF_LOCKED : 0) |
-	       (flags & FOLIO_REFERENCED ? 1ull << KPF_REFERENCED : 0) |
-	       (flags & FOLIO_UPTODATE ? 1ull << KPF_UPTODATE : 0) |
-	       (flags & FOLIO_DIRTY ? 1ull << KPF_DIRTY : 0) |
-	       (flags & FOLIO_WRITEBACK ? 1ull << KPF_WRITEBACK : 0) |
-	       (flags & FOLIO_ACTIVE ? 1ull << KPF_ACTIVE : 0) |
-	       (flags & FOLIO_UNEVICTABLE ? 1ull << KPF_SWAPBACKED : 1ull << KPF_LRU);
-}
-
-static u64 frame_flags_word(u64 pfn)
-{
-	if (!pfn_valid(pfn))
-		return 1ull << KPF_NOPAGE;
-	struct frame *f = pfn_to_frame(pfn), *head = frame_head(f);
-	u64 out = 0;
-
-	if (pfn == frame_to_pfn(zero_frame))
-		out |= 1ull << KPF_ZERO_PAGE;
-	if (f != head)
-		out |= 1ull << KPF_COMPOUND_TAIL;
-	else if (head->type > FRAME_FREE_TAIL && head->order)
-		out |= 1ull << KPF_COMPOUND_HEAD;
-	switch (head->type) {
-	case FRAME_FREE:
-		return out | 1ull << KPF_BUDDY;
-	case FRAME_SLAB:
-		return out | 1ull << KPF_SLAB;
-	case FRAME_PGTABLE:
-		return out | 1ull << KPF_PGTABLE;
-	case FRAME_ANON:
-		if (head->order)
-			out |= 1ull << KPF_THP;
-		return out | 1ull << KPF_MMAP | 1ull << KPF_ANON | 1ull << KPF_SWAPBACKED |
-		       1ull << KPF_UPTODATE;
-	case FRAME_FOLIO:
-		/* The descriptor is a folio as long as the frame has a reference. */
-		if (!frame_tryget(head))
-			return 0;
-		if (head->type == FRAME_FOLIO)
-			out |= folio_flags(head->owner);
-		if (frame_refs(head) > 2)
-			out |= 1ull << KPF_MMAP;
-		frame_put(head);
-		return out;
-	default:
-		return out;
-	}
-}
-
-static u64 frame_count_word(u64 pfn)
-{
-	return pfn_valid(pfn) ? frame_maps(frame_head(pfn_to_frame(pfn))) : 0;
-}
-
-/* Words of consecutive frames; beyond the last one with a descriptor the file ends. */
-static ssize_t read_frames(struct uio *u, loff_t *pos, u64 (*word)(u64 pfn))
-{
-	ssize_t done = 0;
-
-	if (*pos % 8 || u->left % 8)
-		return -EINVAL;
-	while (u->left) {
-		u64 pfn = (u64)*pos / 8;
-
-		if (pfn >= frame_pfn_end())
-			break;
-		u64 w = word(pfn);
-
-		if (uio_copy_to(u, &w, 8) < 8)
-			return done ? done : -EFAULT;
-		*pos += 8;
-		done += 8;
-	}
-	return done;
-}
-
-static ssize_t read_flags(struct file *f, struct uio *u, loff_t *pos)
-{
-	(void)f;
-	return read_frames(u, pos, frame_flags_word);
-}
-
-static ssize_t read_counts(struct file *f, struct uio *u, loff_t *pos)
-{
-	(void)f;
-	return read_frames(u, pos, frame_count_word);
-}
-
-static const struct file_ops kpageflags_fops = {.read = read_flags, .lseek = pagemap_lseek};
-static const struct file_ops kpagecount_fops = {.read = read_counts, .lseek = pagemap_lseek};
-
-PROC_FOPS("kpageflags", 0400, &kpageflags_fops);
-PROC_FOPS("kpagecount", 0400, &kpagecount_fops);

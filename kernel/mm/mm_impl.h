@@ -344,3 +344,13 @@ void oom_gone(struct mm *mm);		 /* its memory is free */
 bool mm_is_leaving(const struct mm *mm); /* all processes that have it are on their way out */
 
 DECLARE_PERCPU(struct mm_events, mm_event);
+
+/*
+ * inspect.c: how many page-table entries lead to @head, as far as references tell: pins and looks
+ * count too.
+ */
+u64 mm_frame_maps(const struct frame *head);
+/* Of files with a word for each page: any place may be gone to. */
+int mm_page_file_lseek(struct file *f, loff_t off, int whence, loff_t *out);
+/* huge.c */
+bool mm_is_huge_zero(const struct frame *head);
