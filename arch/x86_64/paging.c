@@ -6,6 +6,7 @@
  * all regions exist afterwards, so that user roots copy them and stay valid.
  */
 #include <asm/init.h>
+#include <asm/protect.h>
 #include <asm/tlb.h>
 #include <kern/errno.h>
 #include <kern/string.h>
@@ -287,8 +288,10 @@ static void image_protect(const char *from, const char *to, pgprot_t prot)
 
 void arch_init_late(void)
 {
+	poke_init();
 	image_protect(rodata_start, rodata_end, PGPROT_KERNEL_RO);
 	tlb_flush_kernel((unsigned long)rodata_start, (unsigned long)rodata_end);
+	protect_image();
 }
 
 /* Secondary CPUs have been made from the per-CPU template by now. */
@@ -298,4 +301,5 @@ void arch_free_init(void)
 		image_unmap_page(at);
 	tlb_flush_kernel((unsigned long)init_start, (unsigned long)init_end);
 	frame_free_range(kernel_sym_to_phys(init_start), kernel_sym_to_phys(init_end));
+	arch_check_wx();
 }

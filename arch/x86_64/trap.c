@@ -62,24 +62,32 @@ void extable_sort(void)
 	}
 }
 
-bool extable_fixup(struct regs *regs)
+/* The entry for regs->ip, or NULL. */
+static const struct extable_entry *ex_find(const struct regs *regs)
 {
-	struct extable_entry *lo = __start_extable, *hi = __stop_extable;
+	const struct extable_entry *lo = __start_extable, *hi = __stop_extable;
 
 	while (lo < hi) {
-		struct extable_entry *mid = lo + (hi - lo) / 2;
+		const struct extable_entry *mid = lo + (hi - lo) / 2;
 		unsigned long at = ex_from(mid);
 
-		if (at == regs->ip) {
-			regs->ip = (unsigned long)&mid->to + (long)mid->to;
-			return true;
-		}
+		if (at == regs->ip)
+			return mid;
 		if (at < regs->ip)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return false;
+	return NULL;
+}
+
+bool extable_fixup(struct regs *regs)
+{
+	const struct extable_entry *e = ex_find(regs);
+
+	if (e)
+		regs->ip = (unsigned long)&e->to + (long)e->to;
+	return e;
 }
 
 struct trap_info {
@@ -188,14 +196,17 @@ void trap_exception(struct regs *regs, unsigned long err, unsigned int vector)
 /* A fault of kernel code that mm cannot help with. */
 static void fault_in_kernel(struct regs *regs, unsigned long addr, unsigned long err)
 {
-	if (extable_fixup(regs))
-		return;
 	/* Permission was added, and this CPU had the old entry cached. */
 	if (addr >= USER_END && (err & PF_PRESENT) && !(err & (PF_INSN | PF_RESERVED)) &&
 	    paging_allows(addr, err & PF_WRITE)) {
 		tlb_flush_local_page(addr);
 		return;
 	}
+	/* A user access that writes to protected memory is no bad address of the user's. */
+	bool overwrite = addr >= USER_END && err & PF_WRITE && err & PF_PRESENT;
+
+	if (!overwrite && extable_fixup(regs))
+		return;
 	const char *what = "page fault";
 
 	if (addr < PAGE_SIZE)
@@ -207,7 +218,9 @@ static void fault_in_kernel(struct regs *regs, unsigned long addr, unsigned long
 		what = "kernel touched user memory without access functions (SMAP)";
 	else if (vmap_is_guard(addr))
 		what = "access to a guard page (stack overflow?)";
-	else if (err & PF_WRITE && err & PF_PRESENT)
+	else if (overwrite && ex_find(regs))
+		what = "usercopy: kernel memory overwrite attempt detected to read-only memory";
+	else if (overwrite)
 		what = "write to read-only kernel memory";
 	pr_emerg("fault at address %#lx\n", addr);
 	die(regs, what, err);

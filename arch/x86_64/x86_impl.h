@@ -42,6 +42,9 @@ int paging_map(pte_t *root, unsigned long va, u64 phys, u64 len, u64 prot_bits, 
 bool paging_phys(unsigned long va, u64 *out);
 /* A table below each top-level entry of [base, base + size) in @root. */
 void paging_prepare(pte_t *root, unsigned long base, unsigned long size);
+/* protect.c: memory for rare writes; then text and constants, also in the direct map */
+void poke_init(void);
+void protect_image(void);
 u64 early_page_alloc(void); /* physical address of a zeroed page */
 __noreturn void early_fatal(const char *text);
 void early_puts(const char *text);

@@ -2,17 +2,18 @@
  * The tree of machine files, made once at boot from the rows that rooms declare (kernel/procfs).
  *
  * The rows are sorted by path, so that every directory is a run of rows with a common beginning;
- * each run becomes an array of nodes, sorted by name, which is never changed again.
+ * each run becomes an array of nodes, sorted by name, in memory that is protected at the end.
  */
 #include <fs/proc/proc_impl.h>
 
 #include <kernel/boot/boot.h>
 #include <kernel/panic/panic.h>
+#include <kernel/pmalloc/pmalloc.h>
 #include <lib/sort/sort.h>
 
 extern const struct proc_entry *const __start_proc_entry[], *const __stop_proc_entry[];
 
-struct proc_node proc_root = {.name = "/", .mode = S_IFDIR | 0555};
+struct proc_node proc_root __ro_after_init = {.name = "/", .mode = S_IFDIR | 0555};
 
 /* '/' sorts before every other character, so that what is below a directory stays together. */
 static int compare_paths(const void *a, const void *b, void *context)
@@ -87,14 +88,14 @@ static bool fill_node(struct proc_node *node, const struct pending *p, size_t at
 	return !run || push(list, node, p->row + at, run, p->depth + len + 1);
 }
 
-static bool fill_dir(const struct pending *p, struct pending **list)
+static bool fill_dir(struct pmalloc_pool *pool, const struct pending *p, struct pending **list)
 {
 	size_t count = 0, done = 0;
 	struct proc_node *nodes;
 
 	for (size_t i = 0; i < p->n; i += run_length(p->row + i, p->n - i, p->depth))
 		count++;
-	nodes = kzalloc(count * sizeof(*nodes));
+	nodes = pmalloc_array(pool, count, sizeof(*nodes));
 	if (!nodes)
 		return false;
 	for (size_t i = 0, run; i < p->n; i += run) {
@@ -112,7 +113,8 @@ static void proc_tree_init(void)
 	size_t n = (size_t)(__stop_proc_entry - __start_proc_entry);
 	const struct proc_entry **row = kmalloc(n * sizeof(*row));
 	struct pending *list = NULL, *p;
-	bool ok = row;
+	struct pmalloc_pool *pool;
+	bool ok = row && !pmalloc_create("procfs", &pool);
 
 	if (ok) {
 		memcpy(row, __start_proc_entry, n * sizeof(*row));
@@ -121,11 +123,12 @@ static void proc_tree_init(void)
 	}
 	while (ok && (p = list)) {
 		list = p->next;
-		ok = fill_dir(p, &list);
+		ok = fill_dir(pool, p, &list);
 		kfree(p);
 	}
 	kfree(row);
 	if (!ok)
 		panic("No memory for the tree of /proc");
+	pmalloc_protect(pool);
 }
 INITCALL(proc_tree_init);

@@ -25,6 +25,7 @@
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/panic/panic.h>
 #include <kernel/pipe/pipe.h>
+#include <kernel/pmalloc/pmalloc.h>
 #include <kernel/poll/poll.h>
 #include <kernel/printk/printk.h>
 #include <kernel/procfs/procfs.h>
@@ -69,6 +70,7 @@ void kernel_main(void)
 	slab_init();
 	vmap_init();
 	cma_init();
+	pmalloc_init();
 
 	/* tasks, interrupts, time: from here on a thread can be made, and later runs */
 	task_system_init();

@@ -1,16 +1,18 @@
 /*
  * The code-patching engine.
  *
- * Text is never mapped writable: bytes are written through the direct map's view of the same frame.
+ * No text is mapped writable, not even in the direct map, once constants are final: bytes are
+ * written through an alias that one CPU has for a moment (<asm/protect.h>).
  * While other CPUs run, a site is changed in three steps, with every CPU serialised after each: a
  * breakpoint over the first byte, the tail, the first byte. A CPU that runs into the breakpoint
  * goes on as if the new instruction were complete (patch_int3 in arch code reads patch_current).
  */
 #include <kernel/patch/patch.h>
 
-#include <asm/page.h>
 #include <asm/patch_poke.h>
+#include <asm/protect.h>
 #include <asm/smp.h>
+#include <kern/bug.h>
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/lock/lock.h>
@@ -24,7 +26,7 @@ static bool patch_lock_ready;
 
 static void write_text(void *at, const void *text, size_t len)
 {
-	memcpy(phys_to_virt(kernel_sym_to_phys(at)), text, len);
+	WARN_ON(arch_poke(at, text, len));
 }
 
 void patch_apply_alternatives(void)

@@ -22,13 +22,24 @@ struct seccomp *seccomp_get(struct seccomp *f)
 	return f;
 }
 
+static void filter_free(struct seccomp *f)
+{
+	pmalloc_destroy(f->pool);
+	kfree(f);
+}
+
+static void free_work(struct work *w)
+{
+	filter_free(container_of(w, struct seccomp, free));
+}
+
 void seccomp_put(struct seccomp *f)
 {
 	/* A chain is as long as its users made it: no recursion. */
 	while (f && __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0) {
 		struct seccomp *prev = f->prev;
 
-		kfree(f);
+		work_queue(&f->free);
 		f = prev;
 	}
 }
@@ -81,28 +92,50 @@ u32 seccomp_count(struct task *t)
 	return n;
 }
 
-static int check_program(struct seccomp *f)
+static int check_program(const struct seccomp_code *c)
 {
-	u16 *scratch = kmalloc(f->len * sizeof(u16));
+	u16 *scratch = kmalloc(c->len * sizeof(u16));
 	int err;
 
 	if (!scratch)
 		return -ENOMEM;
-	err = bpf_check(f->prog, f->len, BPF_KIND_SECCOMP, sizeof(struct seccomp_data), scratch);
+	err = bpf_check(c->prog, c->len, BPF_KIND_SECCOMP, sizeof(struct seccomp_data), scratch);
 	kfree(scratch);
 	return err;
 }
 
 /* Which calls the program allows whatever their arguments. */
-static void cache_fill(struct seccomp *f)
+static void cache_fill(struct seccomp_code *c)
 {
 	u32 result;
 
 	for (u32 nr = 0; nr < NR_SYSCALLS; nr++) {
-		if (bpf_const_result(f->prog, nr, SECCOMP_ARCH, &result) &&
+		if (bpf_const_result(c->prog, nr, SECCOMP_ARCH, &result) &&
 		    result == SECCOMP_RET_ALLOW)
-			f->always[nr / 64] |= 1ull << (nr % 64);
+			c->always[nr / 64] |= 1ull << (nr % 64);
 	}
+}
+
+/* Read from the user, judged, protected: in this order, so that nothing changes it in between. */
+static int code_create(struct pmalloc_pool *pool, const struct sock_fprog *fprog,
+		       struct seccomp_code **out)
+{
+	struct seccomp_code *c = pmalloc_alloc(pool, sizeof(*c) + fprog->len * sizeof(c->prog[0]));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->len = fprog->len;
+	if (copy_from_user(c->prog, (const void __user *)fprog->filter,
+			   c->len * sizeof(c->prog[0])))
+		return -EFAULT;
+	err = check_program(c);
+	if (err)
+		return err;
+	cache_fill(c);
+	pmalloc_protect(pool);
+	*out = c;
+	return 0;
 }
 
 int seccomp_filter_create(const void __user *ufprog, struct seccomp **out)
@@ -118,22 +151,20 @@ int seccomp_filter_create(const void __user *ufprog, struct seccomp **out)
 	/* Else a set-id program could be made to misunderstand its own failing calls. */
 	if (!current->no_new_privs && !ns_capable(current->cred->user_ns, CAP_SYS_ADMIN))
 		return -EACCES;
-	f = kzalloc(sizeof(*f) + fprog.len * sizeof(f->prog[0]));
+	f = kzalloc(sizeof(*f));
 	if (!f)
 		return -ENOMEM;
 	f->refs = f->users = 1;
-	f->len = fprog.len;
 	mutex_init(&f->lock, LK_SLEEP_LEAF);
 	wait_queue_init(&f->wait);
-	err = copy_from_user(f->prog, (const void __user *)fprog.filter,
-			     f->len * sizeof(f->prog[0]))
-		      ? -EFAULT
-		      : check_program(f);
+	work_init(&f->free, free_work);
+	err = pmalloc_create(NULL, &f->pool);
+	if (!err)
+		err = code_create(f->pool, &fprog, &f->code);
 	if (err) {
-		kfree(f);
+		filter_free(f);
 		return err;
 	}
-	cache_fill(f);
 	*out = f;
 	return 0;
 }
@@ -145,7 +176,7 @@ u32 seccomp_run(struct seccomp *chain, const struct seccomp_data *sd, struct sec
 	u32 least = SECCOMP_RET_ALLOW;
 
 	for (struct seccomp *f = chain; f; f = f->prev) {
-		u32 answer = bpf_run(f->prog, &d);
+		u32 answer = bpf_run(f->code->prog, &d);
 
 		if ((s32)(answer & SECCOMP_RET_ACTION_FULL) <
 		    (s32)(least & SECCOMP_RET_ACTION_FULL)) {

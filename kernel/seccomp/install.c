@@ -6,6 +6,7 @@
  */
 #include <kernel/seccomp/seccomp_impl.h>
 
+#include <kern/bug.h>
 #include <kern/errno.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
@@ -106,18 +107,30 @@ static bool has_listener(const struct seccomp *chain)
 	return false;
 }
 
+/* What older filters do not always allow is not allowed always: a rare write. */
+static int combine_always(struct seccomp *f, const struct seccomp *older)
+{
+	u64 both[ARRAY_SIZE(f->code->always)];
+
+	if (!older)
+		return 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(both); i++)
+		both[i] = f->code->always[i] & older->code->always[i];
+	return pmalloc_write(f->pool, f->code->always, both, sizeof(both));
+}
+
 /* Lock held: consumes @f on success. A positive answer is the thread that diverged. */
 static long attach(struct seccomp *f, u32 flags)
 {
 	struct task *me = current;
-	u64 insns = f->len;
+	u64 insns = f->code->len;
 
 	if (!may_assign(me, SECCOMP_MODE_FILTER))
 		return -EINVAL;
 	if ((flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) && has_listener(me->seccomp))
 		return -EBUSY;
 	for (const struct seccomp *old = me->seccomp; old; old = old->prev)
-		insns += old->len + 4;
+		insns += old->code->len + 4;
 	if (insns > SECCOMP_CHAIN_INSNS_MAX)
 		return -ENOMEM;
 	if (flags & SECCOMP_FILTER_FLAG_TSYNC) {
@@ -126,11 +139,11 @@ static long attach(struct seccomp *f, u32 flags)
 		if (tid)
 			return flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH ? -ESRCH : tid;
 	}
+	if (WARN_ON(combine_always(f, me->seccomp)))
+		return -ENOMEM;
 	f->log = flags & SECCOMP_FILTER_FLAG_LOG;
 	f->prev = me->seccomp; /* takes over the task's reference and use */
 	f->depth = f->prev ? f->prev->depth + 1 : 1;
-	for (unsigned int i = 0; f->prev && i < ARRAY_SIZE(f->always); i++)
-		f->always[i] &= f->prev->always[i];
 	smp_store_release(&me->seccomp, f);
 	seccomp_assign_mode(me, SECCOMP_MODE_FILTER);
 	if (flags & SECCOMP_FILTER_FLAG_TSYNC)

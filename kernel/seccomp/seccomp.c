@@ -191,8 +191,8 @@ long seccomp_get_filter(struct task *t, unsigned long index, void __user *to)
 
 	if (err)
 		return err;
-	ret = f->len;
-	if (to && copy_to_user(to, f->prog, f->len * sizeof(f->prog[0])))
+	ret = f->code->len;
+	if (to && copy_to_user(to, f->code->prog, f->code->len * sizeof(f->code->prog[0])))
 		ret = -EFAULT;
 	seccomp_put(f);
 	return ret;

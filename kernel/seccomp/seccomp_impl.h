@@ -2,9 +2,11 @@
 #pragma once
 
 #include <kernel/lock/lock.h>
+#include <kernel/pmalloc/pmalloc.h>
 #include <kernel/seccomp/seccomp.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/wait/wait.h>
+#include <kernel/work/work.h>
 #include <lib/bpf/bpf.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -18,6 +20,14 @@
 struct notify;
 struct file;
 
+/* What judges: in protected memory, of a pool of its own. */
+struct seccomp_code {
+	/* Calls allowed by this filter and all older ones; combined when it is installed. */
+	u64 always[(NR_SYSCALLS + 63) / 64];
+	u32 len;
+	struct sock_filter prog[];
+};
+
 /* One filter ("struct seccomp" of task.h). Immutable but for the counts and what is named. */
 struct seccomp {
 	u32 refs;  /* atomic: tasks, younger filters, the listener's file */
@@ -26,11 +36,11 @@ struct seccomp {
 	struct seccomp *prev; /* +1 of refs, and of users until nobody uses this one */
 	struct mutex lock;    /* LK_SLEEP_LEAF: notify and all that hangs on it */
 	struct notify *notify;
-	struct wait_queue wait;		     /* poll and receivers on the listener */
-	u64 always[(NR_SYSCALLS + 63) / 64]; /* calls allowed by this filter and all older ones */
-	u32 len;
-	u32 depth; /* filters on the chain from here on */
-	struct sock_filter prog[];
+	struct wait_queue wait;	   /* poll and receivers on the listener */
+	u32 depth;		   /* filters on the chain from here on */
+	struct seccomp_code *code; /* protected */
+	struct pmalloc_pool *pool; /* of code */
+	struct work free;	   /* the end: pools sleep, the last reference may not */
 };
 
 /* filter.c */
@@ -42,7 +52,7 @@ int seccomp_filter_create(const void __user *ufprog, struct seccomp **out) __mus
 u32 seccomp_run(struct seccomp *chain, const struct seccomp_data *sd, struct seccomp **match);
 static inline bool seccomp_always_allowed(const struct seccomp *f, long nr)
 {
-	return (unsigned long)nr < NR_SYSCALLS && (f->always[nr / 64] >> (nr % 64) & 1);
+	return (unsigned long)nr < NR_SYSCALLS && (f->code->always[nr / 64] >> (nr % 64) & 1);
 }
 
 /* install.c */

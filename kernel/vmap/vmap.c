@@ -34,6 +34,7 @@ struct vmap_area {
 	bool is_device;
 	u64 phys;	   /* of a device */
 	const void *maker; /* who asked for it */
+	const char *what;  /* frames are another's; or NULL */
 	struct vmap_area *lazy_next;
 };
 
@@ -210,6 +211,7 @@ static struct vmap_area *area_make(size_t bytes, const void *maker)
 	a->pages = 0;
 	a->is_device = false;
 	a->maker = maker;
+	a->what = NULL;
 	for (int try = 0; try < 2; try++) {
 		spin_lock(&vmap_lock);
 		int err = area_place(a, bytes);
@@ -273,7 +275,7 @@ void vfree(const void *p)
 		return;
 	struct vmap_area *a = area_exact((unsigned long)p);
 
-	if (WARN_ON(!a || a->is_device))
+	if (WARN_ON(!a || a->is_device || a->what))
 		return;
 	vmap_unback(a->start, a->pages);
 	a->pages = 0;
@@ -319,14 +321,9 @@ void *ioremap(u64 phys, size_t size, enum vmap_cache cache)
 	return (void *)(a->start + offset);
 }
 
-void iounmap(const void *p)
+/* The mapping goes; what was mapped is another's. */
+static void area_unmap(struct vmap_area *a)
 {
-	if (!p)
-		return;
-	struct vmap_area *a = area_exact((unsigned long)p & PAGE_MASK);
-
-	if (WARN_ON(!a || !a->is_device))
-		return;
 	spin_lock(&vmap_lock);
 	for (size_t i = 0; i < a->pages; i++) {
 		pte_t *e = vmap_entry(a->start + i * PAGE_SIZE, false);
@@ -337,6 +334,66 @@ void iounmap(const void *p)
 	spin_unlock(&vmap_lock);
 	a->pages = 0;
 	area_retire(a);
+}
+
+void iounmap(const void *p)
+{
+	if (!p)
+		return;
+	struct vmap_area *a = area_exact((unsigned long)p & PAGE_MASK);
+
+	if (WARN_ON(!a || !a->is_device))
+		return;
+	area_unmap(a);
+}
+
+void *vmap_frames(struct frame *first, size_t n, const char *what)
+{
+	struct vmap_area *a = area_make((n << PAGE_SHIFT) + PAGE_SIZE, __builtin_return_address(0));
+
+	if (!a)
+		return NULL;
+	if (kasan_populate((void *)a->start, n << PAGE_SHIFT)) {
+		area_retire(a);
+		return NULL;
+	}
+	a->what = what;
+	for (size_t i = 0; i < n; i++) {
+		spin_lock(&vmap_lock);
+		pte_t *e = vmap_entry(a->start + i * PAGE_SIZE, true);
+
+		if (e)
+			pte_write(e, pte_make(frame_to_phys(first + i), PGPROT_KERNEL));
+		spin_unlock(&vmap_lock);
+		a->pages = i + 1;
+		if (!e) {
+			area_unmap(a);
+			return NULL;
+		}
+	}
+	kasan_unpoison((void *)a->start, n << PAGE_SHIFT);
+	return (void *)a->start;
+}
+
+void vmap_write_protect(void *p, size_t n)
+{
+	spin_lock(&vmap_lock);
+	for (size_t i = 0; i < n; i++) {
+		pte_t *e = vmap_entry((unsigned long)p + i * PAGE_SIZE, false);
+
+		if (e)
+			pte_set_wrprotect(e);
+	}
+	spin_unlock(&vmap_lock);
+}
+
+void vunmap_frames(const void *p)
+{
+	struct vmap_area *a = p ? area_exact((unsigned long)p) : NULL;
+
+	if (WARN_ON(!a || !a->what))
+		return;
+	area_unmap(a);
 }
 
 /* No lock: it is asked for in a double fault.  Tables are never freed. */
@@ -374,7 +431,8 @@ static void show_area(struct seq *s, const struct vmap_area *a)
 	if (a->is_device)
 		seq_printf(s, " phys=0x%016llx ioremap\n", (unsigned long long)a->phys);
 	else
-		seq_printf(s, " pages=%zu vmalloc N0=%zu\n", a->pages, a->pages);
+		seq_printf(s, " pages=%zu %s N0=%zu\n", a->pages, a->what ? a->what : "vmalloc",
+			   a->pages);
 }
 
 static int show_vmallocinfo(struct seq *s, void *v)

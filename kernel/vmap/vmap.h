@@ -13,6 +13,15 @@ bool vmap_contains(const void *p);
 enum vmap_cache { VMAP_UC, VMAP_WC, VMAP_WB };
 void *ioremap(u64 phys, size_t size, enum vmap_cache cache) __must_check;
 void iounmap(const void *p);
+/*
+ * The @n frames from @first on, which stay the caller's, at addresses of their own, writable; @what
+ * is their name in /proc/vmallocinfo.  May sleep.
+ */
+struct frame;
+void *vmap_frames(struct frame *first, size_t n, const char *what) __must_check;
+/* Takes the permission to write away; the caller flushes. */
+void vmap_write_protect(void *p, size_t n);
+void vunmap_frames(const void *p);
 /* A kernel stack of THREAD_SIZE with guard pages on both sides; cached per CPU. */
 void *vmap_stack_alloc(void) __must_check;
 void vmap_stack_free(void *stack);
