@@ -12,7 +12,7 @@
 
 #include "x86_impl.h"
 
-struct boot_info boot_info;
+struct boot_info boot_info __ro_after_init;
 
 /* PVH: https://xenbits.xen.org/docs/unstable/misc/pvh.html */
 struct pvh_start_info {

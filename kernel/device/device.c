@@ -16,7 +16,7 @@ extern struct device *const __start_device[], *const __stop_device[];
 
 static struct spinlock devices_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
 static struct device *devices; /* in order of registration */
-static const struct device_listener *listener;
+static const struct device_listener *listener __ro_after_init;
 
 static bool overlaps(const struct device *a, const struct device *b)
 {
