@@ -53,6 +53,14 @@ void kasan_arch_early(void)
 		early_fatal("shadow of the image");
 }
 
+bool kasan_arch_shares(unsigned int level, pte_t *e)
+{
+	if (pte_phys(*e) != shared_phys(level))
+		return false;
+	*e = shared_page[1][0];
+	return true;
+}
+
 /* The entry's table or page, made its own if it is the shared one of @level. */
 static int own(pte_t *at, unsigned int level, u64 (*alloc)(void))
 {

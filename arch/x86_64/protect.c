@@ -102,7 +102,8 @@ int arch_direct_protect(u64 phys, u64 len, bool writable)
 /* While constants may still be written: the tables of the alias, which nothing needs before. */
 void poke_init(void)
 {
-	pte_t *root = frame_alloc_virt(0, GFP_KERNEL | GFP_ZERO), *table = root;
+	/* Two pages, for the place of the first: bit 12 of a root is user mode's (pti.c). */
+	pte_t *root = frame_alloc_virt(1, GFP_KERNEL | GFP_ZERO), *table = root;
 
 	for (unsigned int level = PT_ROOT_LEVEL; root && level > 0; level--) {
 		pte_t *next = frame_alloc_virt(0, GFP_KERNEL | GFP_ZERO);
@@ -148,22 +149,10 @@ static void poke_page(u64 phys, const void *from, size_t len)
 	write_cr3(virt_to_phys(poke_root));
 	asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
 	pte_write(poke_entry, (pte_t){0});
-	tlb_flush_local_page(POKE_VA);
+	asm volatile("invlpg (%0)" : : "r"(POKE_VA) : "memory");
 	/* What was loaded has been told of every flush but those that wait for interrupts. */
 	write_cr3(cr3 | (cpu_has(CPU_PCID) ? CR3_NO_FLUSH : 0));
 	spin_unlock_irqrestore(&poke_lock, flags);
-}
-
-/* Physical address of a byte of kernel memory. */
-static int phys_of(unsigned long va, u64 *out)
-{
-	unsigned int level;
-	pte_t *at = leaf_of(va, &level);
-
-	if (!at)
-		return -EFAULT;
-	*out = pte_phys(pte_read(at)) + (va & (PT_SIZE(level) - 1));
-	return 0;
 }
 
 int arch_poke(void *to, const void *from, size_t len)
@@ -173,10 +162,9 @@ int arch_poke(void *to, const void *from, size_t len)
 	while (len) {
 		size_t n = min_t(size_t, len, PAGE_SIZE - (at & ~PAGE_MASK));
 		u64 phys;
-		int err = phys_of(at, &phys);
 
-		if (err)
-			return err;
+		if (!paging_phys(at, &phys))
+			return -EFAULT;
 		if (likely(poke_root))
 			poke_page(phys, from, n);
 		else

@@ -233,11 +233,19 @@ u16 acpi_pm_timer_port(void); /* 0: none */
 #ifdef CONFIG_KASAN
 void kasan_arch_boot(void);
 void kasan_arch_early(void);
+/* Does the entry @e of @level lead to shadow that many share?  Then *e is that of its page. */
+bool kasan_arch_shares(unsigned int level, pte_t *e);
 #else
 static inline void kasan_arch_boot(void)
 {
 }
 static inline void kasan_arch_early(void)
 {
+}
+static inline bool kasan_arch_shares(unsigned int level, pte_t *e)
+{
+	(void)level;
+	(void)e;
+	return false;
 }
 #endif

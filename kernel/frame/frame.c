@@ -23,7 +23,7 @@
 DEFINE_PERCPU(struct frame_pcp, frame_pcp);
 u64 frame_total, frame_min_free;
 u32 frame_pcp_high = 32, frame_pcp_batch = 16;
-static void (*frame_release[FRAME_TYPES] __ro_after_init)(struct frame *f);
+static void (*frame_release[FRAME_TYPES])(struct frame *f) __ro_after_init;
 
 void __init frame_init(void)
 {

@@ -26,7 +26,7 @@
 #define IDLE_NS (100 * NSEC_PER_MSEC)
 
 static struct frame_shrinker *shrinkers;
-static bool (*oom_hook __ro_after_init)(unsigned int order, u32 gfp);
+static bool (*oom_hook)(unsigned int order, u32 gfp) __ro_after_init;
 static struct task *shrinking; /* atomic: who asks the shrinkers */
 static struct task *kswapd;
 static struct wait_queue kswapd_wait;

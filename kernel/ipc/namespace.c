@@ -7,7 +7,7 @@
 #include <linux/sem.h>
 #include <linux/shm.h>
 
-void (*ipc_ns_mqueue_drop __ro_after_init)(void *mqueue);
+void (*ipc_ns_mqueue_drop)(void *mqueue) __ro_after_init;
 
 static const struct ns_kind ipc_kind;
 static struct ipc_ns ipc_initial = {.ns = NS_COMMON_INITIAL(&ipc_kind, NS_INO_IPC)};

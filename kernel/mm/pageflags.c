@@ -73,7 +73,8 @@ static u64 file_flags(struct frame *head)
 	return out;
 }
 
-/* Inside a free block, whose first frame alone says so; else it waits in a list of a CPU. */
+/* Inside a free block, whose first frame alone says so: the types of the others are of earlier
+ * days.  A free frame that is in none waits in a list of a CPU. */
 static bool in_free_block(u64 pfn)
 {
 	for (unsigned int order = 0; order <= FRAME_ORDER_MAX; order++) {
@@ -93,7 +94,7 @@ static u64 type_flags(struct frame *head, bool tail)
 {
 	switch (READ_ONCE(head->type)) {
 	case FRAME_RESERVED:
-		return BIT_OF(RESERVED);
+		return in_free_block(frame_to_pfn(head)) ? BIT_OF(BUDDY) : BIT_OF(RESERVED);
 	case FRAME_FREE:
 		return BIT_OF(BUDDY);
 	case FRAME_FREE_TAIL:

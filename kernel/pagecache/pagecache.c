@@ -33,7 +33,7 @@ static struct slab_cache *folio_cache, *node_cache;
 static u64 total_pages, memory_pages; /* atomic */
 static s64 nr_shadows;		      /* atomic */
 static struct wait_queue folio_waits[WAIT_TABLE];
-static void (*unmap_hook __ro_after_init)(struct pagecache *pc, u64 first, u64 last, bool even_cow);
+static void (*unmap_hook)(struct pagecache *pc, u64 first, u64 last, bool even_cow) __ro_after_init;
 
 static struct radix_node *node_alloc(void)
 {

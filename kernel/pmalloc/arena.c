@@ -14,7 +14,7 @@
 #include <kernel/slab/slab.h>
 
 #define BLOCK_ORDER_MAX 9u
-#define BLOCK_SHARE 256 /* of all memory, at most: small machines have smaller blocks */
+#define BLOCK_SHARE 256ul /* of all memory, at most: small machines have smaller blocks */
 
 struct arena_block {
 	struct list_head link; /* arena_lock */

@@ -603,7 +603,7 @@ void sched_yield(void)
 	sched_leave();
 }
 
-static void (*sched_tick_hook __ro_after_init)(struct task *t);
+static void (*sched_tick_hook)(struct task *t) __ro_after_init;
 
 void sched_set_tick_hook(void (*hook)(struct task *t))
 {

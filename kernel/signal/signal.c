@@ -185,14 +185,14 @@ void signal_flush_queue(struct sigpending *p)
 	p->mask = 0;
 }
 
-static int (*signal_timer_hook __ro_after_init)(struct process *p, int timer_id);
+static int (*signal_timer_hook)(struct process *p, int timer_id) __ro_after_init;
 
 void signal_set_timer_hook(int (*hook)(struct process *p, int timer_id))
 {
 	signal_timer_hook = hook;
 }
 
-static void (*signal_alarm_hook __ro_after_init)(struct process *p);
+static void (*signal_alarm_hook)(struct process *p) __ro_after_init;
 
 void signal_set_alarm_hook(void (*hook)(struct process *p))
 {

@@ -18,7 +18,7 @@
 #define MAJOR_AUX 5
 #define MAJOR_PTS 136
 
-static int (*slave_find __ro_after_init)(struct inode *inode, struct tty **out);
+static int (*slave_find)(struct inode *inode, struct tty **out) __ro_after_init;
 
 void tty_set_slave_lookup(int (*find)(struct inode *inode, struct tty **out))
 {

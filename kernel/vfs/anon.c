@@ -165,8 +165,8 @@ int vfs_nameless_file(struct mount *m, const char *name, struct inode *inode, u3
 	return 0;
 }
 
-int (*vfs_memory_file __ro_after_init)(const char *name, loff_t size, umode_t mode,
-				       struct file **out);
+int (*vfs_memory_file)(const char *name, loff_t size, umode_t mode,
+		       struct file **out) __ro_after_init;
 
 int vfs_reopen(const struct file *f, const struct file_ops *ops, void *private_data, u32 flags,
 	       struct file **out)
