@@ -64,7 +64,7 @@ def main():
     for path in sorted(found - named):
         print("%s does not name %s" % (DOC, path))
         bad = 1
-    made = ("/sys/devices/system/cpu/", "/sys/class/", "/sys/bus/", "/sys/devices/pci", "/sys/dev/", "/sys/devices/virtual/", "/proc/PID/ns/", "/proc/sys/fs/binfmt")
+    made = ("/sys/devices/system/cpu/", "/sys/kernel/pmalloc/", "/sys/class/", "/sys/bus/", "/sys/devices/pci", "/sys/dev/", "/sys/devices/virtual/", "/proc/PID/ns/", "/proc/sys/fs/binfmt")
     for path in sorted(named - found):
         if not path.startswith(made):
             print("%s names %s, which no source declares" % (DOC, path))
