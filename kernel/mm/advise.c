@@ -15,6 +15,7 @@
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
+#include <kernel/uffd/uffd.h>
 #include <kernel/uio/uio.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/falloc.h>
@@ -86,7 +87,7 @@ static int advise_zap(struct gather *g, struct vma *v, u64 from, u64 to, u64 for
 		if (from >= to)
 			return 0;
 	}
-	pt_zap(g, v, from, to, false);
+	pt_zap(g, v, from, to, v->cache && v->flags & VM_UFFD_WP ? ZAP_KEEP_WP : ZAP_ALL);
 	return 0;
 }
 
@@ -338,6 +339,26 @@ static int populate(struct mm *mm, u64 start, u64 end, bool write)
 	return err;
 }
 
+static bool advice_removes(int advice)
+{
+	return advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED || advice == MADV_FREE ||
+	       advice == MADV_REMOVE;
+}
+
+/* mm->lock held for reading, but not all the time.  The VMA that is at @from afterwards. */
+static noinline struct vma *tell_removal(struct gather *g, struct vma *v, u64 from, u64 to)
+{
+	struct mm *mm = v->mm;
+	struct uffd *u = uffd_change_begin(v->uffd);
+
+	gather_end(g); /* what was removed before is gone when the monitor reads of this */
+	gather_begin(g, mm, false);
+	rwsem_read_unlock(&mm->lock);
+	uffd_change_end(u, UFFD_EVENT_REMOVE, from, to, 0);
+	rwsem_read_lock(&mm->lock);
+	return vma_at(mm, from);
+}
+
 static bool range_is_good(u64 start, u64 len, u64 *end)
 {
 	*end = start + page_up(len);
@@ -359,6 +380,15 @@ static int advise_range(struct gather *g, u64 start, u64 end, int advice)
 			missing = -ENOMEM; /* goes on with the rest, as Linux does */
 		u64 from = max(start, v->start), to = min(end, v->end);
 
+		if (unlikely(v->uffd) && advice_removes(advice) &&
+		    uffd_wants(v->uffd, UFFD_FEATURE_EVENT_REMOVE)) {
+			v = tell_removal(g, v, from, to);
+			if (!v) {
+				missing = -ENOMEM;
+				break;
+			}
+			to = min(to, v->end);
+		}
 		err = advise_vma(g, &v, from, to, advice);
 		start = to;
 		if (!err && start < end)

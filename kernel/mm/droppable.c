@@ -69,7 +69,7 @@ static void look_at(struct look *l, struct vma *v, pte_t *at, u64 addr, u64 end)
 		(void)pte_cmpxchg(at, &e, pte_is_splitting(e) ? e : pte_mk_old(e));
 		return;
 	}
-	pt_zap(&l->gather, v, addr, end, false);
+	pt_zap(&l->gather, v, addr, end, ZAP_ALL);
 	l->got += pages;
 }
 

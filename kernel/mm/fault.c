@@ -315,7 +315,7 @@ int mm_map_cached(struct vma *vma, u64 addr, pte_t *at, struct frame *f, bool wp
 		e = pte_mk_uffd_wp(e);
 	if (wp || !(vma->flags & VM_SHARED) || writes_unseen(vma))
 		e = pte_wrprotect(e);
-	if (!pte_none_mostly(old) || !pte_cmpxchg(at, &old, e))
+	if (!pte_is_vacant(old) || !pte_cmpxchg(at, &old, e))
 		return -EEXIST;
 	mm_rss_add(vma->mm, frame_head(f), 1);
 	if (lost(vma->cache, folio, index) || mm_truncated(vma->cache, index))

@@ -143,6 +143,7 @@ int mm_page_file_lseek(struct file *f, loff_t off, int whence, loff_t *out)
 static const struct file_ops pagemap_fops = {
 	.open = pagemap_open,
 	.read = pagemap_read,
+	.ioctl = pagemap_ioctl,
 	.lseek = mm_page_file_lseek,
 	.release = pagemap_release,
 };

@@ -9,6 +9,7 @@
 #include <kernel/file/file.h>
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/task/task.h>
+#include <kernel/uffd/uffd.h>
 #include <kernel/vfs/vfs.h>
 #include <generated/syscalls.h>
 
@@ -373,14 +374,22 @@ static int map_locked(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, str
 int mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *file, u64 pgoff,
 	   u64 *out)
 {
+	struct uffd_gone *gone = NULL;
+	int err = 0;
+
 	if (rwsem_write_lock_killable(&mm->lock))
 		return -EINTR;
-	int err = map_locked(mm, addr, len, prot, flags, file, pgoff, out);
+	if (flags & MAP_FIXED)
+		err = mm_gone_prepare(mm, addr, addr + page_up(len), &gone);
+	if (!err)
+		err = map_locked(mm, addr, len, prot, flags, file, pgoff, out);
 	bool populate = !err &&
 			(mm->def_flags & VM_LOCKED || flags & (MAP_LOCKED | MAP_POPULATE)) &&
 			!(flags & MAP_NONBLOCK && !(flags & MAP_LOCKED));
 
 	rwsem_write_unlock(&mm->lock);
+	if (unlikely(gone))
+		uffd_gone_tell(gone, !err);
 	if (populate)
 		mm_populate(mm, *out, *out + page_up(len));
 	return err;
@@ -431,7 +440,7 @@ void mm_zap_special(struct mm *mm, const struct vma_ops *ops)
 			continue;
 		/* Faults that have asked @ops already are over then. */
 		vma_write_lock(v);
-		pt_zap(&g, v, v->start, v->end, false);
+		pt_zap(&g, v, v->start, v->end, ZAP_ALL);
 		vma_write_unlock(v);
 	}
 	gather_end(&g);
@@ -559,7 +568,7 @@ int mm_unmap_locked(struct mm *mm, u64 start, u64 end)
 			vma_rmap_del(v);
 			mm->vma_count--;
 		}
-		pt_zap(&g, v, from, to, false);
+		pt_zap(&g, v, from, to, ZAP_ALL);
 		if (!whole) {
 			vma_set_extent(v, from > v->start ? v->start : to,
 				       from > v->start ? from : v->end);
@@ -589,6 +598,7 @@ static int check_range(struct mm *mm, u64 addr, u64 len)
 
 int mm_unmap(struct mm *mm, u64 addr, u64 len)
 {
+	struct uffd_gone *gone = NULL;
 	int err = check_range(mm, addr, len);
 
 	if (err)
@@ -600,8 +610,12 @@ int mm_unmap(struct mm *mm, u64 addr, u64 len)
 			      ? -ENOMEM
 			      : 0;
 	if (!err)
+		err = mm_gone_prepare(mm, addr, addr + page_up(len), &gone);
+	if (!err)
 		err = mm_unmap_locked(mm, addr, addr + page_up(len));
 	rwsem_write_unlock(&mm->lock);
+	if (unlikely(gone))
+		uffd_gone_tell(gone, !err);
 	return err;
 }
 
@@ -722,7 +736,9 @@ long sys_brk(unsigned long brk)
 {
 	struct mm *mm = current->mm;
 	u64 limit = task_rlimit(RLIMIT_DATA);
+	struct uffd_gone *gone = NULL;
 	bool populate = false;
+	bool happened = false;
 	u64 old, new;
 
 	if (rwsem_write_lock_killable(&mm->lock))
@@ -735,7 +751,7 @@ long sys_brk(unsigned long brk)
 	    brk - mm->start_brk + (mm->end_data - mm->start_data) > limit)
 		goto out;
 	if (new < old) {
-		if (mm_unmap_locked(mm, new, old))
+		if (mm_gone_prepare(mm, new, old, &gone) || mm_unmap_locked(mm, new, old))
 			goto out;
 	} else if (new > old) {
 		if (grow_brk(mm, old, new))
@@ -744,8 +760,12 @@ long sys_brk(unsigned long brk)
 	}
 	mm->brk = brk;
 out:
+	if (unlikely(gone))
+		happened = mm->brk == brk;
 	brk = mm->brk;
 	rwsem_write_unlock(&mm->lock);
+	if (unlikely(gone))
+		uffd_gone_tell(gone, happened);
 	if (populate)
 		mm_populate(mm, old, new);
 	return (long)brk;

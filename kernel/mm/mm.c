@@ -20,6 +20,7 @@
 #include <kernel/rng/rng.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
+#include <kernel/uffd/uffd.h>
 #include <kernel/vfs/vfs.h>
 
 #define STACK_RESERVE_MIN (128ull << 20)
@@ -125,7 +126,7 @@ static void teardown(struct mm *mm)
 	while ((v = btree_iter_next(&it, NULL))) {
 		vma_detach(v);
 		vma_rmap_del(v);
-		pt_zap(&g, v, v->start, v->end, false);
+		pt_zap(&g, v, v->start, v->end, ZAP_ALL);
 		if (v->flags & VM_ACCOUNT)
 			accounted += vma_pages(v);
 		if (vma_is_hugetlb(v))
@@ -199,17 +200,44 @@ void mm_switch(struct mm *prev, struct mm *next, struct task *next_task)
 
 /* --- fork --- */
 
-static int copy_mark(struct mm *to, u64 addr, pte_t e)
+/* What the child has where it gets no page, of @e: nothing, mostly. @told: of writes. */
+static pte_t mark_of(pte_t e, bool told)
 {
+	if (pte_is_mark(e, MARK_POISON) || (told && pte_is_mark(e, MARK_UFFD_WP)))
+		return e;
+	return told && pte_present(e) && pte_uffd_wp(e) ? pte_make_marker(MARK_UFFD_WP, 0)
+							: (pte_t){0};
+}
+
+static noinline int copy_mark(struct mm *to, u64 addr, pte_t e, bool told)
+{
+	pte_t mark = mark_of(e, told);
+
+	if (pte_none(mark))
+		return 0;
 	pte_t *at = pt_make(to, addr);
 
 	if (at)
-		pte_write(at, e);
+		pte_write(at, mark);
 	return at ? 0 : -ENOMEM;
 }
 
-/* The private pages of [v->start, v->end): shared from now on, writable by neither. */
-static int copy_entries(struct mm *to, struct vma *v, bool *protected)
+/* The anonymous page that @e maps and that the child shares, or NULL. */
+static __always_inline struct frame *page_to_share(pte_t e)
+{
+	if (!pte_present(e) || pte_special(e))
+		return NULL;
+	struct frame *f = pfn_to_frame(pte_pfn(e));
+
+	if (likely(f->type == FRAME_ANON))
+		return f;
+	f = frame_head(f);
+	return f->type == FRAME_ANON ? f : NULL;
+}
+
+/* The private pages of [v->start, v->end): shared from now on, writable by neither.  @told: the
+ * child's monitor is told of writes as the parent's is. */
+static int copy_entries(struct mm *to, struct vma *v, bool told, bool *protected)
 {
 	u64 next;
 	s64 copied = 0;
@@ -219,6 +247,10 @@ static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 		pte_t *upper = pt_upper(v->mm, addr, v->end, &next), *from, *dest = NULL;
 		pte_t up = upper ? pte_read(upper) : (pte_t){0};
 
+		if (unlikely(told && !pte_none(up) && !pte_is_table(up))) {
+			huge_split(v->mm, addr, upper);
+			up = pte_read(upper);
+		}
 		if (pte_none(up))
 			continue;
 		if (unlikely(!pte_is_table(up))) {
@@ -226,27 +258,20 @@ static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 			continue;
 		}
 		from = pte_table(up) + pt_index(0, addr);
-		for (; addr < next; addr += PAGE_SIZE, from++) {
-			pte_t e = pte_read(from);
+		for (; addr < next && !err; addr += PAGE_SIZE, from++) {
+			pte_t e = pte_read(from), new;
 
 			if (pte_none(e) && pt_line_empty(from)) {
 				addr += (PT_LINE - 1) * PAGE_SIZE;
 				from += PT_LINE - 1;
 				continue;
 			}
-			if (!pte_present(e) || pte_special(e)) {
-				if (unlikely(pte_is_mark(e, MARK_POISON)))
-					err = copy_mark(to, addr, e);
-				if (err)
-					break;
-				continue;
-			}
-			struct frame *f = pfn_to_frame(pte_pfn(e));
+			struct frame *f = page_to_share(e);
 
-			if (unlikely(f->type != FRAME_ANON)) {
-				f = frame_head(f);
-				if (f->type != FRAME_ANON)
-					continue;
+			if (!f) {
+				if (unlikely(told || pte_is_marker(e)))
+					err = copy_mark(to, addr, e, told);
+				continue;
 			}
 			if (unlikely(!dest)) {
 				dest = pt_make(to, addr);
@@ -261,7 +286,9 @@ static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 				pte_set_wrprotect(from);
 				*protected = true;
 			}
-			pte_write(&dest[pt_index(0, addr)], pte_clear_uffd_wp(pte_wrprotect(e)));
+			new = pte_wrprotect(e);
+			pte_write(&dest[pt_index(0, addr)],
+				  likely(!told) ? pte_clear_uffd_wp(new) : new);
 			copied++;
 		}
 	}
@@ -269,9 +296,30 @@ static int copy_entries(struct mm *to, struct vma *v, bool *protected)
 	return err;
 }
 
+/* Whose are the faults of @n, the child's? */
+static noinline int fork_uffd(struct mm *to, struct vma *n, struct uffd_fork **forks)
+{
+	struct uffd *parent = n->uffd, *child;
+	int err = uffd_fork_add(forks, parent, to, &child);
+
+	if (err)
+		return err;
+	if (!child) {
+		vma_forget_uffd(n);
+		return 0;
+	}
+	n->uffd = uffd_get(child);
+	uffd_put(parent);
+	to->uffd_used = true;
+	/* Marks are copied, too. */
+	if (n->flags & VM_UFFD_WP)
+		n->has_anon = true;
+	return 0;
+}
+
 /* @made: chain of the copies. */
 static int copy_vma(struct mm *to, struct btree_edit *e, struct vma *v, struct vma **made,
-		    bool *protected)
+		    bool *protected, struct uffd_fork **forks)
 {
 	struct vma *n;
 	int err = 0;
@@ -288,10 +336,11 @@ static int copy_vma(struct mm *to, struct btree_edit *e, struct vma *v, struct v
 		hugetlb_forked(n);
 	vma_set_flags(n, v->flags & ~(VM_LOCKED | VM_LOCKONFAULT));
 	if (unlikely(n->uffd))
-		vma_forget_uffd(n);
+		err = fork_uffd(to, n, forks);
 	if (v->flags & VM_WIPEONFORK)
 		n->has_anon = false;
-	err = btree_edit_insert(e, n->start, n->end, n);
+	if (!err)
+		err = btree_edit_insert(e, n->start, n->end, n);
 	if (err) {
 		vma_release(n);
 		goto uncommit;
@@ -307,7 +356,7 @@ static int copy_vma(struct mm *to, struct btree_edit *e, struct vma *v, struct v
 	/* Truncation must not drop a private page while it is being shared. */
 	if (v->cache)
 		rwsem_write_lock(&v->cache->rmap_lock);
-	err = copy_entries(to, v, protected);
+	err = copy_entries(to, v, n->flags & VM_UFFD_WP, protected);
 	if (v->cache)
 		rwsem_write_unlock(&v->cache->rmap_lock);
 	return err;
@@ -356,7 +405,7 @@ static void drop_copies(struct mm *mm, struct vma *made)
 		made = n->chain;
 		vma_detach(n);
 		vma_rmap_del(n);
-		pt_zap(&g, n, n->start, n->end, false);
+		pt_zap(&g, n, n->start, n->end, ZAP_ALL);
 		/* From the highest down: what is above is gone. */
 		pt_free(&g, n->start, n->end, made ? made->end : 0, USER_END);
 		if (n->flags & VM_ACCOUNT)
@@ -375,6 +424,7 @@ int mm_fork(struct mm *from, struct mm **out)
 	struct vma *v;
 	struct mm *mm;
 	bool protected = false;
+	struct uffd_fork *forks = NULL;
 	int err = mm_alloc(from->user_ns, &mm);
 
 	if (err)
@@ -387,7 +437,7 @@ int mm_fork(struct mm *from, struct mm **out)
 		if (v->flags & VM_DONTCOPY)
 			continue;
 		vma_write_lock(v);
-		err = copy_vma(mm, &e, v, &made, &protected);
+		err = copy_vma(mm, &e, v, &made, &protected, &forks);
 		if (err) {
 			vma_write_unlock(v);
 			break;
@@ -409,6 +459,8 @@ int mm_fork(struct mm *from, struct mm **out)
 	if (unlikely(!list_empty(&from->droppable_link)))
 		droppable_enter(mm);
 	rwsem_write_unlock(&from->lock);
+	if (unlikely(forks))
+		uffd_fork_tell(forks, !err);
 	if (err) {
 		drop_copies(mm, made);
 		return err;
@@ -435,7 +487,8 @@ static void unmap_file(struct pagecache *pc, u64 first, u64 last, bool even_cow)
 
 		gather_begin(&g, v->mm, false);
 		pt_zap(&g, v, v->start + (from << PAGE_SHIFT), v->start + (to << PAGE_SHIFT),
-		       !even_cow && vma_is_cow(v));
+		       (!even_cow && vma_is_cow(v) ? ZAP_KEEP_COW : 0) |
+			       (v->flags & VM_UFFD_WP ? ZAP_KEEP_WP : 0));
 		gather_end(&g);
 	}
 	rwsem_read_unlock(&pc->rmap_lock);

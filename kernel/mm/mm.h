@@ -58,7 +58,7 @@ struct vma;
 #define VM_NOHUGEPAGE 0x40000000ul
 #define VM_MERGEABLE 0x80000000ul
 #define VM_STACK 0x100000000ul
-#define VM_DROPPABLE 0x200000000ul /* reclaim may take the pages: MAP_DROPPABLE */
+#define VM_DROPPABLE 0x200000000ul   /* reclaim may take the pages: MAP_DROPPABLE */
 #define VM_UFFD_MINOR 0x2000000000ul /* asked for what is in the file, but not mapped */
 #define VM_UFFD (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
 
@@ -140,6 +140,7 @@ struct mm {
 	bool oom_victim;    /* being killed: its memory will come back */
 	bool oom_skip;	    /* private memory was taken, or cannot be: look elsewhere */
 	bool thp_disabled;  /* PR_SET_THP_DISABLE; inherited */
+	bool uffd_used;	    /* some VMA has, or had, a userfaultfd: LK_MM */
 	/* One empty table for each huge entry, so that splitting one needs no memory. */
 	struct spinlock spare_lock;	 /* LK_PTE */
 	struct frame *spare_tables;	 /* spare_lock; linked by owner */

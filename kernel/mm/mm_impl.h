@@ -107,9 +107,11 @@ struct gather {
 };
 void gather_begin(struct gather *g, struct mm *mm, bool full);
 void gather_end(struct gather *g);
-/* Clears the entries of [start, end) in @vma.  @cow_only: private copies stay (truncation without
- * them). */
-void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow);
+/* Clears the entries of [start, end) in @vma, but for what @keep says. */
+void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, unsigned int keep);
+#define ZAP_ALL 0u
+#define ZAP_KEEP_COW 1u /* private copies: truncation that spares them */
+#define ZAP_KEEP_WP 2u	/* that writes are told, as a mark */
 /* Frees tables under [start, end) that lie wholly in [floor, ceiling), where no VMA is left. */
 void pt_free(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling);
 /* Where no VMA is: no table is left that lies wholly there. mm->lock written. */
@@ -288,6 +290,19 @@ void account_init(void);
 bool vma_accountable(u64 flags, bool is_file);
 
 /* --- userfault.c --- */
+struct uffd_fork;
+struct uffd_gone;
+/* Writes to [start, end), or to the page of *@at, are told from now on; mm->lock or VMA lock held.
+ * -ENOMEM; true: translations have to be flushed. */
+int mm_uffd_protect_range(struct vma *v, u64 start, u64 end) __must_check;
+bool mm_uffd_protect_one(struct vma *v, pte_t *at);
+/* Monitors that want to know that [start, end) is unmapped.  mm->lock held for writing; -ENOMEM. */
+int mm_gone_collect(struct mm *mm, u64 start, u64 end, struct uffd_gone **gone) __must_check;
+static inline int __must_check mm_gone_prepare(struct mm *mm, u64 start, u64 end,
+					       struct uffd_gone **gone)
+{
+	return unlikely(mm->uffd_used) ? mm_gone_collect(mm, start, end, gone) : 0;
+}
 /* What an entry says that is neither empty nor maps anything. */
 #define MARK_UFFD_WP 1u /* write-protected before there was a page */
 #define MARK_POISON 2u	/* no access, as if the memory had failed */
@@ -300,6 +315,12 @@ unsigned int pt_mark(struct mm *mm, u64 addr); /* what is marked there; 0: nothi
 static inline bool pte_none_mostly(pte_t e)
 {
 	return pte_none(e) || pte_is_mark(e, MARK_UFFD_WP);
+}
+
+/* A page may be put there, also over a mark. */
+static inline bool pte_is_vacant(pte_t e)
+{
+	return pte_none(e) || pte_is_marker(e);
 }
 
 /* --- fault.c --- */
@@ -347,6 +368,8 @@ void smaps_show_rollup(struct seq *s, u64 start, u64 end, const struct smaps *su
 /* For files of /proc/PID: that address space with a reference to the struct, or NULL if it has
  * none.  -EACCES, -ESRCH, -EINTR. */
 int mm_of_proc_file(const struct inode *i, struct mm **out) __must_check;
+/* --- scan.c --- */
+long pagemap_ioctl(struct file *f, unsigned int cmd, unsigned long arg);
 /* --- inspect.c --- */
 void vma_show_numa(struct vma *v, u16 policy, struct seq *s, char *buf);
 bool vma_is_heap(const struct vma *v);

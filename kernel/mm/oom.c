@@ -279,7 +279,7 @@ static bool reap_vma(struct gather *g, struct vma *v)
 	if (!vma_write_trylock(v))
 		return false;
 	vma_set_flags(v, v->flags & ~(VM_ACCESS | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC));
-	pt_zap(g, v, v->start, v->end, false);
+	pt_zap(g, v, v->start, v->end, ZAP_ALL);
 	vma_write_unlock(v);
 	return true;
 }

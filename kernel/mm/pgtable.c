@@ -335,13 +335,13 @@ void gather_frame(struct gather *g, struct frame *f)
 
 /* --- zap --- */
 
-static __always_inline void zap_one(struct gather *g, pte_t *at, u64 addr, pte_t e)
+static __always_inline void zap_one(struct gather *g, pte_t *at, u64 addr, pte_t e, pte_t left)
 {
 	/* Alone with the tables, nobody can change the entry meanwhile. */
 	if (g->full)
-		pte_write(at, (pte_t){0});
+		pte_write(at, left);
 	else
-		e = pte_xchg(at, (pte_t){0});
+		e = pte_xchg(at, left);
 	if (unlikely(!pte_present(e)))
 		return;
 	g->start = min(g->start, addr);
@@ -373,7 +373,21 @@ static __always_inline void zap_one(struct gather *g, pte_t *at, u64 addr, pte_t
 	gather_frame(g, f);
 }
 
-void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow)
+/* Has the entry been seen to? */
+static noinline bool zap_kept(struct gather *g, pte_t *at, u64 addr, pte_t e, unsigned int keep)
+{
+	if (!pte_present(e))
+		return keep & ZAP_KEEP_WP && pte_is_mark(e, MARK_UFFD_WP);
+	if (keep & ZAP_KEEP_COW && !pte_special(e) &&
+	    frame_head(pfn_to_frame(pte_pfn(e)))->type == FRAME_ANON)
+		return true;
+	if (!(keep & ZAP_KEEP_WP) || !pte_uffd_wp(e))
+		return false;
+	zap_one(g, at, addr, e, pte_make_marker(MARK_UFFD_WP, 0));
+	return true;
+}
+
+void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, unsigned int keep)
 {
 	u64 next;
 
@@ -398,10 +412,9 @@ void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, bool keep_cow
 				}
 				continue;
 			}
-			if (unlikely(keep_cow) && pte_present(e) && !pte_special(e) &&
-			    frame_head(pfn_to_frame(pte_pfn(e)))->type == FRAME_ANON)
+			if (unlikely(keep) && zap_kept(g, at, addr, e, keep))
 				continue;
-			zap_one(g, at, addr, e);
+			zap_one(g, at, addr, e, (pte_t){0});
 		}
 	}
 	(void)vma;

@@ -10,6 +10,7 @@
 #include <kernel/pagecache/pagecache.h>
 #include <kernel/file/file.h>
 #include <kernel/task/task.h>
+#include <kernel/uffd/uffd.h>
 #include <generated/syscalls.h>
 
 #ifndef MREMAP_DONTUNMAP
@@ -90,7 +91,7 @@ static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new,
 	n->end = new + new_len;
 	n->mm = mm;
 	n->flags |= VM_SOFTDIRTY;
-	if (unlikely(n->uffd))
+	if (unlikely(n->uffd) && !uffd_wants(n->uffd, UFFD_FEATURE_EVENT_REMAP))
 		vma_forget_uffd(n);
 	u64 vm = n->flags;
 
@@ -116,7 +117,7 @@ static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new,
 	struct gather g;
 
 	gather_begin(&g, mm, false);
-	pt_zap(&g, n, new, new + new_len, false);
+	pt_zap(&g, n, new, new + new_len, ZAP_ALL);
 	gather_end(&g);
 	err = move_entries(mm, old, new, min(old_len, new_len), keep_wp, &moved);
 	if (err) {
@@ -272,6 +273,45 @@ static long remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u
 	return err ? err : grow(mm, v, old, old_len, new_len, flags);
 }
 
+/* Whom to tell, and of what, when it is over. */
+struct remap_told {
+	struct uffd *uffd;	     /* of what moves */
+	struct uffd_gone *made_room; /* at the new place */
+	struct uffd_gone *cut;	     /* the end of a mapping that gets shorter */
+	struct uffd_gone *left;	     /* the old place */
+};
+
+/* mm->lock held for writing. */
+static int told_prepare(struct remap_told *t, struct mm *mm, u64 old, u64 old_len, u64 new_len,
+			u32 flags, u64 new)
+{
+	struct vma *v = vma_at(mm, old);
+	int err = 0;
+
+	if (v && v->uffd && uffd_wants(v->uffd, UFFD_FEATURE_EVENT_REMAP))
+		t->uffd = uffd_change_begin(v->uffd);
+	if (flags & MREMAP_FIXED)
+		err = mm_gone_collect(mm, new, new + new_len, &t->made_room);
+	if (!err && old_len > new_len)
+		err = mm_gone_collect(mm, old + new_len, old + old_len, &t->cut);
+	if (!err && flags & MREMAP_MAYMOVE && !(flags & MREMAP_DONTUNMAP))
+		err = mm_gone_collect(mm, old, old + min(old_len, new_len), &t->left);
+	return err;
+}
+
+static noinline void told_finish(struct remap_told *t, u64 old, u64 old_len, long ret)
+{
+	bool moved = ret >= 0 && (u64)ret != old;
+
+	uffd_gone_tell(t->made_room, ret >= 0);
+	if (t->uffd && moved)
+		uffd_change_end(t->uffd, UFFD_EVENT_REMAP, old, (u64)ret, old_len);
+	else if (t->uffd)
+		uffd_change_cancel(t->uffd);
+	uffd_gone_tell(t->cut, ret >= 0);
+	uffd_gone_tell(t->left, moved);
+}
+
 long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned long flags,
 		unsigned long new_addr)
 {
@@ -291,11 +331,20 @@ long sys_mremap(unsigned long addr, size_t old_len, size_t new_len, unsigned lon
 		return -EINVAL;
 	if (rwsem_write_lock_killable(&mm->lock))
 		return -EINTR;
-	long ret = remap(mm, addr, old_len, new_len, (u32)flags, new_addr);
+	struct remap_told told = {0};
+	bool tell = mm->uffd_used;
+	long ret = unlikely(tell)
+			   ? told_prepare(&told, mm, addr, old_len, new_len, (u32)flags, new_addr)
+			   : 0;
+
+	if (!ret)
+		ret = remap(mm, addr, old_len, new_len, (u32)flags, new_addr);
 	struct vma *v = ret >= 0 && new_len > old_len ? vma_at(mm, (u64)ret) : NULL;
 	bool populate = v && v->flags & VM_LOCKED;
 
 	rwsem_write_unlock(&mm->lock);
+	if (unlikely(tell))
+		told_finish(&told, addr, old_len, ret);
 	if (populate)
 		mm_populate(mm, (u64)ret + old_len, (u64)ret + new_len);
 	return ret;

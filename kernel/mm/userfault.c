@@ -146,6 +146,18 @@ static int protect_range(struct vma *v, u64 start, u64 end, bool enable)
 	return err;
 }
 
+int mm_uffd_protect_range(struct vma *v, u64 start, u64 end)
+{
+	return protect_range(v, start, end, true);
+}
+
+bool mm_uffd_protect_one(struct vma *v, pte_t *at)
+{
+	if (!v->has_anon)
+		v->has_anon = true; /* a mark counts as such in fork */
+	return protect_one(v, at, true, true);
+}
+
 static void unprotect_vma(struct vma *v, u64 start, u64 end)
 {
 	if (v->flags & VM_UFFD_WP)
@@ -192,6 +204,7 @@ static int register_locked(struct mm *mm, struct uffd *u, u64 start, u64 end, u6
 		if (v->uffd != u || (v->flags & flags) != flags) {
 			if (v->uffd && !(flags & VM_UFFD_WP))
 				unprotect_vma(v, from, to);
+			mm->uffd_used = true;
 			err = vma_change_uffd(v, from, to, (v->flags & ~VM_UFFD) | flags, u, &v);
 		}
 		if (!err)
@@ -258,6 +271,15 @@ void mm_uffd_unregister_all(struct mm *mm, struct uffd *u)
 		vma_forget_uffd(v);
 		vma_write_unlock(v);
 	}
+}
+
+int mm_gone_collect(struct mm *mm, u64 start, u64 end, struct uffd_gone **gone)
+{
+	int err = 0;
+
+	for (struct vma *v = vma_find(mm, start); v && v->start < end && !err; v = vma_next(mm, v))
+		err = v->uffd ? uffd_gone_add(gone, v->uffd, start, end) : 0;
+	return err;
 }
 
 /* --- places --- */
@@ -336,6 +358,8 @@ static bool goes_to_cache(const struct vma *v)
 
 static int check_fill(const struct vma *v, const struct mm_uffd_fill *fill)
 {
+	if (uffd_is_changing(fill->uffd))
+		return -EAGAIN;
 	if (!vma_is_anon(v) && !is_shmem(v))
 		return -EINVAL;
 	if (fill->how == UFFD_FILL_CONTINUE && !is_shmem(v))
@@ -356,7 +380,7 @@ static int put_private(struct vma *v, u64 addr, struct frame *f, bool wp)
 	if (wp || !(v->flags & VM_WRITE))
 		e = pte_wrprotect(e);
 	old = pte_read(at);
-	if (!pte_none_mostly(old) || !pte_cmpxchg(at, &old, e))
+	if (!pte_is_vacant(old) || !pte_cmpxchg(at, &old, e))
 		return -EEXIST;
 	__atomic_fetch_add(&v->mm->rss_anon, 1, __ATOMIC_RELAXED);
 	return 0;
@@ -373,7 +397,7 @@ static int put_shared(struct vma *v, u64 addr, struct folio *folio, bool wp)
 		return err;
 	if (mm_truncated(v->cache, index))
 		return -EFAULT;
-	if (!pte_none_mostly(pte_read(at)))
+	if (!pte_is_vacant(pte_read(at)))
 		return -EEXIST;
 	err = pagecache_publish(v->cache, index, folio);
 	return err ? err : mm_map_cached(v, addr, at, folio->frame, wp);
@@ -415,7 +439,7 @@ static int load_user(struct load *l, const char __user *src, unsigned int max)
 	return 0;
 }
 
-/* @addr and on.  -EAGAIN: it is memory of another kind. */
+/* @addr and on.  -ESTALE: it is memory of another kind. */
 static int load_put(struct mm *mm, const struct mm_uffd_fill *fill, struct load *l, u64 addr)
 {
 	struct place p;
@@ -426,7 +450,7 @@ static int load_put(struct mm *mm, const struct mm_uffd_fill *fill, struct load 
 	err = check_fill(p.vma, fill);
 	if (!err && l->shared != goes_to_cache(p.vma)) {
 		*fill->shared = !l->shared;
-		err = -EAGAIN;
+		err = -ESTALE;
 	}
 	if (!err && !l->shared && !p.vma->has_anon)
 		p.vma->has_anon = true;
@@ -458,7 +482,7 @@ static s64 fill_copy(struct mm *mm, const struct mm_uffd_fill *fill)
 		err = load_put(mm, fill, &l, fill->start + done);
 		done += (u64)l.used << PAGE_SHIFT;
 		load_drop(&l);
-		if (err == -EAGAIN)
+		if (err == -ESTALE)
 			err = 0;
 		else if (!err)
 			err = src_err;
@@ -562,15 +586,19 @@ s64 mm_uffd_fill(struct mm *mm, const struct mm_uffd_fill *fill)
 	return done ? (s64)done : err;
 }
 
-int mm_uffd_protect(struct mm *mm, u64 start, u64 len, bool enable)
+int mm_uffd_protect(struct mm *mm, const struct uffd *u, u64 start, u64 len, bool enable)
 {
 	struct place p;
 	int err = lock_place(mm, start, start + len, &p);
 
 	if (err)
 		return err;
-	err = p.vma->flags & VM_UFFD_WP ? protect_range(p.vma, start, start + len, enable)
-					: -ENOENT;
+	if (uffd_is_changing(u))
+		err = -EAGAIN;
+	else if (!(p.vma->flags & VM_UFFD_WP))
+		err = -ENOENT;
+	else
+		err = protect_range(p.vma, start, start + len, enable);
 	unlock_place(&p);
 	return err;
 }
@@ -655,7 +683,7 @@ s64 mm_uffd_move(struct mm *mm, struct uffd *u, u64 dst, u64 src, u64 len, bool 
 {
 	if (rwsem_write_lock_killable(&mm->lock))
 		return -EINTR;
-	s64 done = move_locked(mm, u, dst, src, len, holes);
+	s64 done = uffd_is_changing(u) ? -EAGAIN : move_locked(mm, u, dst, src, len, holes);
 
 	rwsem_write_unlock(&mm->lock);
 	return done;

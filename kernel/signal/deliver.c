@@ -12,6 +12,7 @@
 #include <kernel/arch_up.h>
 #include <kernel/coredump/coredump.h>
 #include <kernel/syscall/syscall.h>
+#include <asm/page.h>
 #include <asm/regs.h>
 #include <asm/regset.h>
 #include <asm/sigframe.h>
@@ -272,6 +273,8 @@ void signal_force(int sig, int code, u64 addr, int trapno)
 	info.si_signo = sig;
 	info.si_code = code;
 	info.si_addr = (void *)(unsigned long)addr;
+	if (sig == SIGBUS && code == BUS_MCEERR_AR)
+		info.si_addr_lsb = PAGE_SHIFT; /* so much is lost */
 	signal_force_info(&info, FORCE_HANDLER);
 }
 

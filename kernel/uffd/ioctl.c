@@ -31,6 +31,8 @@ static int set_features(struct uffd *u, struct uffdio_api *api)
 
 	if (api->api != UFFD_API || wanted & ~(u64)UFFD_FEATURES)
 		return -EINVAL;
+	if (wanted & UFFD_FEATURE_EVENT_FORK && !capable(CAP_SYS_PTRACE))
+		return -EPERM;
 	/* Somebody who writes without a trap cannot be told of pages that are not there. */
 	if (wanted & UFFD_FEATURE_WP_ASYNC)
 		wanted |= UFFD_FEATURE_WP_UNPOPULATED;
@@ -130,10 +132,11 @@ static long answer(struct uffd *u, s64 done, s64 __user *where, u64 start, u64 l
 	return (u64)done == len ? 0 : -EAGAIN;
 }
 
-static long fill(struct uffd *u, const struct mm_uffd_fill *fill, s64 __user *where, bool wake)
+static long fill(struct uffd *u, struct mm_uffd_fill *fill, s64 __user *where, bool wake)
 {
 	s64 done;
 
+	fill->uffd = u;
 	if (!mm_tryget(u->mm))
 		return -ESRCH;
 	done = mm_uffd_fill(u->mm, fill);
@@ -147,6 +150,8 @@ static long do_copy(struct uffd *u, void __user *arg)
 	struct uffdio_copy c;
 	int err;
 
+	if (uffd_is_changing(u))
+		return -EAGAIN;
 	if (copy_from_user(&c, arg, offsetof(struct uffdio_copy, copy)))
 		return -EFAULT;
 	err = check_range(u->mm, c.dst, c.len);
@@ -173,6 +178,8 @@ static long do_zeropage(struct uffd *u, void __user *arg)
 	struct uffdio_zeropage z;
 	int err;
 
+	if (uffd_is_changing(u))
+		return -EAGAIN;
 	if (copy_from_user(&z, arg, offsetof(struct uffdio_zeropage, zeropage)))
 		return -EFAULT;
 	err = check_range(u->mm, z.range.start, z.range.len);
@@ -191,6 +198,8 @@ static long do_continue(struct uffd *u, void __user *arg)
 	struct uffdio_continue c;
 	int err;
 
+	if (uffd_is_changing(u))
+		return -EAGAIN;
 	if (copy_from_user(&c, arg, offsetof(struct uffdio_continue, mapped)))
 		return -EFAULT;
 	err = check_range(u->mm, c.range.start, c.range.len);
@@ -214,6 +223,8 @@ static long do_poison(struct uffd *u, void __user *arg)
 	struct uffdio_poison p;
 	int err;
 
+	if (uffd_is_changing(u))
+		return -EAGAIN;
 	if (copy_from_user(&p, arg, offsetof(struct uffdio_poison, updated)))
 		return -EFAULT;
 	err = check_range(u->mm, p.range.start, p.range.len);
@@ -234,6 +245,8 @@ static long do_move(struct uffd *u, void __user *arg)
 	s64 done;
 	int err;
 
+	if (uffd_is_changing(u))
+		return -EAGAIN;
 	if (copy_from_user(&m, arg, offsetof(struct uffdio_move, move)))
 		return -EFAULT;
 	/* Of the caller's own memory only. */
@@ -260,6 +273,8 @@ static long do_writeprotect(struct uffd *u, void __user *arg)
 	bool enable, quiet;
 	int err;
 
+	if (uffd_is_changing(u))
+		return -EAGAIN;
 	if (copy_from_user(&w, arg, sizeof(w)))
 		return -EFAULT;
 	err = check_range(u->mm, w.range.start, w.range.len);
@@ -272,7 +287,7 @@ static long do_writeprotect(struct uffd *u, void __user *arg)
 		return -EINVAL;
 	if (!mm_tryget(u->mm))
 		return -ESRCH;
-	err = mm_uffd_protect(u->mm, w.range.start, w.range.len, enable);
+	err = mm_uffd_protect(u->mm, u, w.range.start, w.range.len, enable);
 	mm_put(u->mm);
 	if (!err && !enable && !quiet)
 		uffd_wake(u, w.range.start, w.range.start + w.range.len);

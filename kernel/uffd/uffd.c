@@ -47,19 +47,22 @@ bool uffd_wants(const struct uffd *u, u64 feature)
 	return u->features & feature;
 }
 
-/* Who waits goes on, and finds that nobody cares any more. */
-static void uffd_release(struct file *f)
+void uffd_abandon(struct uffd *u)
 {
-	struct uffd *u = f->private_data;
-
 	__atomic_store_n(&u->released, true, __ATOMIC_SEQ_CST);
 	if (mm_tryget(u->mm)) {
 		mm_uffd_unregister_all(u->mm, u);
 		mm_put(u->mm);
 	}
 	uffd_wake(u, 0, ~0ull);
+	uffd_wake_tellers(u);
 	wake_up_poll(&u->readers, EPOLLHUP);
-	uffd_put(u);
+}
+
+static void uffd_release(struct file *f)
+{
+	uffd_abandon(f->private_data);
+	uffd_put(f->private_data);
 }
 
 static void uffd_fdinfo(struct file *f, struct seq *s)
@@ -82,31 +85,48 @@ static const struct file_ops uffd_ops = {
 	.fdinfo = uffd_fdinfo,
 };
 
+struct uffd *uffd_alloc(struct mm *mm, u32 flags, u64 features)
+{
+	struct uffd *u = kzalloc(sizeof(*u));
+
+	if (!u)
+		return NULL;
+	u->refs = 1;
+	u->flags = flags;
+	u->features = features;
+	u->mm = mm;
+	mm_ref(mm);
+	uffd_wait_init(u);
+	return u;
+}
+
+int uffd_install(struct uffd *u, int *out)
+{
+	struct file *f;
+	int err = file_create_anon("anon_inode:[userfaultfd]", &uffd_ops, u,
+				   O_RDONLY | (u->flags & O_NONBLOCK), &f);
+
+	if (err)
+		return err;
+	uffd_get(u); /* the file's, which its release drops */
+	err = fd_install_new(f, u->flags & O_CLOEXEC, out);
+	if (err)
+		file_put(f);
+	return err;
+}
+
 static int uffd_create(u32 flags, int *out)
 {
 	struct uffd *u;
-	struct file *f;
-	int err;
 
 	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))
 		return -EINVAL;
-	u = kzalloc(sizeof(*u));
+	u = uffd_alloc(current->mm, flags, 0);
 	if (!u)
 		return -ENOMEM;
-	u->refs = 1;
-	u->flags = flags & UFFD_USER_MODE_ONLY;
-	u->mm = current->mm;
-	mm_ref(u->mm);
-	uffd_wait_init(u);
-	err = file_create_anon("anon_inode:[userfaultfd]", &uffd_ops, u,
-			       O_RDONLY | (flags & O_NONBLOCK), &f);
-	if (err) {
-		uffd_put(u);
-		return err;
-	}
-	err = fd_install_new(f, flags & O_CLOEXEC, out);
-	if (err)
-		file_put(f);
+	int err = uffd_install(u, out);
+
+	uffd_put(u);
 	return err;
 }
 

@@ -11,6 +11,7 @@
 #include <kern/list.h>
 #include <abi/userfaultfd.h>
 
+struct mm;
 struct task;
 struct uffd;
 
@@ -47,3 +48,33 @@ int uffd_fault_begin(struct uffd *u, struct uffd_fault *f, u64 addr, u32 fault_f
  * that is in user mode; -EINTR: current is being killed inside a system call.
  */
 int uffd_fault_end(struct uffd_fault *f, bool wait) __must_check;
+
+/*
+ * Changes that monitors are told of.  With mm->lock held: begin; without it: end, which waits until
+ * a monitor has read of it.  In between nobody fills pages (EAGAIN).
+ */
+struct uffd *uffd_change_begin(struct uffd *u); /* +1 */
+void uffd_change_cancel(struct uffd *u);
+bool uffd_is_changing(const struct uffd *u);
+/* @event: UFFD_EVENT_REMAP, _REMOVE, _UNMAP and its words. */
+void uffd_change_end(struct uffd *u, u8 event, u64 a, u64 b, u64 c);
+
+/* What is unmapped: a list, empty at first; tell frees it. */
+struct uffd_gone {
+	struct uffd_gone *next;
+	struct uffd *uffd;
+	u64 start, end;
+};
+/* Unless @u does not want to know.  -ENOMEM. */
+int uffd_gone_add(struct uffd_gone **list, struct uffd *u, u64 start, u64 end) __must_check;
+void uffd_gone_tell(struct uffd_gone *list, bool happened);
+
+/* Instances for the memory of a child: a list, as above. */
+struct uffd_fork {
+	struct uffd_fork *next;
+	struct uffd *parent, *child;
+};
+/* *child, +0, is that of @mm for VMAs that @parent has; NULL: they are nobody's.  -ENOMEM. */
+int uffd_fork_add(struct uffd_fork **list, struct uffd *parent, struct mm *mm, struct uffd **child)
+	__must_check;
+void uffd_fork_tell(struct uffd_fork *list, bool happened);

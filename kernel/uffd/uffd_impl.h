@@ -20,25 +20,31 @@ struct uffd_shard {
 } __aligned(64);
 
 struct uffd {
-	u32 refs;		   /* atomic */
-	u32 flags;		   /* [I] UFFD_USER_MODE_ONLY */
-	u64 features;		   /* atomic; UFFD_READY and what UFFDIO_API asked for, then [I] */
-	struct mm *mm;		   /* [I] the struct, not what is mapped */
-	bool released;		   /* the file is closed: nobody waits any more */
-	bool shared_last;	   /* the last page went to shared memory: a guess for the next */
-	u32 pending;		   /* atomic: faults in the shards that are to be read of */
-	u32 cursor;		   /* the shard to be read first; races cost nothing */
-	struct wait_queue readers; /* read(2), poll(2) */
+	u32 refs;		    /* atomic */
+	u32 flags;		    /* [I] UFFD_USER_MODE_ONLY, O_CLOEXEC, O_NONBLOCK as made */
+	u64 features;		    /* atomic; UFFD_READY and what UFFDIO_API asked for, then [I] */
+	struct mm *mm;		    /* [I] the struct, not what is mapped */
+	bool released;		    /* the file is closed: nobody waits any more */
+	bool shared_last;	    /* the last page went to shared memory: a guess for the next */
+	u32 pending;		    /* atomic: faults in the shards that are to be read of */
+	u32 cursor;		    /* the shard to be read first; races cost nothing */
+	u32 changing;		    /* atomic: changes that are not told yet */
+	u32 event_count;	    /* atomic: in events */
+	struct spinlock event_lock; /* LK_SPIN_LEAF */
+	struct list_head events;    /* event_lock */
+	struct wait_queue readers;  /* read(2), poll(2) */
 	struct uffd_shard shards[UFFD_SHARDS];
 };
 
 #define UFFD_READY (1ull << 31) /* in features, as Linux shows it */
 
-#define UFFD_FEATURES                                                                          \
-	(UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_SIGBUS |   \
-	 UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_EXACT_ADDRESS |      \
-	 UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_POISON | \
-	 UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_MOVE)
+#define UFFD_FEATURES                                                                             \
+	(UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE |         \
+	 UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_MISSING_SHMEM | \
+	 UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_MINOR_SHMEM |                \
+	 UFFD_FEATURE_EXACT_ADDRESS | UFFD_FEATURE_WP_HUGETLBFS_SHMEM |                           \
+	 UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_POISON | UFFD_FEATURE_WP_ASYNC |              \
+	 UFFD_FEATURE_MOVE)
 
 static inline bool uffd_ready(const struct uffd *u)
 {
@@ -53,6 +59,18 @@ void uffd_wake(struct uffd *u, u64 start, u64 end);
 void uffd_count(struct uffd *u, u64 *pending, u64 *total);
 ssize_t uffd_read(struct file *f, struct uio *u, loff_t *pos);
 u32 uffd_poll(struct file *f, struct poll_table *pt);
+
+/* --- event.c --- */
+/* One message: 1, 0: there is none, -errno: a descriptor for a child cannot be made. */
+int uffd_take_event(struct uffd *u, struct uffd_msg *out);
+void uffd_wake_tellers(struct uffd *u); /* they look whether anybody will read */
+
+/* --- uffd.c --- */
+struct uffd *uffd_alloc(struct mm *mm, u32 flags, u64 features);
+/* A descriptor of current for @u, +1 then. */
+int uffd_install(struct uffd *u, int *fd) __must_check;
+/* Nobody will resolve faults: all VMAs forget @u, who waits goes on. */
+void uffd_abandon(struct uffd *u);
 
 /* --- ioctl.c --- */
 long uffd_ioctl(struct file *f, unsigned int cmd, unsigned long arg);

@@ -28,6 +28,8 @@
 void uffd_wait_init(struct uffd *u)
 {
 	wait_queue_init(&u->readers);
+	spin_init(&u->event_lock, LK_SPIN_LEAF);
+	list_init(&u->events);
 	for (unsigned int i = 0; i < UFFD_SHARDS; i++) {
 		spin_init(&u->shards[i].lock, LK_SPIN_LEAF);
 		list_init(&u->shards[i].pending);
@@ -199,6 +201,12 @@ static unsigned int take_faults(struct uffd *u, struct uffd_msg *out, unsigned i
 	return n;
 }
 
+static bool is_readable(const struct uffd *u)
+{
+	return __atomic_load_n(&u->pending, __ATOMIC_ACQUIRE) ||
+	       __atomic_load_n(&u->event_count, __ATOMIC_ACQUIRE);
+}
+
 ssize_t uffd_read(struct file *file, struct uio *uio, loff_t *pos)
 {
 	struct uffd *u = file->private_data;
@@ -221,13 +229,21 @@ ssize_t uffd_read(struct file *file, struct uio *uio, loff_t *pos)
 			done += (ssize_t)len;
 			continue;
 		}
+		int err = uffd_take_event(u, msgs);
+
+		if (err < 0)
+			return done ? done : err;
+		if (err) {
+			if (uio_copy_to(uio, msgs, sizeof(msgs[0])) < sizeof(msgs[0]))
+				return done ? done : -EFAULT;
+			done += (ssize_t)sizeof(msgs[0]);
+			continue;
+		}
 		if (done)
 			return done;
 		if (file->flags & O_NONBLOCK)
 			return -EAGAIN;
-		int err = wait_event_interruptible_exclusive(
-			&u->readers, __atomic_load_n(&u->pending, __ATOMIC_ACQUIRE));
-
+		err = wait_event_interruptible_exclusive(&u->readers, is_readable(u));
 		if (err)
 			return err;
 	}
@@ -243,5 +259,5 @@ u32 uffd_poll(struct file *file, struct poll_table *pt)
 	if (!uffd_ready(u) || !(file->flags & O_NONBLOCK))
 		return EPOLLERR;
 	smp_mb();
-	return READ_ONCE(u->pending) ? EPOLLIN : 0;
+	return is_readable(u) ? EPOLLIN : 0;
 }
