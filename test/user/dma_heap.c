@@ -464,6 +464,7 @@ static int count_in(uint64_t *p, size_t first, size_t end, volatile int *stop)
 				return 1;
 			p[i * 512 + 7] = round + 1;
 		}
+		usleep(2000);
 	}
 	return 0;
 }
