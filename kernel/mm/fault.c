@@ -288,7 +288,6 @@ static int fault_backed(struct vma *vma, u64 addr, pte_t *at, u32 flags)
 
 int mm_userfault_reason(struct vma *vma, u64 addr)
 {
-	struct folio *folio;
 	u64 index;
 
 	if (!(vma->flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)))
@@ -298,9 +297,7 @@ int mm_userfault_reason(struct vma *vma, u64 addr)
 	index = vma_index(vma, addr);
 	if (mm_truncated(vma->cache, index))
 		return 0;
-	folio = pagecache_find(vma->cache, index);
-	folio_put(folio);
-	if (folio)
+	if (pagecache_has(vma->cache, index))
 		return vma->flags & VM_UFFD_MINOR ? USERFAULT_MINOR : 0;
 	return vma->flags & VM_UFFD_MISSING ? USERFAULT_MISSING : 0;
 }

@@ -524,10 +524,8 @@ static int fill_continue(struct vma *v, u64 addr, bool wp)
 
 	if (mm_truncated(v->cache, index))
 		return -EFAULT;
-	folio = pagecache_find(v->cache, index);
-	if (!folio)
+	if (!pagecache_has(v->cache, index))
 		return -EFAULT;
-	folio_put(folio);
 	int err = small_entry(v->mm, addr, &at);
 
 	/* May have been reserved only: then it is zeroed now. */

@@ -22,9 +22,10 @@
 #include <kernel/cma/cma.h>
 #include <kernel/rcu/rcu.h>
 #include <kernel/sched/sched.h>
+#include <kernel/slab/slab.h>
 #include <kernel/wait/wait.h>
 
-#define BATCH 32u
+#define BATCH 192u /* taken out of page tables together */
 #define OUT_TRIES 50
 
 struct move {
@@ -85,8 +86,8 @@ void pagecache_wait_movers(struct pagecache *pc)
 
 struct batch {
 	unsigned int count;
-	struct folio *from[BATCH]; /* +1; NULL: not any more */
-	struct folio *to[BATCH];   /* ours */
+	struct folio **from; /* +1; NULL: not any more */
+	struct folio **to;   /* ours */
 };
 
 static bool in_tree(struct pagecache *pc, const struct folio *f)
@@ -216,10 +217,8 @@ static struct folio *folio_in(struct frame *frame)
 	return NULL;
 }
 
-static void move_frames(u64 pfn, u64 end)
+static void move_all(u64 pfn, u64 end, struct batch *b)
 {
-	struct batch b = {0};
-
 	for (; pfn < end; pfn++) {
 		struct folio *f = folio_in(pfn_to_frame(pfn));
 
@@ -231,16 +230,28 @@ static void move_frames(u64 pfn, u64 end)
 			folio_put(f);
 			break;
 		}
-		if (b.count == BATCH ||
-		    (b.count && READ_ONCE(b.from[0]->cache) != READ_ONCE(f->cache))) {
-			move_batch(&b);
+		if (b->count == BATCH ||
+		    (b->count && READ_ONCE(b->from[0]->cache) != READ_ONCE(f->cache))) {
+			move_batch(b);
 			sched_cond_resched();
 		}
-		b.from[b.count] = f;
-		b.to[b.count++] = to;
+		b->from[b->count] = f;
+		b->to[b->count++] = to;
 	}
-	if (b.count)
-		move_batch(&b);
+	if (b->count)
+		move_batch(b);
+}
+
+static void move_frames(u64 pfn, u64 end)
+{
+	struct folio **list = kmalloc(2 * BATCH * sizeof(*list));
+
+	if (!list)
+		return;
+	struct batch b = {.from = list, .to = list + BATCH};
+
+	move_all(pfn, end, &b);
+	kfree(list);
 }
 
 static void drop_frames(u64 pfn, u64 end)
@@ -271,7 +282,7 @@ int pagecache_move_out(struct frame *frame)
 			folio_put(f);
 			return -ENOMEM;
 		}
-		struct batch b = {.count = 1, .from = {f}, .to = {to}};
+		struct batch b = {.count = 1, .from = &f, .to = &to};
 
 		move_batch(&b);
 		sched_yield();
