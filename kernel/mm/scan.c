@@ -157,7 +157,8 @@ static int scan_pages(struct scan *s, struct vma *v, u64 *addr, u64 end)
 			err = scan_run(s, v, 0, addr, next);
 			continue;
 		}
-		if (!pte_is_table(e) && pte_present(e) && huge_whole(*addr, next)) {
+		if (!pte_is_table(e) && pte_present(e) &&
+		    (huge_whole(*addr, next) || vma_is_hugetlb(v))) {
 			err = scan_run(s, v, bits_of(s, e, true), addr, next);
 			continue;
 		}

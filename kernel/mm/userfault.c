@@ -48,7 +48,8 @@ static bool is_shmem(const struct vma *v)
 
 static bool can_have(const struct vma *v, const struct uffd *u, u64 flags)
 {
-	if (v->flags & (VM_PFNMAP | VM_IO | VM_DROPPABLE))
+	/* Nothing here knows the huge pages of a pool yet. */
+	if (v->flags & (VM_PFNMAP | VM_IO | VM_DROPPABLE | VM_HUGETLB))
 		return false;
 	/* Only marks writes, which any memory can. */
 	if (flags == VM_UFFD_WP && uffd_wants(u, UFFD_FEATURE_WP_ASYNC))
