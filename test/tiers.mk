@@ -10,9 +10,15 @@ test-kernel: user-tests $(GUEST)/corbel-init $(GUEST)/test-runner
 	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel
 	@mkdir -p $(O)/test
 	$(Q)$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/boot/kernel-tests $(KTEST_ARGS) > $(O)/test/kernel.log 2>&1; rc=$$?; \
+		$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/boot/kernel-tests --cpus 2 --only pti \
+		--append pti=on >> $(O)/test/kernel.log 2>&1 || rc=1; \
 		$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/boot/user-tests --cpus 2 \
 		$(DEBUG_USER_TESTS) >> $(O)/test/kernel.log 2>&1 || rc=1; \
 		tools/count-tap kernel $$rc $(O)/test
+
+# On tables of user mode without the kernel; and with counts of interrupts that begin near 2^32.
+ISOLATED_USER_TESTS := isolation process signals threads ptrace_steps ports memory mapping_races interrupts
+ISOLATED_ARGS := --cpus 2 --append "pti=on irq_count_start=0xffffff00"
 
 # Tier C: system-call tests, first on the kernel of this machine, which is the oracle.
 USER_TESTS := $(patsubst test/user/%.c,$(O)/test/user/%,$(wildcard test/user/*.c))
@@ -30,8 +36,10 @@ test-user-native: user-tests
 		tools/count-tap user-native $$? $(O)/test
 test-user: user-tests $(O)/corbel $(GUEST)/corbel-init $(GUEST)/test-runner
 	@mkdir -p $(O)/test
-	$(Q)$(BOOT_ENV) test/boot/user-tests $(USER_ARGS) > $(O)/test/user.log 2>&1; \
-		tools/count-tap user $$? $(O)/test
+	$(Q)$(BOOT_ENV) test/boot/user-tests $(USER_ARGS) > $(O)/test/user.log 2>&1; rc=$$?; \
+		$(BOOT_ENV) test/boot/user-tests $(ISOLATED_ARGS) $(ISOLATED_USER_TESTS) \
+		>> $(O)/test/user.log 2>&1 || rc=1; \
+		tools/count-tap user $$rc $(O)/test
 
 # Tier D: unmodified programs, driven through the launcher.
 PROGRAM_TESTS := $(sort $(wildcard test/programs/*.py))
