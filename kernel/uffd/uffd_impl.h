@@ -38,13 +38,10 @@ struct uffd {
 
 #define UFFD_READY (1ull << 31) /* in features, as Linux shows it */
 
-#define UFFD_FEATURES                                                                             \
-	(UFFD_FEATURE_EVENT_FORK | UFFD_FEATURE_EVENT_REMAP | UFFD_FEATURE_EVENT_REMOVE |         \
-	 UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_MISSING_SHMEM | \
-	 UFFD_FEATURE_SIGBUS | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_MINOR_SHMEM |                \
-	 UFFD_FEATURE_EXACT_ADDRESS | UFFD_FEATURE_WP_HUGETLBFS_SHMEM |                           \
-	 UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_POISON | UFFD_FEATURE_WP_ASYNC |              \
-	 UFFD_FEATURE_MOVE)
+/* All of Linux 6.1, which has them whether there is hugetlbfs or not, and four later ones. */
+#define UFFD_FEATURES                                                            \
+	(UFFD_API_FEATURES | UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_POISON | \
+	 UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_MOVE)
 
 static inline bool uffd_ready(const struct uffd *u)
 {
