@@ -176,7 +176,6 @@ static int show_file_nr(char *buf, size_t size)
 			(unsigned long long)max);
 }
 
-
 SYSCTL_TEXT("kernel/cap_last_cap", 0444, show_cap_last_cap, NULL);
 SYSCTL_INT("kernel/dmesg_restrict", 0644, &dmesg_restrict, 0, 1);
 SYSCTL_TEXT("kernel/ngroups_max", 0444, show_ngroups_max, NULL);

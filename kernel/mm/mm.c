@@ -41,7 +41,8 @@ static u64 choose_mmap_base(void)
 	reserve = clamp_t(u64, reserve, STACK_RESERVE_MIN, USER_END_DEFAULT / 6 * 5);
 	/* The stack itself is shifted by up to 16 GiB. */
 	reserve += STACK_GUARD_GAP + (shift ? 16ull << 30 : 0);
-	return page_down(USER_END_DEFAULT - min_t(u64, reserve, USER_END_DEFAULT / 6 * 5) - (shift << PAGE_SHIFT));
+	return page_down(USER_END_DEFAULT - min_t(u64, reserve, USER_END_DEFAULT / 6 * 5) -
+			 (shift << PAGE_SHIFT));
 }
 
 static int mm_alloc(struct user_ns *user_ns, struct mm **out)

@@ -217,10 +217,10 @@ int mm_fault(struct mm *mm, u64 addr, u32 fault_flags, int *sig, int *code) __mu
 /* Other processes' memory (ptrace, /proc/PID/mem, cmdline): bytes copied. FOLL-like @write. */
 size_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write, bool force);
 /*
- * Pins the frames behind user memory, for as long as it takes: +1 each, none of them in a contiguous
- * region.  Returns pages, -EFAULT or -ENOMEM.  With @write only private memory: who writes to shared
- * memory does so by mm_access(), under mm->lock, so that whether a file has writers
- * (pagecache->writable_maps) is told by its mappings alone.
+ * Pins the frames behind user memory, for as long as it takes: +1 each, none of them in a
+ * contiguous region.  Returns pages, -EFAULT or -ENOMEM.  With @write only private memory: who
+ * writes to shared memory does so by mm_access(), under mm->lock, so that whether a file has
+ * writers (pagecache->writable_maps) is told by its mappings alone.
  */
 ssize_t mm_pin(struct mm *mm, u64 addr, size_t pages, bool write, struct frame **out) __must_check;
 /*

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What a web server's search does to memory, in the manner of ebizzy: every thread copies a table into
- * memory of its own, searches the copy, and gives the memory back.
+ * What a web server's search does to memory, in the manner of ebizzy: every thread copies a table
+ * into memory of its own, searches the copy, and gives the memory back.
  *
  * usage: ebizzy [-t THREADS] [-n CHUNKS] [-s KIB] [-r RECORDS-PER-THREAD] [-m mmap|malloc]
  *
- * As a machine's first program it takes its arguments from /ebizzy.conf, mounts /proc, prints the VMA
- * cache's lines of /proc/vmstat as far as there are any, and ends the machine.
+ * As a machine's first program it takes its arguments from /ebizzy.conf, mounts /proc, prints the
+ * VMA cache's lines of /proc/vmstat as far as there are any, and ends the machine.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

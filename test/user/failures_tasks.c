@@ -68,8 +68,8 @@ static int do_hugetlb(void)
 		return -EIO;
 	TRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, h));
 	TRY(fallocate(fd, 0, 0, h));
-	q = mmap(NULL, (size_t)h, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	q = mmap(NULL, (size_t)h, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB,
+		 -1, 0);
 	if (q == MAP_FAILED)
 		return -errno;
 	q[0] = 3;
