@@ -254,13 +254,7 @@ void folio_use_huge(struct folio *f)
 
 int pagecache_add(struct pagecache *pc, u64 index, struct folio *f)
 {
-	for (;;) {
-		int err = pagecache_insert(pc, index, f);
-
-		if (err != -EAGAIN)
-			return err;
-		pagecache_wait_moves(pc);
-	}
+	return pagecache_insert(pc, index, f);
 }
 
 void folio_free_unused(struct folio *f)

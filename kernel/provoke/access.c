@@ -200,7 +200,7 @@ static void run_usercopy_pmalloc(void)
 
 static void run_access_null(void)
 {
-	pr_info("attempting bad read at %px\n", NULL);
+	pr_info("attempting bad read at %px\n", (void *)NULL);
 	pr_err("FAIL: survived bad read, value %#lx\n",
 	       *(volatile unsigned long *)provoke_hide(NULL));
 }

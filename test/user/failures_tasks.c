@@ -63,7 +63,7 @@ static int do_hugetlb(void)
 	if (q == MAP_FAILED)
 		return -errno;
 	q[0] = 2;
-	munmap(q, (size_t)h);
+	TRY(munmap(q, (size_t)h));
 	if (p[0] != 1)
 		return -EIO;
 	TRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, h));
@@ -73,7 +73,7 @@ static int do_hugetlb(void)
 	if (q == MAP_FAILED)
 		return -errno;
 	q[0] = 3;
-	munmap(q, (size_t)h);
+	TRY(munmap(q, (size_t)h));
 	return 0;
 }
 
@@ -295,7 +295,7 @@ TEST(memory)
 TEST(huge_pages)
 {
 	set_pool("6");
-	SWEEP({"hugetlb", do_hugetlb, 0, 0});
+	SWEEP({"hugetlb", do_hugetlb, IN_CHILD, 0});
 	set_pool("0");
 	long left = -1;
 	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "r");

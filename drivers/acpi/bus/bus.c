@@ -94,7 +94,7 @@ int acpi_numbers(struct acpi_device *d, const char *name, u64 *out, unsigned int
 
 int acpi_resources(struct acpi_device *d, struct aml_resources *out)
 {
-	struct aml_value v;
+	struct aml_value v = {0};
 
 	guard(mutex)(&aml_lock);
 	int err = heap_get();
