@@ -29,6 +29,8 @@
 
 struct pinned {
 	u64 pages;
+	u32 files;
+	struct file **file; /* behind the frames: each is counted as a writer of its file */
 	struct frame *frame[];
 };
 
@@ -43,6 +45,12 @@ static void pinned_release(void *ctx)
 
 	while (p->pages)
 		frame_put(frame_head(p->frame[--p->pages]));
+	while (p->files) {
+		struct file *f = p->file[--p->files];
+
+		pagecache_uncount_writer(f->cache);
+		file_put(f);
+	}
 	kvfree(p);
 }
 
@@ -63,10 +71,8 @@ static int pin_page(struct pagecache *pc, u64 index, struct frame **out)
 			return 0;
 		folio_put(folio);
 		err = pagecache_move_out(head);
-		if (err && err != -EAGAIN)
-			return err;
-		if (signal_fatal_pending(current))
-			return -EINTR;
+		if (err)
+			return err == -EAGAIN ? -EBUSY : err;
 	}
 }
 
@@ -91,7 +97,15 @@ static int pin_item(struct pinned *p, const struct udmabuf_create_item *item)
 
 	if (!f)
 		return -EBADFD;
-	int err = judge_file(f);
+	/* The count first: what a seal says then stays so. */
+	int err = !f->cache ? -EBADFD : pagecache_count_writer(f->cache) ? 0 : -EINVAL;
+
+	if (err) {
+		file_put(f);
+		return err;
+	}
+	p->file[p->files++] = f;
+	err = judge_file(f);
 
 	if (!err && first + pages > ((u64)inode_size(f->inode) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 		err = -EINVAL;
@@ -101,7 +115,6 @@ static int pin_item(struct pinned *p, const struct udmabuf_create_item *item)
 			p->pages++;
 		sched_cond_resched();
 	}
-	file_put(f);
 	return err;
 }
 
@@ -128,11 +141,14 @@ static long create(const struct udmabuf_create_item *items, u32 count, u32 flags
 
 	if (err)
 		return err;
-	struct pinned *p = kvmalloc(sizeof(*p) + pages * sizeof(p->frame[0]), GFP_USER);
+	struct pinned *p = kvmalloc(
+		sizeof(*p) + pages * sizeof(p->frame[0]) + count * sizeof(p->file[0]), GFP_USER);
 
 	if (!p)
 		return -ENOMEM;
 	p->pages = 0;
+	p->files = 0;
+	p->file = (struct file **)&p->frame[pages];
 	for (u32 i = 0; i < count && !err; i++)
 		err = pin_item(p, &items[i]);
 	if (!err)

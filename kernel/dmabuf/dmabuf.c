@@ -145,7 +145,16 @@ static void dmabuf_fdinfo(struct file *f, struct seq *s)
 		seq_printf(s, "name:\t%s\n", name);
 }
 
+/* By a path of /proc: only dmabuf_create() makes files. */
+static int dmabuf_open(struct inode *i, struct file *f)
+{
+	(void)i;
+	(void)f;
+	return -ENXIO;
+}
+
 static const struct file_ops dmabuf_file_ops = {
+	.open = dmabuf_open,
 	.lseek = dmabuf_lseek,
 	.mmap = dmabuf_mmap,
 	.poll = dmabuf_poll,
@@ -214,7 +223,7 @@ int dmabuf_create(const struct dmabuf_ops *ops, void *ctx, const char *exporter,
 	struct file *f = *out;
 
 	f->private_data = b;
-	f->mode = FMODE_LSEEK | FMODE_WRITER;
+	f->mode = FMODE_LSEEK;
 	if ((flags & O_ACCMODE) != O_WRONLY)
 		f->mode |= FMODE_READ;
 	if ((flags & O_ACCMODE) != O_RDONLY)

@@ -115,15 +115,25 @@ static int copy_page(struct mm *mm, u64 addr, u32 flags, void *buf, size_t len)
 	}
 }
 
-/* A pin would keep a region from being given out: the contents go elsewhere first.  Eats @f. */
-static int out_of_region(struct frame *f)
+/*
+ * A pin would keep a region from being given out: the contents go elsewhere first, unless somebody
+ * else has the page for long, which may be until we are done: then we have it, too.
+ */
+static int get_outside(struct mm *mm, u64 addr, u32 flags, struct frame **out)
 {
-	frame_put(f);
-	int err = pagecache_move_out(f);
+	for (bool stays = false;;) {
+		int err = get_frame(mm, addr, flags, out);
 
-	if (err == -EAGAIN)
-		err = signal_fatal_pending(current) ? -EFAULT : 0;
-	return err;
+		if (err || stays || likely(!(frame_head(*out)->flags & FRAME_F_CMA)))
+			return err;
+		frame_put(*out);
+		err = pagecache_move_out(*out);
+		if (err && err != -EAGAIN)
+			return err;
+		stays = err == -EAGAIN;
+		if (signal_fatal_pending(current))
+			return -EFAULT;
+	}
 }
 
 ssize_t mm_pin(struct mm *mm, u64 addr, size_t pages, bool write, struct frame **out)
@@ -132,12 +142,8 @@ ssize_t mm_pin(struct mm *mm, u64 addr, size_t pages, bool write, struct frame *
 
 	addr = page_down(addr);
 	for (size_t i = 0; i < pages; i++, addr += PAGE_SIZE) {
-		int err;
+		int err = addr < mm->task_size ? get_outside(mm, addr, flags, &out[i]) : -EFAULT;
 
-		do {
-			err = addr < mm->task_size ? get_frame(mm, addr, flags, &out[i]) : -EFAULT;
-		} while (!err && unlikely(frame_head(out[i])->flags & FRAME_F_CMA) &&
-			 !(err = out_of_region(out[i])));
 		if (!err && write && frame_head(out[i])->type != FRAME_ANON) {
 			frame_put(frame_head(out[i]));
 			err = -EFAULT;

@@ -155,8 +155,14 @@ static bool truncated(const struct vma *v, u64 index)
 	return index >> order >= (u64)inode_size(v->cache->inode) >> (PAGE_SHIFT + order);
 }
 
-/* Consumes a reference on @f. */
-static int install(struct vma *v, u64 addr, pte_t *at, struct folio *f, u32 flags)
+/* A copy that nobody needs: what it was promised from is promised again. */
+static void drop_copy(struct vma *v, u64 addr, struct folio *f, bool promised)
+{
+	hugetlb_untake(map_of(v), map_index(v, addr), f, promised);
+}
+
+/* Consumes a reference on @f; a copy was @promised. */
+static int install(struct vma *v, u64 addr, pte_t *at, struct folio *f, u32 flags, bool promised)
 {
 	u64 index = vma_index(v, addr);
 	bool copy = f->flags & FOLIO_COPY, shared = v->flags & VM_SHARED;
@@ -169,7 +175,10 @@ static int install(struct vma *v, u64 addr, pte_t *at, struct folio *f, u32 flag
 	else if (!(v->flags & VM_SOFTDIRTY))
 		e = pte_wrprotect(e);
 	if (!pte_cmpxchg(at, &none, e)) {
-		folio_put(f);
+		if (copy)
+			drop_copy(v, addr, f, promised);
+		else
+			folio_put(f);
 		return 0;
 	}
 	__atomic_fetch_add(&v->mm->hugetlb, HUGE_PAGES, __ATOMIC_RELAXED);
@@ -204,17 +213,22 @@ int hugetlb_add_page(struct pagecache *pc, struct hugetlb_map *m, u64 index, str
 		return err;
 	fill(f, NULL);
 	err = pagecache_add(pc, index << f->order, f);
-	if (err)
+	if (err == -EEXIST)
+		folio_put(f); /* who was first has the place: it stays taken */
+	else if (err)
 		hugetlb_untake(m, index, f, promised);
 	else
 		*out = f;
 	return err;
 }
 
-/* A private copy of @from, or of zeroes. */
-static int make_copy(struct vma *v, u64 addr, const struct folio *from, struct folio **out)
+/* A private copy of @from, or of zeroes; was it promised? */
+static int make_copy(struct vma *v, u64 addr, const struct folio *from, struct folio **out,
+		     bool *promised)
 {
 	struct folio *f;
+
+	*promised = hugetlb_is_promised(map_of(v), map_index(v, addr));
 	int err = hugetlb_take(map_of(v), map_index(v, addr), &f);
 
 	if (err)
@@ -229,7 +243,7 @@ static int make_copy(struct vma *v, u64 addr, const struct folio *from, struct f
 
 static int fault_missing(struct vma *v, u64 addr, pte_t *at, u32 flags)
 {
-	bool write = flags & FAULT_WRITE;
+	bool write = flags & FAULT_WRITE, promised = false;
 	u64 index = vma_index(v, addr);
 	struct folio *f, *copy;
 	int err = 0;
@@ -240,15 +254,17 @@ static int fault_missing(struct vma *v, u64 addr, pte_t *at, u32 flags)
 		return -EIO;
 	f = pagecache_find(v->cache, index);
 	if (!f && is_private(v)) {
-		err = make_copy(v, addr, NULL, &f);
+		err = make_copy(v, addr, NULL, &f, &promised);
 	} else if (!f) {
 		err = hugetlb_add_page(v->cache, map_of(v), map_index(v, addr), &f);
 	} else if (write && is_private(v)) {
-		err = make_copy(v, addr, f, &copy);
+		err = make_copy(v, addr, f, &copy, &promised);
 		folio_put(f);
 		f = copy;
 	}
-	return err ? err : install(v, addr, at, f, flags);
+	if (err)
+		return err == -EEXIST ? 0 : err; /* fallocate(2) was first: look again */
+	return install(v, addr, at, f, flags, promised);
 }
 
 /*
@@ -280,20 +296,22 @@ static void take_from_children(struct vma *v, u64 addr)
 	rwsem_read_unlock(&v->cache->rmap_lock);
 }
 
+/* Somebody holds @old besides its entry. */
 static int write_copy(struct vma *v, u64 addr, pte_t *at, pte_t e, struct folio *old)
 {
 	struct folio *f;
-	int err = make_copy(v, addr, old, &f);
+	bool promised;
+	int err = make_copy(v, addr, old, &f, &promised);
 
 	if (err == -ENOSPC && has_own_map(v) && old->flags & FOLIO_COPY &&
-	    frame_refs(old->frame) > 1) {
+	    frame_refs(old->frame) > 2) {
 		take_from_children(v, addr);
-		return frame_refs(old->frame) > 1 ? err : 0;
+		return frame_refs(old->frame) > 2 ? err : 0;
 	}
 	if (err)
 		return err;
 	if (!pte_cmpxchg(at, &e, pte_mk_dirty(entry(v, addr, f)))) {
-		folio_put(f);
+		drop_copy(v, addr, f, promised);
 		return 0;
 	}
 	tlb_flush_mm_range(&v->mm->arch, addr, addr + HUGE_SIZE, false);
@@ -303,15 +321,24 @@ static int write_copy(struct vma *v, u64 addr, pte_t *at, pte_t e, struct folio 
 
 static int fault_write(struct vma *v, u64 addr, pte_t *at, pte_t e)
 {
-	struct folio *f = folio_of(e);
+	struct frame *head = frame_head(pfn_to_frame(pte_pfn(e)));
+	int err = 0;
 
 	if (!(v->flags & VM_WRITE))
 		return -EFAULT; /* no forced writes here */
-	if (!(v->flags & VM_SHARED) && (!(f->flags & FOLIO_COPY) || frame_refs(f->frame) > 1))
-		return write_copy(v, addr, at, e, f);
-	(void)pte_cmpxchg(at, &e, pte_mk_young(pte_mk_dirty(pte_mk_write(e))));
-	tlb_flush_local_page(addr);
-	return 0;
+	/* Truncation takes the entry and the page at any moment. */
+	if (!frame_tryget(head))
+		return 0;
+	struct folio *f = pte_read(at).raw == e.raw ? head->owner : NULL;
+
+	if (f && !(v->flags & VM_SHARED) && (!(f->flags & FOLIO_COPY) || frame_refs(head) > 2)) {
+		err = write_copy(v, addr, at, e, f);
+	} else if (f) {
+		(void)pte_cmpxchg(at, &e, pte_mk_young(pte_mk_dirty(pte_mk_write(e))));
+		tlb_flush_local_page(addr);
+	}
+	frame_put(head);
+	return err;
 }
 
 int hugetlb_fault(struct vma *v, u64 addr, pte_t *at, u32 flags)

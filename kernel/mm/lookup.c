@@ -78,6 +78,7 @@ static noinline struct vma *lookup_unusual(struct mm *mm, u64 addr)
 /* By 2 MiB: neighbours of that size do not evict each other. docs/performance.md. */
 struct vma *vma_lookup(struct mm *mm, u64 addr)
 {
+	ASSERT(mm == current->mm);
 	if (static_key_unlikely(&unusual))
 		return lookup_unusual(mm, addr);
 	return lookup(mm, addr, PT_SHIFT(1));

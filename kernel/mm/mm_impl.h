@@ -254,7 +254,8 @@ void vma_system_init(void);
 /* --- lookup.c --- */
 /* The VMA at @addr of current's own address space, by current's cache.  RCU, or mm->lock held. */
 struct vma *vma_lookup(struct mm *mm, u64 addr);
-/* As vma_at(): the same where @mm is current's, the tree where it is another's.  mm->lock held. */
+/* As vma_at(): the same where @mm is current's, the tree where it is another's.  RCU, or mm->lock
+ * held. */
 static inline struct vma *vma_at_any(struct mm *mm, u64 addr)
 {
 	return mm == current->mm ? vma_lookup(mm, addr) : vma_at(mm, addr);

@@ -303,7 +303,7 @@ static void unlock_place(struct place *p)
 static int lock_place(struct mm *mm, u64 start, u64 end, struct place *p)
 {
 	rcu_read_lock();
-	struct vma *v = vma_lookup(mm, start);
+	struct vma *v = vma_at_any(mm, start); /* another's is not for our cache */
 	bool locked = v && vma_read_trylock(v);
 
 	rcu_read_unlock();

@@ -102,23 +102,14 @@ static bool writes_cache(const struct vma *v)
 
 bool vma_count_writer(struct vma *v)
 {
-	s32 n;
-
-	if (!writes_cache(v))
-		return true;
-	n = READ_ONCE(v->cache->writable_maps);
-	do {
-		if (n < 0)
-			return false;
-	} while (!try_cmpxchg(&v->cache->writable_maps, &n, n + 1));
-	return true;
+	return !writes_cache(v) || pagecache_count_writer(v->cache);
 }
 
 /* What was written through @v is written: its translations are gone. */
 static void uncount_writer(struct vma *v)
 {
 	if (writes_cache(v))
-		__atomic_fetch_sub(&v->cache->writable_maps, 1, __ATOMIC_RELEASE);
+		pagecache_uncount_writer(v->cache);
 }
 
 int vma_clone(const struct vma *v, struct vma **out)

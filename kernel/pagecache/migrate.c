@@ -137,8 +137,10 @@ static void put_elsewhere(struct pagecache *pc, struct batch *b)
 		bool done = replace(pc, from, b->to[i]);
 
 		spin_unlock_irqrestore(&pc->lock, irq);
-		if (!done)
+		if (!done) {
+			folio_lru_add(from); /* left off by who looked at it while it was hidden */
 			continue;
+		}
 		folio_lru_del(from);
 		folio_lru_add(b->to[i]);
 		folio_release(from->frame);

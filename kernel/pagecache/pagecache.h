@@ -60,7 +60,7 @@ struct pagecache {
 	struct rwsem invalidate; /* LK_PAGECACHE_INVALIDATE: held while folios change places */
 	struct rwsem rmap_lock;	 /* LK_RMAP */
 	struct list_head vmas;	 /* that map it; LK_RMAP (interval tree when it matters) */
-	s32 writable_maps;	 /* atomic: shared writable VMAs; negative: denied (seals) */
+	s32 writable_maps;	 /* atomic: shared writable VMAs and other writers; negative: denied (seals) */
 	const struct pagecache_ops *ops;
 	struct inode *inode; /* host */
 	u32 flags;
@@ -106,6 +106,21 @@ struct folio *folio_new_huge(unsigned int order, u32 gfp) __must_check;
 void folio_free_huge(struct folio *f);
 void folio_use_huge(struct folio *f); /* from none to one reference */
 void pagecache_set_huge_hook(void (*unused)(struct folio *f));
+/* Somebody writes to the pages of @pc by himself: a mapping, a device; false: a seal forbids it. */
+static inline bool pagecache_count_writer(struct pagecache *pc)
+{
+	s32 n = READ_ONCE(pc->writable_maps);
+
+	do {
+		if (n < 0)
+			return false;
+	} while (!try_cmpxchg(&pc->writable_maps, &n, n + 1));
+	return true;
+}
+static inline void pagecache_uncount_writer(struct pagecache *pc)
+{
+	__atomic_fetch_sub(&pc->writable_maps, 1, __ATOMIC_RELEASE);
+}
 struct folio *folio_get(struct folio *f);
 void folio_put(struct folio *f);
 void folio_lock(struct folio *f);

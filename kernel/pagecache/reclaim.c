@@ -62,7 +62,7 @@ void folio_lru_add(struct folio *f)
 	unsigned long irq = spin_lock_irqsave(&lru_lock);
 
 	/* Who took it out of the cache meanwhile has not found it here. */
-	if (READ_ONCE(f->cache))
+	if (READ_ONCE(f->cache) && list_empty(&f->lru))
 		put_on(f, list_of(f));
 	spin_unlock_irqrestore(&lru_lock, irq);
 }

@@ -165,7 +165,7 @@ TEST(breakpoints_are_not_inherited)
 
 TEST(steps_under_load)
 {
-	TRACED_CHILD(pid, for (int i = 0; i < 100; i++) getppid(); _exit(0));
+	TRACED_CHILD(pid, for (int i = 0; i < 40; i++) getppid(); _exit(0));
 	int st = 0, n = 0;
 
 	for (;;) {
@@ -176,7 +176,7 @@ TEST(steps_under_load)
 			break;
 		n++;
 	}
-	CHECK(n > 400);
+	CHECK(n > 160);
 	CHECK_EQ(st, 0);
 }
 

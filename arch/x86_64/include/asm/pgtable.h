@@ -14,6 +14,7 @@
 
 #include <asm/page.h>
 #include <asm/patch.h>
+#include <asm/preempt.h>
 #include <kern/compiler.h>
 #include <kern/types.h>
 
@@ -301,10 +302,14 @@ static __always_inline bool pt_root_link(pte_t *at, pte_t *old, u64 phys)
 
 	if (!cpu_has_unlikely(CPU_PTI))
 		return pte_cmpxchg(at, old, e);
-	if (!pte_cmpxchg(at, old, (pte_t){e.raw | pte_nx_mask}))
-		return false;
-	pte_write(at + PT_ENTRIES, e);
-	return true;
+	/* Both at once for who would keep this CPU by faulting on the second again and again. */
+	preempt_disable();
+	bool done = pte_cmpxchg(at, old, (pte_t){e.raw | pte_nx_mask});
+
+	if (done)
+		pte_write(at + PT_ENTRIES, e);
+	preempt_enable();
+	return done;
 }
 
 static __always_inline void pt_root_unlink(pte_t *at)
