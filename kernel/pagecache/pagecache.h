@@ -60,7 +60,8 @@ struct pagecache {
 	struct rwsem invalidate; /* LK_PAGECACHE_INVALIDATE: held while folios change places */
 	struct rwsem rmap_lock;	 /* LK_RMAP */
 	struct list_head vmas;	 /* that map it; LK_RMAP (interval tree when it matters) */
-	s32 writable_maps;	 /* atomic: shared writable VMAs and other writers; negative: denied (seals) */
+	s32 writable_maps;	 /* atomic: shared writable VMAs and other writers; negative: denied
+				    (seals) */
 	const struct pagecache_ops *ops;
 	struct inode *inode; /* host */
 	u32 flags;
