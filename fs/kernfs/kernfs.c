@@ -93,14 +93,9 @@ static ssize_t kernfs_write(struct file *f, struct uio *u, loff_t *pos)
 	int err;
 
 	(void)pos;
-	if (len >= sizeof(text))
-		return -EINVAL;
-	if (uio_copy_from(u, text, len) < len)
-		return -EFAULT;
-	text[len] = 0;
-	if (len && text[len - 1] == '\n')
-		text[len - 1] = 0;
-	err = store(f, text);
+	err = uio_copy_text(u, text, sizeof(text));
+	if (!err)
+		err = store(f, text);
 	return err ? err : (ssize_t)len;
 }
 

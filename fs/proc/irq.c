@@ -192,11 +192,9 @@ static ssize_t file_write(struct file *f, struct uio *u, loff_t *pos)
 		return -EIO;
 	if (len >= sizeof(text))
 		return -EOVERFLOW;
-	if (uio_copy_from(u, text, len) < len)
-		return -EFAULT;
-	text[len] = 0;
-	if (len && text[len - 1] == '\n')
-		text[len - 1] = 0;
+	err = uio_copy_text(u, text, sizeof(text));
+	if (err)
+		return err;
 	err = e->store(proc_of(f->inode)->fd, text);
 	return err ? err : (ssize_t)len;
 }

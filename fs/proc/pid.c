@@ -217,13 +217,11 @@ static ssize_t pid_file_write(struct file *f, struct uio *u, loff_t *pos)
 	int err;
 
 	(void)pos;
-	if (!e->store || len >= sizeof(text))
+	if (!e->store)
 		return -EINVAL;
-	if (uio_copy_from(u, text, len) < len)
-		return -EFAULT;
-	text[len] = 0;
-	if (len && text[len - 1] == '\n')
-		text[len - 1] = 0;
+	err = uio_copy_text(u, text, sizeof(text));
+	if (err)
+		return err;
 	t = proc_task(f->inode);
 	if (!t)
 		return -ESRCH;

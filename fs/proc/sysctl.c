@@ -74,13 +74,9 @@ static ssize_t sysctl_write(struct file *f, struct uio *u, loff_t *pos)
 	u64 value64;
 
 	(void)pos;
-	if (len >= sizeof(text))
-		return -EINVAL;
-	if (uio_copy_from(u, text, len) < len)
-		return -EFAULT;
-	text[len] = 0;
-	if (len && text[len - 1] == '\n')
-		text[len - 1] = 0;
+	err = uio_copy_text(u, text, sizeof(text));
+	if (err)
+		return err;
 	if (c->value) {
 		if (!proc_parse_int(text, &value) || value < c->min || value > c->max)
 			return -EINVAL;

@@ -48,15 +48,12 @@ static ssize_t direct_write(struct file *f, struct uio *u, loff_t *pos)
 	const struct provoke_type *t;
 	size_t len = u->left;
 	char name[64];
+	int err;
 
 	(void)f;
-	if (!len || len >= sizeof(name))
-		return -EINVAL;
-	if (uio_copy_from(u, name, len) < len)
-		return -EFAULT;
-	name[len] = 0;
-	if (name[len - 1] == '\n')
-		name[len - 1] = 0;
+	err = uio_copy_text(u, name, sizeof(name));
+	if (err)
+		return err;
 	t = find(name);
 	if (!t)
 		return -EINVAL;

@@ -222,6 +222,20 @@ size_t uio_copy_from(struct uio *u, void *dst, size_t len)
 	return walk(u, STEP_FROM, dst, len);
 }
 
+int uio_copy_text(struct uio *u, char *text, size_t size)
+{
+	size_t len = u->left;
+
+	if (len >= size)
+		return -EINVAL;
+	if (uio_copy_from(u, text, len) < len)
+		return -EFAULT;
+	text[len] = 0;
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = 0;
+	return 0;
+}
+
 size_t uio_zero(struct uio *u, size_t len)
 {
 	return walk(u, STEP_ZERO, NULL, len);

@@ -54,6 +54,11 @@ int uio_import(struct uio *u, bool is_source, const struct iovec __user *uvec, u
 /* Into the uio (read direction) from kernel memory; out of it into kernel memory. */
 size_t uio_copy_to(struct uio *u, const void *src, size_t len);
 size_t uio_copy_from(struct uio *u, void *dst, size_t len);
+/*
+ * All of it is the text of a file of /proc or /sys: with a zero behind it in @text, of @size bytes,
+ * and without one newline at its end.  -EINVAL: too long, -EFAULT.
+ */
+int uio_copy_text(struct uio *u, char *text, size_t size) __must_check;
 size_t uio_zero(struct uio *u, size_t len);
 /* Copy between a frame and the uio. */
 size_t uio_copy_frame_to(struct uio *u, struct frame *f, size_t offset, size_t len);
