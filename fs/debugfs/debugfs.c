@@ -12,6 +12,7 @@
 #include <kernel/ns/user.h>
 #include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/vfs.h>
 #include <lib/parse/parse.h>
 #include <linux/magic.h>
@@ -43,8 +44,9 @@ static int parse_id(const char *s, u32 (*from_user)(u32), u32 *out)
 	return *out == ID_NONE ? -EINVAL : 0;
 }
 
-static int parse_one(struct options *o, const char *key, const char *value)
+static int parse_one(const char *key, const char *value, void *ctx)
 {
+	struct options *o = ctx;
 	u64 v;
 
 	if (!strcmp(key, "uid"))
@@ -61,17 +63,8 @@ static int apply(struct super *sb, const char *text)
 {
 	struct inode *root = sb->root->inode;
 	struct options o = {root->uid, root->gid, root->mode & 07777};
-	char *copy, *rest, *key, *value;
-	int err = 0;
+	int err = fs_options_parse(text, parse_one, &o);
 
-	if (!text || !*text)
-		return 0;
-	copy = rest = kstrdup(text);
-	if (!copy)
-		return -ENOMEM;
-	while (!err && parse_option(&rest, &key, &value))
-		err = parse_one(&o, key, value);
-	kfree(copy);
 	if (err)
 		return err;
 	rwsem_write_lock(&root->lock);

@@ -16,6 +16,7 @@
 #include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
 #include <kernel/task/task.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/magic.h>
 
@@ -47,8 +48,9 @@ static struct devpts *devpts_of(const struct super *sb)
 
 /* ---- options ---- */
 
-static int parse_one(struct devpts_options *o, const char *key, const char *value)
+static int parse_one(const char *key, const char *value, void *ctx)
 {
+	struct devpts_options *o = ctx;
 	u32 v = 0;
 	bool octal = !strcmp(key, "mode") || !strcmp(key, "ptmxmode");
 
@@ -78,22 +80,6 @@ static int parse_one(struct devpts_options *o, const char *key, const char *valu
 	return 0;
 }
 
-static int parse_options(struct devpts_options *o, const char *options)
-{
-	char *copy, *rest, *key, *value;
-	int err = 0;
-
-	if (!options)
-		return 0;
-	copy = rest = kstrdup(options);
-	if (!copy)
-		return -ENOMEM;
-	while (!err && parse_option(&rest, &key, &value))
-		err = parse_one(o, key, value);
-	kfree(copy);
-	return err;
-}
-
 static void devpts_show_options(struct super *sb, struct seq *s)
 {
 	const struct devpts_options *o = &devpts_of(sb)->opt;
@@ -111,7 +97,7 @@ static int devpts_remount(struct super *sb, u32 *flags, const char *options)
 {
 	struct devpts *d = devpts_of(sb);
 	struct devpts_options o = d->opt;
-	int err = parse_options(&o, options);
+	int err = fs_options_parse(options, parse_one, &o);
 
 	(void)flags;
 	if (err)
@@ -321,7 +307,7 @@ static int devpts_mount(const struct fs_type *t, u32 ms_flags, const char *sourc
 		return -ENOMEM;
 	spin_init(&d->lock, LK_SPIN_LEAF);
 	d->opt = (struct devpts_options){.mode = 0600, .max = 1u << 20};
-	err = parse_options(&d->opt, options);
+	err = fs_options_parse(options, parse_one, &d->opt);
 	if (!err)
 		err = super_alloc(t, ms_flags, &sb);
 	if (err) {

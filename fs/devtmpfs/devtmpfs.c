@@ -12,6 +12,7 @@
 #include <kernel/device/device.h>
 #include <kernel/lock/lock.h>
 #include <kernel/printk/printk.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/mount.h>
 

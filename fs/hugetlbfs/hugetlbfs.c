@@ -16,6 +16,7 @@
 #include <kernel/ns/user.h>
 #include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
+#include <kernel/vfs/fs_type.h>
 #include <lib/parse/parse.h>
 #include <fs/tmpfs/tmpfs.h>
 #include <linux/magic.h>
@@ -59,8 +60,9 @@ static int set_page_size(struct options *o, const char *s)
 	return -EINVAL;
 }
 
-static int set_option(struct options *o, const char *key, const char *value)
+static int set_option(const char *key, const char *value, void *ctx)
 {
+	struct options *o = ctx;
 	const char *rest = value;
 	u64 n;
 
@@ -87,22 +89,6 @@ static int set_option(struct options *o, const char *key, const char *value)
 	else
 		return -EINVAL;
 	return o->root.uid == ID_NONE || o->root.gid == ID_NONE ? -EINVAL : 0;
-}
-
-static int parse_options(const char *options, struct options *o)
-{
-	char *copy, *rest, *key, *value;
-	int err = 0;
-
-	if (!options || !*options)
-		return 0;
-	copy = rest = kstrdup(options);
-	if (!copy)
-		return -ENOMEM;
-	while (!err && parse_option(&rest, &key, &value))
-		err = set_option(o, key, value);
-	kfree(copy);
-	return err;
 }
 
 /* In pages. */
@@ -240,7 +226,7 @@ static int hugetlbfs_mount(const struct fs_type *type, u32 ms_flags, const char 
 {
 	struct options o = defaults(hugetlb_find_size(0));
 	s64 most, least;
-	int err = parse_options(options, &o);
+	int err = fs_options_parse(options, set_option, &o);
 
 	(void)source;
 	if (err)

@@ -17,6 +17,7 @@
 #include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
 #include <kernel/uio/uio.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/magic.h>
 

@@ -10,6 +10,7 @@
 #include <kernel/ipc/ipc.h>
 #include <kernel/procfs/procfs.h>
 #include <kernel/uio/uio.h>
+#include <kernel/vfs/fs_type.h>
 #include <lib/parse/parse.h>
 #include <linux/capability.h>
 #include <linux/magic.h>

@@ -7,6 +7,7 @@
 #include <fs/proc/proc_impl.h>
 
 #include <kernel/ns/user.h>
+#include <kernel/vfs/fs_type.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 

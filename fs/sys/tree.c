@@ -10,6 +10,7 @@
 #include <kernel/lock/lock.h>
 #include <kernel/ns/ns.h>
 #include <kernel/task/task.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/magic.h>
 

@@ -9,6 +9,7 @@
 #include <kernel/frame/frame.h>
 #include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
+#include <kernel/vfs/fs_type.h>
 #include <lib/parse/parse.h>
 
 static const char *const huge_names[] = {"never", "always", "within_size", "advise"};
@@ -168,33 +169,22 @@ static const struct {
 	{"inode32", false, set_inode32}, {"inode64", false, set_inode64},
 };
 
-static int set_option(struct tmpfs *t, const char *key, const char *value)
+static int set_option(const char *key, const char *value, void *ctx)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		if (strcmp(key, settings[i].key))
 			continue;
 		if (settings[i].has_value != !!value)
 			return -EINVAL;
-		return settings[i].set(t, value);
+		return settings[i].set(ctx, value);
 	}
 	return -EINVAL;
 }
 
 int tmpfs_parse_options(struct tmpfs *t, const char *options)
 {
-	char *copy, *rest, *key, *value;
-	int err = 0;
-
 	t->given = 0;
-	if (!options || !*options)
-		return 0;
-	copy = rest = kstrdup(options);
-	if (!copy)
-		return -ENOMEM;
-	while (!err && parse_option(&rest, &key, &value))
-		err = set_option(t, key, value);
-	kfree(copy);
-	return err;
+	return fs_options_parse(options, set_option, t);
 }
 
 /* ---- remount ---- */

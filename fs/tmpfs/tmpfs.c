@@ -17,6 +17,7 @@
 #include <kernel/mm/mm.h>
 #include <kernel/slab/slab.h>
 #include <kernel/uio/uio.h>
+#include <kernel/vfs/fs_type.h>
 #include <abi/memfd.h>
 #include <linux/magic.h>
 #include <linux/mount.h>

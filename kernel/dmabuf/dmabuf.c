@@ -19,6 +19,7 @@
 #include <kernel/seq/seq.h>
 #include <kernel/slab/slab.h>
 #include <kernel/uaccess/uaccess.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/dma-buf.h>
 #include <linux/fs.h>

@@ -13,6 +13,7 @@
 #include <kernel/panic/panic.h>
 #include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/vfs.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>

@@ -7,6 +7,7 @@
  */
 #include <kernel/file/file_impl.h>
 #include <kernel/panic/panic.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <linux/magic.h>
 

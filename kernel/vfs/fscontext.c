@@ -7,6 +7,7 @@
 #include <kernel/file/file_impl.h>
 #include <kernel/syscall/syscall.h>
 #include <kernel/uio/uio.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/mount_impl.h>
 #include <lib/parse/parse.h>
 
@@ -242,22 +243,36 @@ static const struct fs_param *find_param(const struct fs_type *t, const char *ke
 	return NULL;
 }
 
-int fs_options_judge(const struct fs_type *t, const char *options)
+int fs_options_parse(const char *options, int (*set)(const char *key, const char *value, void *ctx),
+		     void *ctx)
 {
-	char *copy = kstrdup(options), *rest = copy, *key, *value;
+	char *copy, *rest, *key, *value;
 	int err = 0;
 
+	if (!options || !*options)
+		return 0;
+	copy = rest = kstrdup(options);
 	if (!copy)
 		return -ENOMEM;
-	while (!err && parse_option(&rest, &key, &value)) {
-		const struct fs_param *p = find_param(t, key);
-		u32 set, clear;
-
-		if (p ? !value_fits(p->kind, value) : !common_flag(key, &set, &clear))
-			err = -EINVAL;
-	}
+	while (!err && parse_option(&rest, &key, &value))
+		err = set(key, value, ctx);
 	kfree(copy);
 	return err;
+}
+
+static int judge(const char *key, const char *value, void *ctx)
+{
+	const struct fs_param *p = find_param(*(const struct fs_type **)ctx, key);
+	u32 set, clear;
+
+	return (p ? value_fits(p->kind, value) : common_flag(key, &set, &clear)) ? 0 : -EINVAL;
+}
+
+int fs_options_judge(const struct fs_type *t, const char *options)
+{
+	const struct fs_type *type = t;
+
+	return fs_options_parse(options, judge, &type);
 }
 
 static int append_option(struct fs_context *fc, const char *key, const char *value)

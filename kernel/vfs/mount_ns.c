@@ -5,6 +5,7 @@
  * taken off lazily.  Detached trees (open_tree(2), fsmount(2)) have a nameless one of their own.
  */
 #include <kernel/vfs/mount_impl.h>
+#include <kernel/vfs/fs_type.h>
 #include <linux/sched.h>
 
 static u64 last_seq;

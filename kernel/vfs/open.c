@@ -9,6 +9,7 @@
 #include <kernel/notify/notify.h>
 #include <kernel/ns/user.h>
 #include <kernel/syscall/syscall.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <linux/inotify.h>
 

@@ -1,6 +1,6 @@
 room := kernel/vfs
-# What an open file needs of names, without the rest.
-headers := path.h mount.h
+# What an open file needs of names, and what a file system registers, without the rest.
+headers := path.h mount.h fs_type.h
 deps := kernel/cred kernel/device kernel/file kernel/frame kernel/lock kernel/mm kernel/notify \
 	kernel/ns kernel/pagecache kernel/panic kernel/poll kernel/procfs kernel/rcu kernel/sched \
 	kernel/seq kernel/slab kernel/syscall kernel/task kernel/time kernel/uaccess kernel/uio \

@@ -6,6 +6,7 @@
 #include <kernel/poll/poll.h>
 #include <kernel/procfs/procfs.h>
 #include <kernel/seq/seq.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/mount_impl.h>
 
 enum mounts_form { MOUNTS_PLAIN, MOUNTS_INFO, MOUNTS_STATS };

@@ -7,6 +7,7 @@
 #include <kernel/notify/notify.h>
 #include <kernel/ns/user.h>
 #include <kernel/seq/seq.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/mount_impl.h>
 #include <kernel/vfs/vfs_impl.h>
 #include <linux/mount.h>

@@ -1,6 +1,7 @@
 /* mount(2), umount2(2); what the kernel mounts itself. */
 #include <kernel/panic/panic.h>
 #include <kernel/syscall/syscall.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/mount_impl.h>
 
 #define MS_TYPES (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)

@@ -8,6 +8,7 @@
  * the flag and takes the mount off afterwards (mount_detach_at), one that came earlier is seen.
  */
 #include <kernel/procfs/procfs.h>
+#include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/mount_impl.h>
 
 int mount_max = 100000;

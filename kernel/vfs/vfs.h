@@ -1,8 +1,9 @@
 /*
  * Virtual file system: names, inodes, mounts, path walks.
  *
- * A file system fills fs_type, super_ops, inode_ops and file_ops.  To add one: (1) a folder under
- * fs/, (2) FS_TYPE(name), (3) a get_root that fills a struct super, (4) inode_ops for its inodes.
+ * A file system fills fs_type (fs_type.h), super_ops, inode_ops and file_ops.  To add one: (1) a
+ * folder under fs/, (2) FS_TYPE(name), (3) a get_root that fills a struct super, (4) inode_ops for
+ * its inodes.
  *
  * Path walks run lock-free under RCU with sequence checks on dentries and fall back to references.
  * Ownership: a dentry holds its inode, its parent and (while positive and cached) stays for reuse;
@@ -30,6 +31,7 @@ struct fs_context;
 struct inode;
 struct nameidata;
 struct seq;
+struct fs_type;
 struct super;
 struct task;
 struct user_ns;
@@ -217,38 +219,6 @@ struct super_ops {
 	/* F_ADD_SEALS, F_GET_SEALS; NULL: -EINVAL */
 	long (*seals)(struct file *f, unsigned int cmd, u32 seals);
 };
-
-/* What an option of a file system looks like: fsconfig(2) judges each when it is given. */
-enum fs_param_kind {
-	FS_PARAM_FLAG,	 /* "newinstance" */
-	FS_PARAM_NUMBER, /* decimal, octal or hexadecimal as in C */
-	FS_PARAM_OCTAL,
-	FS_PARAM_SIZE, /* a number with k, m, g or % */
-	FS_PARAM_TEXT,
-};
-struct fs_param {
-	const char *name; /* NULL ends a table */
-	enum fs_param_kind kind;
-};
-
-struct fs_type {
-	const char *name;
-	u32 flags; /* FS_* */
-	/* Finds or makes the super, sb->root set.  @options: comma-separated text or NULL. */
-	int (*mount)(const struct fs_type *t, u32 ms_flags, const char *source, const char *options,
-		     struct super **out);
-	const struct fs_param *params; /* its options; NULL: it has none */
-	/* What it shows: the owner of that says who mounts it.  NULL: the mounter's namespace. */
-	struct ns_common *(*shows)(void);
-};
-#define FS_NODEV 1u /* "nodev" in /proc/filesystems */
-#define FS_USERNS 2u
-#define FS_VISIBLE 8u  /* proc, sysfs: a less privileged namespace may mount what it sees whole */
-#define FS_DEVICES 16u /* its device nodes work in a less privileged namespace as well */
-#define FS_BINDABLE 4u /* mounted nowhere, but its files may be bound: those of namespaces */
-#define FS_TYPE(sym)                                     \
-	static const struct fs_type *const fs_type_##sym \
-		__attribute__((section(".tab.fs_type"), used)) = &sym
 
 struct super {
 	u32 refs;  /* atomic: mounts */
