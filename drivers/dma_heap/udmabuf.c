@@ -24,7 +24,6 @@
 
 #define LIST_LIMIT 1024u		      /* items */
 #define SIZE_LIMIT (64ul << 20 >> PAGE_SHIFT) /* pages, of all items */
-#define MISC_MAJOR 10
 #define UDMABUF_MINOR 124
 
 struct pinned {
@@ -208,15 +207,4 @@ static long udmabuf_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 
 static const struct file_ops udmabuf_file_ops = {.ioctl = udmabuf_ioctl, .lseek = noop_lseek};
 
-static struct device udmabuf = {
-	.name = "udmabuf",
-	.driver = "misc",
-	.class_name = "misc",
-	.kind = DEVICE_CHAR,
-	.major = MISC_MAJOR,
-	.minor = UDMABUF_MINOR,
-	.count = 1,
-	.mode = 0600,
-	.ops = &udmabuf_file_ops,
-};
-DEVICE(udmabuf);
+MISC_DEVICE(udmabuf, "udmabuf", NULL, UDMABUF_MINOR, &udmabuf_file_ops);

@@ -19,7 +19,6 @@
 #include <kernel/wait/wait.h>
 #include <linux/fcntl.h>
 
-#define MISC_MAJOR 10
 #define HWRNG_MINOR 183
 #define CHUNK 128u
 #define SEED_BYTES 64u
@@ -233,19 +232,7 @@ static const struct file_ops hwrng_fops = {
 	.lseek = hwrng_lseek,
 };
 
-static struct device hwrng_device = {
-	.name = "hwrng",
-	.driver = "misc",
-	.sysfs_name = "hw_random",
-	.class_name = "misc",
-	.kind = DEVICE_CHAR,
-	.major = MISC_MAJOR,
-	.minor = HWRNG_MINOR,
-	.count = 1,
-	.mode = 0600,
-	.ops = &hwrng_fops,
-};
-DEVICE(hwrng_device);
+MISC_DEVICE(hwrng_device, "hwrng", "hw_random", HWRNG_MINOR, &hwrng_fops);
 
 /* ---- /sys/class/misc/hw_random ---- */
 

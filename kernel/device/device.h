@@ -8,6 +8,7 @@
 
 #include <kern/types.h>
 #include <kern/compiler.h>
+#include <linux/major.h>
 
 struct file_ops;
 struct seq;
@@ -33,6 +34,22 @@ struct device {
 #define DEVICE(sym)                                                                              \
 	static struct device *const device_##sym __attribute__((section(".tab.device"), used)) = \
 		&sym
+
+/* A single character device among the miscellaneous ones, and what its name is in sysfs. */
+#define MISC_DEVICE(sym, node, in_sysfs, number, fops) \
+	static struct device sym = {                   \
+		.name = node,                          \
+		.driver = "misc",                      \
+		.sysfs_name = in_sysfs,                \
+		.class_name = "misc",                  \
+		.kind = DEVICE_CHAR,                   \
+		.major = MISC_MAJOR,                   \
+		.minor = number,                       \
+		.count = 1,                            \
+		.mode = 0600,                          \
+		.ops = fops,                           \
+	};                                             \
+	DEVICE(sym)
 
 void device_init(void);
 /* -EBUSY when the number is taken.  The struct stays the caller's and must stay. */

@@ -22,7 +22,6 @@
 #include <kernel/task/task.h>
 #include <kernel/vfs/vfs.h>
 
-#define MISC_MAJOR 10u
 #define MISC_MINOR 126u
 
 /* May anybody handle faults of the kernel? */
@@ -159,17 +158,6 @@ static const struct file_ops device_ops = {
 	.lseek = noop_lseek,
 };
 
-static struct device uffd_device = {
-	.name = "userfaultfd",
-	.driver = "misc",
-	.class_name = "misc",
-	.kind = DEVICE_CHAR,
-	.major = MISC_MAJOR,
-	.minor = MISC_MINOR,
-	.count = 1,
-	.mode = 0600,
-	.ops = &device_ops,
-};
-DEVICE(uffd_device);
+MISC_DEVICE(uffd_device, "userfaultfd", NULL, MISC_MINOR, &device_ops);
 
 SYSCTL_INT("vm/unprivileged_userfaultfd", 0644, &unprivileged, 0, 1);
