@@ -57,46 +57,51 @@ static bool allowed(const struct vma *v, u32 flags)
 	return v->flags & VM_READ || flags & FAULT_FORCE;
 }
 
+/* What is at @addr, +1, or NULL; *err is -EFAULT where nothing can be.  mm->lock held. */
+static struct frame *look(struct mm *mm, u64 addr, u32 flags, int *err)
+{
+	struct vma *v = vma_at_any(mm, addr);
+
+	*err = v && !allowed(v, flags) ? -EFAULT : 0;
+	return !*err && v ? present(mm, page_down(addr), flags) : NULL;
+}
+
+/* It was not there, as @err says: brings it there.  0: look again. */
+static int bring(struct mm *mm, u64 addr, u32 flags, int err)
+{
+	if (!err)
+		err = mm_fault_in(mm, addr, flags);
+	if (err)
+		return err == -ENOMEM ? -ENOMEM : -EFAULT;
+	return signal_fatal_pending(current) ? -EFAULT : 0;
+}
+
 /* +1 on the frame, for as long as the caller likes: no writing to shared memory by that. */
 static int get_frame(struct mm *mm, u64 addr, u32 flags, struct frame **out)
 {
-	for (;;) {
-		struct frame *f = NULL;
+	int err;
 
+	do {
 		rwsem_read_lock(&mm->lock);
-		struct vma *v = vma_at_any(mm, addr);
-		int err = v && !allowed(v, flags) ? -EFAULT : 0;
-
-		if (!err && v)
-			f = present(mm, addr, flags);
+		*out = look(mm, addr, flags, &err);
 		rwsem_read_unlock(&mm->lock);
-		if (f) {
-			*out = f;
+		if (*out)
 			return 0;
-		}
-		if (!err)
-			err = mm_fault_in(mm, addr, flags);
-		if (err)
-			return err == -ENOMEM ? -ENOMEM : -EFAULT;
-		if (signal_fatal_pending(current))
-			return -EFAULT;
-	}
+		err = bring(mm, addr, flags, err);
+	} while (!err);
+	return err;
 }
 
 /* The same for @len bytes there, which are copied under the lock. */
 static int copy_page(struct mm *mm, u64 addr, u32 flags, void *buf, size_t len)
 {
 	size_t offset = addr & ~PAGE_MASK;
+	int err;
 
-	for (;;) {
-		struct frame *f = NULL;
-
+	do {
 		rwsem_read_lock(&mm->lock);
-		struct vma *v = vma_at(mm, addr);
-		int err = v && !allowed(v, flags) ? -EFAULT : 0;
+		struct frame *f = look(mm, addr, flags, &err);
 
-		if (!err && v)
-			f = present(mm, page_down(addr), flags);
 		if (f && flags & FAULT_WRITE)
 			memcpy((char *)frame_to_virt(f) + offset, buf, len);
 		else if (f)
@@ -106,13 +111,9 @@ static int copy_page(struct mm *mm, u64 addr, u32 flags, void *buf, size_t len)
 			frame_put(frame_head(f));
 			return 0;
 		}
-		if (!err)
-			err = mm_fault_in(mm, addr, flags);
-		if (err)
-			return err == -ENOMEM ? -ENOMEM : -EFAULT;
-		if (signal_fatal_pending(current))
-			return -EFAULT;
-	}
+		err = bring(mm, addr, flags, err);
+	} while (!err);
+	return err;
 }
 
 /*
