@@ -24,6 +24,13 @@ $(O)/test/scale: test/bench/scale.c
 	@mkdir -p $(@D)
 	$(call say,GUESTCC,$@)$(GUESTCC) -O2 -static -s -w -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu -o $@ $<
 
-.PHONY: bench-wall
-bench-wall: $(O)/corbel $(O)/test/kbench $(O)/test/scale $(LINUX)
+$(O)/test/userfault: test/bench/userfault.c
+	@mkdir -p $(@D)
+	$(call say,GUESTCC,$@)$(HOSTCC) -O2 -static -s -w -pthread -o $@ $<
+
+.PHONY: bench-wall bench-isolation
+bench-wall: $(O)/corbel $(O)/test/kbench $(O)/test/scale $(O)/test/userfault $(LINUX)
 	$(Q)$(BOOT_ENV) test/bench/wall --linux $(LINUX) $(WALL_ARGS)
+# What page-table isolation costs, in instructions.
+bench-isolation: $(O)/corbel $(O)/test/kbench $(LINUX)
+	$(Q)$(BOOT_ENV) test/bench/run --isolation $(LINUX) $(BENCH_ARGS)
