@@ -213,66 +213,44 @@ static int advise_flags(const struct vma *v, int advice, u64 *flags)
 	}
 }
 
-static bool advice_known(int advice)
+/* What an advice is like. */
+#define ADVICE_WRITES 1u  /* mm->lock is held for writing */
+#define ADVICE_READS 2u	  /* or for reading */
+#define ADVICE_GATHERS 4u /* makes translations stale: one flush for all that a call says */
+#define ADVICE_REMOVES 8u /* what monitors are told of */
+#define ADVICE_OTHERS 16u /* may be given to another process */
+#define ADVICE_KNOWN (ADVICE_WRITES | ADVICE_READS)
+
+static bool advice_is(int advice, unsigned int what)
 {
-	switch (advice) {
-	case MADV_NORMAL ... MADV_DONTNEED:
-	case MADV_FREE:
-	case MADV_REMOVE:
-	case MADV_DONTFORK:
-	case MADV_DOFORK:
-	case MADV_HUGEPAGE:
-	case MADV_NOHUGEPAGE:
-	case MADV_DONTDUMP:
-	case MADV_DODUMP:
-	case MADV_WIPEONFORK:
-	case MADV_KEEPONFORK:
-	case MADV_COLD:
-	case MADV_PAGEOUT:
-	case MADV_POPULATE_READ:
-	case MADV_POPULATE_WRITE:
-	case MADV_DONTNEED_LOCKED:
-	case MADV_COLLAPSE:
-		return true;
-	default:
-		return false;
-	}
+	static const u8 traits[] = {
+		[MADV_NORMAL] = ADVICE_WRITES,
+		[MADV_RANDOM] = ADVICE_WRITES,
+		[MADV_SEQUENTIAL] = ADVICE_WRITES,
+		[MADV_WILLNEED] = ADVICE_READS | ADVICE_OTHERS,
+		[MADV_DONTNEED] = ADVICE_READS | ADVICE_GATHERS | ADVICE_REMOVES,
+		[MADV_FREE] = ADVICE_READS | ADVICE_GATHERS | ADVICE_REMOVES,
+		[MADV_REMOVE] = ADVICE_READS | ADVICE_REMOVES,
+		[MADV_DONTFORK] = ADVICE_WRITES,
+		[MADV_DOFORK] = ADVICE_WRITES,
+		[MADV_HUGEPAGE] = ADVICE_WRITES,
+		[MADV_NOHUGEPAGE] = ADVICE_WRITES,
+		[MADV_DONTDUMP] = ADVICE_WRITES,
+		[MADV_DODUMP] = ADVICE_WRITES,
+		[MADV_WIPEONFORK] = ADVICE_WRITES,
+		[MADV_KEEPONFORK] = ADVICE_WRITES,
+		[MADV_COLD] = ADVICE_READS | ADVICE_GATHERS | ADVICE_OTHERS,
+		[MADV_PAGEOUT] = ADVICE_READS | ADVICE_GATHERS | ADVICE_OTHERS,
+		[MADV_POPULATE_READ] = ADVICE_READS,
+		[MADV_POPULATE_WRITE] = ADVICE_READS,
+		[MADV_DONTNEED_LOCKED] = ADVICE_READS | ADVICE_GATHERS | ADVICE_REMOVES,
+		[MADV_COLLAPSE] = ADVICE_WRITES | ADVICE_OTHERS,
+	};
+
+	return (unsigned int)advice < ARRAY_SIZE(traits) && traits[advice] & what;
 }
 
-static bool advice_writes(int advice)
-{
-	switch (advice) {
-	case MADV_REMOVE:
-	case MADV_WILLNEED:
-	case MADV_DONTNEED:
-	case MADV_DONTNEED_LOCKED:
-	case MADV_COLD:
-	case MADV_PAGEOUT:
-	case MADV_FREE:
-	case MADV_POPULATE_READ:
-	case MADV_POPULATE_WRITE:
-		return false;
-	default:
-		return true;
-	}
-}
-
-/* Advice that makes translations stale: one flush for all that a call says. */
-static bool advice_gathers(int advice)
-{
-	switch (advice) {
-	case MADV_DONTNEED:
-	case MADV_DONTNEED_LOCKED:
-	case MADV_FREE:
-	case MADV_COLD:
-	case MADV_PAGEOUT:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* mm->lock held as advice_writes() says.  *v is the VMA to go on behind; @g has begun if the advice
+/* mm->lock held as the advice is.  *v is the VMA to go on behind; @g has begun if the advice
  * gathers. */
 static int advise_vma(struct gather *g, struct vma **vp, u64 from, u64 to, int advice)
 {
@@ -339,12 +317,6 @@ static int populate(struct mm *mm, u64 start, u64 end, bool write)
 	return err;
 }
 
-static bool advice_removes(int advice)
-{
-	return advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED || advice == MADV_FREE ||
-	       advice == MADV_REMOVE;
-}
-
 /* mm->lock held for reading, but not all the time.  The VMA that is at @from afterwards. */
 static noinline struct vma *tell_removal(struct gather *g, struct vma *v, u64 from, u64 to)
 {
@@ -380,7 +352,7 @@ static int advise_range(struct gather *g, u64 start, u64 end, int advice)
 			missing = -ENOMEM; /* goes on with the rest, as Linux does */
 		u64 from = max(start, v->start), to = min(end, v->end);
 
-		if (unlikely(v->uffd) && advice_removes(advice) &&
+		if (unlikely(v->uffd) && advice_is(advice, ADVICE_REMOVES) &&
 		    uffd_wants(v->uffd, UFFD_FEATURE_EVENT_REMOVE)) {
 			v = tell_removal(g, v, from, to);
 			if (!v) {
@@ -403,13 +375,13 @@ static int advise(struct mm *mm, u64 start, u64 len, int advice)
 	u64 end;
 	int err;
 
-	if (!advice_known(advice) || !range_is_good(start, len, &end))
+	if (!advice_is(advice, ADVICE_KNOWN) || !range_is_good(start, len, &end))
 		return -EINVAL;
 	if (end == start)
 		return 0;
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
 		return populate(mm, start, end, advice == MADV_POPULATE_WRITE);
-	bool write = advice_writes(advice);
+	bool write = advice_is(advice, ADVICE_WRITES);
 
 	if (write && rwsem_write_lock_killable(&mm->lock))
 		return -EINTR;
@@ -461,12 +433,6 @@ static int pidfd_leader(int pidfd, struct task **out)
 	return t ? 0 : -ESRCH;
 }
 
-static bool advice_for_others(int advice)
-{
-	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED ||
-	       advice == MADV_COLLAPSE;
-}
-
 static ssize_t advise_each(struct mm *mm, const struct iovec *v, unsigned long n, int advice)
 {
 	ssize_t done = 0;
@@ -487,7 +453,7 @@ static ssize_t advise_vector(struct mm *mm, const struct iovec *v, unsigned long
 	ssize_t done = 0;
 	int err = 0;
 
-	if (!advice_gathers(advice))
+	if (!advice_is(advice, ADVICE_GATHERS))
 		return advise_each(mm, v, n, advice);
 	rwsem_read_lock(&mm->lock);
 	gather_begin(&g, mm, false);
@@ -539,13 +505,13 @@ long sys_process_madvise(int pidfd, const struct iovec __user *uvec, size_t n, i
 	if (ret)
 		return ret;
 	ret = pidfd_leader(pidfd, &t);
-	if (!ret && !advice_known(advice))
+	if (!ret && !advice_is(advice, ADVICE_KNOWN))
 		ret = -EINVAL;
 	if (!ret)
 		ret = other_mm(t, &mm);
 	if (!ret) {
 		/* All advice for the caller's own memory, as since Linux 6.13. */
-		ret = mm == current->mm || advice_for_others(advice)
+		ret = mm == current->mm || advice_is(advice, ADVICE_OTHERS)
 			      ? advise_vector(mm, to_free ? to_free : fast, n, advice)
 			      : -EINVAL;
 		mm_put(mm);
