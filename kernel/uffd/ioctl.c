@@ -172,70 +172,52 @@ static long do_copy(struct uffd *u, void __user *arg)
 	return fill(u, &f, &uc->copy, !(c.mode & UFFDIO_COPY_MODE_DONTWAKE));
 }
 
-static long do_zeropage(struct uffd *u, void __user *arg)
+/* Without contents from the caller: the structs of these ioctls have one layout. */
+static long fill_range(struct uffd *u, struct uffdio_continue __user *arg, enum mm_uffd_how how)
 {
-	struct uffdio_zeropage __user *uz = arg;
-	struct uffdio_zeropage z;
-	int err;
-
-	if (uffd_is_changing(u))
-		return -EAGAIN;
-	if (copy_from_user(&z, arg, offsetof(struct uffdio_zeropage, zeropage)))
-		return -EFAULT;
-	err = check_range(u->mm, z.range.start, z.range.len);
-	if (err)
-		return err;
-	if (z.mode & ~(u64)UFFDIO_ZEROPAGE_MODE_DONTWAKE)
-		return -EINVAL;
-	struct mm_uffd_fill f = {.how = UFFD_FILL_ZERO, .start = z.range.start, .len = z.range.len};
-
-	return fill(u, &f, &uz->zeropage, !(z.mode & UFFDIO_ZEROPAGE_MODE_DONTWAKE));
-}
-
-static long do_continue(struct uffd *u, void __user *arg)
-{
-	struct uffdio_continue __user *uc = arg;
 	struct uffdio_continue c;
+	u64 modes = UFFDIO_CONTINUE_MODE_DONTWAKE;
 	int err;
 
+	static_assert(sizeof(struct uffdio_zeropage) == sizeof(c) &&
+			      sizeof(struct uffdio_poison) == sizeof(c) &&
+			      UFFDIO_ZEROPAGE_MODE_DONTWAKE == UFFDIO_CONTINUE_MODE_DONTWAKE &&
+			      UFFDIO_POISON_MODE_DONTWAKE == UFFDIO_CONTINUE_MODE_DONTWAKE,
+		      "one layout");
 	if (uffd_is_changing(u))
 		return -EAGAIN;
+	if (how == UFFD_FILL_CONTINUE)
+		modes |= UFFDIO_CONTINUE_MODE_WP;
 	if (copy_from_user(&c, arg, offsetof(struct uffdio_continue, mapped)))
 		return -EFAULT;
 	err = check_range(u->mm, c.range.start, c.range.len);
 	if (err)
 		return err;
-	if (c.mode & ~(u64)(UFFDIO_CONTINUE_MODE_DONTWAKE | UFFDIO_CONTINUE_MODE_WP))
+	if (c.mode & ~modes)
 		return -EINVAL;
 	struct mm_uffd_fill f = {
-		.how = UFFD_FILL_CONTINUE,
+		.how = how,
 		.start = c.range.start,
 		.len = c.range.len,
 		.wp = c.mode & UFFDIO_CONTINUE_MODE_WP,
 	};
 
-	return fill(u, &f, &uc->mapped, !(c.mode & UFFDIO_CONTINUE_MODE_DONTWAKE));
+	return fill(u, &f, &arg->mapped, !(c.mode & UFFDIO_CONTINUE_MODE_DONTWAKE));
+}
+
+static long do_zeropage(struct uffd *u, void __user *arg)
+{
+	return fill_range(u, arg, UFFD_FILL_ZERO);
+}
+
+static long do_continue(struct uffd *u, void __user *arg)
+{
+	return fill_range(u, arg, UFFD_FILL_CONTINUE);
 }
 
 static long do_poison(struct uffd *u, void __user *arg)
 {
-	struct uffdio_poison __user *up = arg;
-	struct uffdio_poison p;
-	int err;
-
-	if (uffd_is_changing(u))
-		return -EAGAIN;
-	if (copy_from_user(&p, arg, offsetof(struct uffdio_poison, updated)))
-		return -EFAULT;
-	err = check_range(u->mm, p.range.start, p.range.len);
-	if (err)
-		return err;
-	if (p.mode & ~(u64)UFFDIO_POISON_MODE_DONTWAKE)
-		return -EINVAL;
-	struct mm_uffd_fill f = {
-		.how = UFFD_FILL_POISON, .start = p.range.start, .len = p.range.len};
-
-	return fill(u, &f, &up->updated, !(p.mode & UFFDIO_POISON_MODE_DONTWAKE));
+	return fill_range(u, arg, UFFD_FILL_POISON);
 }
 
 static long do_move(struct uffd *u, void __user *arg)
