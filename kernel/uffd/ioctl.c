@@ -150,8 +150,6 @@ static long do_copy(struct uffd *u, void __user *arg)
 	struct uffdio_copy c;
 	int err;
 
-	if (uffd_is_changing(u))
-		return -EAGAIN;
 	if (copy_from_user(&c, arg, offsetof(struct uffdio_copy, copy)))
 		return -EFAULT;
 	err = check_range(u->mm, c.dst, c.len);
@@ -184,8 +182,6 @@ static long fill_range(struct uffd *u, struct uffdio_continue __user *arg, enum 
 			      UFFDIO_ZEROPAGE_MODE_DONTWAKE == UFFDIO_CONTINUE_MODE_DONTWAKE &&
 			      UFFDIO_POISON_MODE_DONTWAKE == UFFDIO_CONTINUE_MODE_DONTWAKE,
 		      "one layout");
-	if (uffd_is_changing(u))
-		return -EAGAIN;
 	if (how == UFFD_FILL_CONTINUE)
 		modes |= UFFDIO_CONTINUE_MODE_WP;
 	if (copy_from_user(&c, arg, offsetof(struct uffdio_continue, mapped)))
@@ -227,8 +223,6 @@ static long do_move(struct uffd *u, void __user *arg)
 	s64 done;
 	int err;
 
-	if (uffd_is_changing(u))
-		return -EAGAIN;
 	if (copy_from_user(&m, arg, offsetof(struct uffdio_move, move)))
 		return -EFAULT;
 	/* Of the caller's own memory only. */
@@ -255,8 +249,6 @@ static long do_writeprotect(struct uffd *u, void __user *arg)
 	bool enable, quiet;
 	int err;
 
-	if (uffd_is_changing(u))
-		return -EAGAIN;
 	if (copy_from_user(&w, arg, sizeof(w)))
 		return -EFAULT;
 	err = check_range(u->mm, w.range.start, w.range.len);
@@ -276,16 +268,28 @@ static long do_writeprotect(struct uffd *u, void __user *arg)
 	return err;
 }
 
+/* When an ioctl may come. */
+enum call_when {
+	ANY_TIME, /* also before UFFDIO_API */
+	WHEN_READY,
+	WHEN_TOLD, /* the monitor has read of all changes: its picture is not out of date */
+};
+
 static const struct {
 	unsigned int cmd;
-	bool fresh; /* also before UFFDIO_API */
+	enum call_when when;
 	long (*fn)(struct uffd *u, void __user *arg);
 } calls[] = {
-	{UFFDIO_COPY, false, do_copy},	       {UFFDIO_API, true, do_api},
-	{UFFDIO_REGISTER, false, do_register}, {UFFDIO_UNREGISTER, false, do_unregister},
-	{UFFDIO_WAKE, false, do_wake},	       {UFFDIO_ZEROPAGE, false, do_zeropage},
-	{UFFDIO_MOVE, false, do_move},	       {UFFDIO_WRITEPROTECT, false, do_writeprotect},
-	{UFFDIO_CONTINUE, false, do_continue}, {UFFDIO_POISON, false, do_poison},
+	{UFFDIO_COPY, WHEN_TOLD, do_copy},
+	{UFFDIO_API, ANY_TIME, do_api},
+	{UFFDIO_REGISTER, WHEN_READY, do_register},
+	{UFFDIO_UNREGISTER, WHEN_READY, do_unregister},
+	{UFFDIO_WAKE, WHEN_READY, do_wake},
+	{UFFDIO_ZEROPAGE, WHEN_TOLD, do_zeropage},
+	{UFFDIO_MOVE, WHEN_TOLD, do_move},
+	{UFFDIO_WRITEPROTECT, WHEN_TOLD, do_writeprotect},
+	{UFFDIO_CONTINUE, WHEN_TOLD, do_continue},
+	{UFFDIO_POISON, WHEN_TOLD, do_poison},
 };
 
 long uffd_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
@@ -293,9 +297,14 @@ long uffd_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 	struct uffd *u = f->private_data;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(calls); i++) {
-		if (calls[i].cmd == cmd)
-			return calls[i].fresh || uffd_ready(u) ? calls[i].fn(u, (void __user *)arg)
-							       : -EINVAL;
+		if (calls[i].cmd != cmd)
+			continue;
+		if (calls[i].when != ANY_TIME && !uffd_ready(u))
+			return -EINVAL;
+		/* kernel/mm asks again, with the place locked. */
+		if (calls[i].when == WHEN_TOLD && uffd_is_changing(u))
+			return -EAGAIN;
+		return calls[i].fn(u, (void __user *)arg);
 	}
 	return -EINVAL;
 }
