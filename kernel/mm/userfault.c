@@ -23,11 +23,6 @@
 
 #define BATCH 16u
 
-bool mm_uffd_is_current(const struct mm *mm)
-{
-	return current->mm == mm;
-}
-
 unsigned int pt_mark(struct mm *mm, u64 addr)
 {
 	u64 next;

@@ -10,7 +10,6 @@
 struct mm;
 struct uffd;
 
-bool mm_uffd_is_current(const struct mm *mm);
 /*
  * The VMAs of [start, end) send their faults to @u as @flags (VM_UFFD_*) say; *ioctls is what can
  * be done there.  -ENOMEM, -EINVAL, -EPERM, -EBUSY: another one's, -EINTR.

@@ -33,11 +33,6 @@ struct uffd_event {
 
 /* --- who tells --- */
 
-static enum event_state state_of(struct uffd_event *e)
-{
-	return __atomic_load_n(&e->state, __ATOMIC_ACQUIRE);
-}
-
 /* Waits until @e is read, or nobody will: true if it was. */
 static bool tell(struct uffd *u, struct uffd_event *e)
 {
@@ -65,7 +60,7 @@ static bool tell(struct uffd *u, struct uffd_event *e)
 		(void)!sched_block(current->state, WAIT_FOREVER);
 	}
 	sched_set_state(TASK_RUNNING);
-	return state_of(e) == EVENT_OVER;
+	return e->state == EVENT_OVER; /* or nobody knows of it any more */
 }
 
 struct uffd *uffd_change_begin(struct uffd *u)

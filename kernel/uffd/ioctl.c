@@ -6,12 +6,14 @@
  */
 #include "uffd_impl.h"
 
+#include <asm/current.h>
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/mm/mm.h>
 #include <kernel/mm/userfault.h>
+#include <kernel/task/task.h>
 #include <kernel/uaccess/uaccess.h>
 
 /* A range that user memory could have: -EINVAL. */
@@ -226,7 +228,7 @@ static long do_move(struct uffd *u, void __user *arg)
 	if (copy_from_user(&m, arg, offsetof(struct uffdio_move, move)))
 		return -EFAULT;
 	/* Of the caller's own memory only. */
-	if (!mm_uffd_is_current(u->mm))
+	if (u->mm != current->mm)
 		return -EINVAL;
 	err = check_range(u->mm, m.dst, m.len);
 	if (!err)

@@ -78,9 +78,9 @@ static void take_off(struct uffd *u, struct uffd_fault *f)
 }
 
 /* Already out of date unless the shard is locked. */
-static bool is_waiting(struct uffd_fault *f)
+static bool is_empty(const struct list_head *list)
 {
-	return READ_ONCE(f->link.next) != &f->link;
+	return READ_ONCE(list->next) == list;
 }
 
 int uffd_fault_end(struct uffd_fault *f, bool wait)
@@ -94,7 +94,7 @@ int uffd_fault_end(struct uffd_fault *f, bool wait)
 		wake_up_sync_poll(&u->readers, EPOLLIN);
 	while (wait && !err) {
 		sched_set_state(state);
-		if (!is_waiting(f) || READ_ONCE(u->released))
+		if (is_empty(&f->link) || READ_ONCE(u->released))
 			break;
 		err = sched_block(state, WAIT_FOREVER);
 	}
@@ -118,11 +118,6 @@ static void wake_list(struct uffd *u, struct list_head *list, u64 start, u64 end
 		take_off(u, f);
 		sched_wake(f->task, TASK_NORMAL);
 	}
-}
-
-static bool is_empty(const struct list_head *list)
-{
-	return READ_ONCE(list->next) == list;
 }
 
 static void wake_shard(struct uffd *u, struct uffd_shard *s, u64 start, u64 end)
