@@ -370,15 +370,11 @@ static noinline int write_told(struct vma *vma, pte_t *at, pte_t *e)
 /* Is it still so as mm_fault_vma() has found it? */
 static bool still_to_do(struct vma *vma, u64 addr, int reason)
 {
-	u64 next;
-	pte_t *at = pt_upper(vma->mm, addr, addr + PAGE_SIZE, &next);
-	pte_t e = at ? pte_read(at) : (pte_t){0};
+	struct pt_spot spot;
 
-	if (pte_is_table(e))
-		e = pte_read(&pte_table(e)[pt_index(0, addr)]);
-	if (reason == USERFAULT_WP)
-		return pte_present(e) && pte_uffd_wp(e);
-	return pte_none_mostly(e);
+	if (pt_find(vma->mm, addr, &spot))
+		return reason == USERFAULT_WP && pte_uffd_wp(spot.raw);
+	return reason != USERFAULT_WP && pte_none_mostly(spot.raw);
 }
 
 noinline int mm_userfault(struct mm *locked, struct vma *vma, u64 addr, u32 flags, int reason)

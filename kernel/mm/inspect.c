@@ -44,7 +44,7 @@ static u64 pagemap_word(const struct vma *v, u64 addr, bool frames)
 	struct pt_spot spot;
 
 	if (!pt_find(v->mm, addr, &spot)) {
-		if (unlikely(v->uffd) && pt_mark(v->mm, addr) == MARK_UFFD_WP)
+		if (unlikely(v->uffd) && pte_is_mark(spot.e, MARK_UFFD_WP))
 			word |= PM_SWAP | PM_UFFD_WP;
 		return word;
 	}

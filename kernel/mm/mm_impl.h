@@ -70,7 +70,9 @@ struct pt_spot {
 	pte_t raw; /* as found there */
 	pte_t e;   /* the same as a small page's: its frame is that of the address */
 };
-/* False: nothing is there, or a huge page is just being split. */
+/*
+ * False: nothing is mapped there (->e is empty or a mark), or a huge page is just being split.
+ */
 bool pt_find(struct mm *mm, u64 addr, struct pt_spot *out);
 static inline bool pt_unchanged(const struct pt_spot *s)
 {
@@ -311,7 +313,6 @@ static inline bool pte_is_mark(pte_t e, unsigned int type)
 {
 	return pte_is_marker(e) && pte_marker_type(e) == type;
 }
-unsigned int pt_mark(struct mm *mm, u64 addr); /* what is marked there; 0: nothing */
 /* Nothing is mapped, and something may be. */
 static inline bool pte_none_mostly(pte_t e)
 {

@@ -233,10 +233,10 @@ bool pt_find(struct mm *mm, u64 addr, struct pt_spot *out)
 		out->raw = out->e = pte_read(out->at);
 		return pte_present(out->e);
 	}
+	out->at = at;
+	out->raw = out->e = e;
 	if (!pte_present(e))
 		return false;
-	out->at = at;
-	out->raw = e;
 	out->e = pte_huge_part(e, pt_index(0, addr));
 	/* The huge zero page is special, as the small one is. */
 	if (pte_special(e))

@@ -23,18 +23,6 @@
 
 #define BATCH 16u
 
-unsigned int pt_mark(struct mm *mm, u64 addr)
-{
-	u64 next;
-	pte_t *at = pt_upper(mm, addr, addr + PAGE_SIZE, &next);
-	pte_t e = at ? pte_read(at) : (pte_t){0};
-
-	if (!pte_is_table(e))
-		return 0;
-	e = pte_read(&pte_table(e)[pt_index(0, addr)]);
-	return pte_is_marker(e) ? pte_marker_type(e) : 0;
-}
-
 /* Memory is the only home of its pages. */
 static bool is_shmem(const struct vma *v)
 {
