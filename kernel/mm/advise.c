@@ -134,8 +134,7 @@ static int advise_cold(struct gather *g, struct vma *v, u64 from, u64 to)
 		if (pte_none(e))
 			continue;
 		if (!pte_is_table(e) && huge_whole(addr, next)) {
-			/* Not so while it is being split: then it is not the bit of a page. */
-			(void)pte_cmpxchg(upper, &e, pte_is_splitting(e) ? e : pte_mk_old(e));
+			(void)huge_test_clear_young(upper);
 			continue;
 		}
 		pte_t *table = pt_small(v->mm, addr, upper);

@@ -58,17 +58,11 @@ void droppable_leave(struct mm *mm)
 static void look_at(struct look *l, struct vma *v, pte_t *at, u64 addr, u64 end)
 {
 	u64 pages = (end - addr) >> PAGE_SHIFT;
-	pte_t e = pte_read(at);
 
 	round_pages += pages;
 	l->pages -= min(l->pages, pages);
-	if (!l->used_too && pages == 1 && pte_test_clear_young(at))
+	if (!l->used_too && (pages == 1 ? pte_test_clear_young(at) : huge_test_clear_young(at)))
 		return;
-	if (!l->used_too && pages > 1 && pte_young(e)) {
-		/* Not so while a huge page is being split: then it is not the bit of a page. */
-		(void)pte_cmpxchg(at, &e, pte_is_splitting(e) ? e : pte_mk_old(e));
-		return;
-	}
 	pt_zap(&l->gather, v, addr, end, ZAP_ALL);
 	l->got += pages;
 }

@@ -400,6 +400,17 @@ static bool is_hugetlb(pte_t e)
 	return !pte_special(e) && frame_head(pfn_to_frame(pte_pfn(e)))->type == FRAME_FOLIO;
 }
 
+bool huge_test_clear_young(pte_t *at)
+{
+	pte_t e = pte_read(at);
+	bool young = pte_young(e);
+
+	/* While it is being split that is not the bit of a page. */
+	if (pte_present(e) && !pte_is_table(e))
+		(void)pte_cmpxchg(at, &e, pte_mk_old(e));
+	return young;
+}
+
 bool huge_zap(struct gather *g, pte_t *at, u64 addr)
 {
 	pte_t e;

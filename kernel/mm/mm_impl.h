@@ -147,6 +147,7 @@ int huge_fault(struct vma *vma, u64 addr, pte_t *at, u32 flags) __must_check;
 /* Afterwards *@at is not huge (but may become so again, unless the VMA is write-locked). */
 void huge_split(struct mm *mm, u64 addr, pte_t *at);
 bool huge_splitting(struct mm *mm, u64 addr); /* just now */
+bool huge_test_clear_young(pte_t *at);	      /* unless it is being split, or changes */
 /* No huge entry spans @addr, where a border will be.  The VMA is write-locked. */
 void huge_split_at(struct mm *mm, u64 addr);
 /* Whole entries; false: it is not huge (any more). */
