@@ -12,8 +12,6 @@
  */
 #include "mm_impl.h"
 
-#include <asm/pgtable.h>
-#include <asm/tlb.h>
 #include <kernel/lock/lock.h>
 #include <kernel/procfs/procfs.h>
 #include <kernel/seq/seq.h>
@@ -112,17 +110,17 @@ static bool look_at_mm(struct look *l, struct mm *mm)
 		if (at < v->end)
 			break;
 	}
+	/* What was marked as unused is flushed as well. */
+	l->gather.start = min(l->gather.start, from);
+	l->gather.end = max(l->gather.end, at);
 	gather_end(&l->gather);
-	if (at > from)
-		tlb_flush_mm_range(&mm->arch, from, at, false);
 	mm->droppable_cursor = v ? at : 0;
 	return !v;
 }
 
 static void to_the_back(struct mm *mm)
 {
-	list_del_init(&mm->droppable_link);
-	list_add_tail(&mm->droppable_link, &mms);
+	list_move_tail(&mm->droppable_link, &mms);
 	if (++round_mms < mm_number)
 		return;
 	WRITE_ONCE(estimate, round_pages);
