@@ -48,8 +48,8 @@ static struct frame *anon_frame(struct vma *vma, u32 zero)
 {
 	struct frame *f = frame_alloc(0, FRAME_ANON, GFP_USER | zero);
 
-	if (likely(f) && !vma->has_anon)
-		vma->has_anon = true;
+	if (likely(f))
+		vma_note_anon(vma);
 	return f;
 }
 

@@ -236,8 +236,7 @@ static int fault_empty(struct vma *v, u64 start, pte_t *at, bool write)
 		(void)put_entry(v->mm, at, pte_mk_special(pte_wrprotect(e)), f, table);
 		return 0;
 	}
-	if (!v->has_anon)
-		v->has_anon = true;
+	vma_note_anon(v);
 	if (put_entry(v->mm, at, huge_entry(v, f), f, table))
 		this_cpu_inc(mm_event.thp_fault_alloc);
 	return 0;
@@ -255,8 +254,7 @@ static int replace_zero(struct vma *v, u64 start, pte_t *at, pte_t e)
 	}
 	struct frame *zero = pfn_to_frame(pte_pfn(e));
 
-	if (!v->has_anon)
-		v->has_anon = true;
+	vma_note_anon(v);
 	huge_count(f, 1);
 	if (!pte_cmpxchg(at, &e, huge_entry(v, f))) {
 		huge_count(f, -1);

@@ -235,8 +235,7 @@ static int make_copy(struct vma *v, u64 addr, const struct folio *from, struct f
 		return err;
 	f->flags |= FOLIO_COPY;
 	fill(f, from);
-	if (!v->has_anon)
-		v->has_anon = true;
+	vma_note_anon(v);
 	*out = f;
 	return 0;
 }

@@ -106,7 +106,7 @@ struct vma {
 	struct vma *chain; /* VMAs being unmapped together; LK_MM */
 	u64 pte_bits;	   /* of a fully permitted entry, from flags */
 	s32 readers;	   /* atomic: per-VMA lock; negative: writer.  Survives reuse. */
-	bool has_anon;	   /* private pages may exist: fork copies entries */
+	bool has_anon;	   /* private pages or marks may exist: fork copies entries */
 	u16 policy;	   /* mbind(2): POLICY_*; 0: none of its own */
 };
 

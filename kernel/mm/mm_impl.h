@@ -35,6 +35,12 @@ static inline bool vma_is_cow(const struct vma *v)
 {
 	return (v->flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
 }
+/* Private pages, or marks, are about to be there.  Not written when it is known. */
+static __always_inline void vma_note_anon(struct vma *v)
+{
+	if (unlikely(!v->has_anon))
+		v->has_anon = true;
+}
 static inline u64 vma_index(const struct vma *v, u64 addr)
 {
 	return ((addr - v->start) >> PAGE_SHIFT) + v->pgoff;

@@ -106,8 +106,8 @@ static int protect_range(struct vma *v, u64 start, u64 end, bool enable)
 	int err = 0;
 	u64 next;
 
-	if (mark && !v->has_anon)
-		v->has_anon = true; /* marks count as such in fork */
+	if (mark)
+		vma_note_anon(v);
 	for (u64 addr = start; addr < end && !err; addr = next) {
 		pte_t *upper = pt_upper(v->mm, addr, end, &next), *table;
 
@@ -137,8 +137,7 @@ int mm_uffd_protect_range(struct vma *v, u64 start, u64 end)
 
 bool mm_uffd_protect_one(struct vma *v, pte_t *at)
 {
-	if (!v->has_anon)
-		v->has_anon = true; /* a mark counts as such in fork */
+	vma_note_anon(v);
 	return protect_one(v, at, true, true);
 }
 
@@ -436,8 +435,8 @@ static int load_put(struct mm *mm, const struct mm_uffd_fill *fill, struct load 
 		*fill->shared = !l->shared;
 		err = -ESTALE;
 	}
-	if (!err && !l->shared && !p.vma->has_anon)
-		p.vma->has_anon = true;
+	if (!err && !l->shared)
+		vma_note_anon(p.vma);
 	for (; !err && l->used < l->count; addr += PAGE_SIZE) {
 		void *page = l->page[l->used];
 
@@ -530,8 +529,7 @@ static int fill_poison(struct vma *v, u64 addr)
 
 	if (err)
 		return err;
-	if (!v->has_anon)
-		v->has_anon = true; /* marks count as such in fork */
+	vma_note_anon(v);
 	return pte_cmpxchg(at, &none, pte_make_marker(MARK_POISON, 0)) ? 0 : -EEXIST;
 }
 
