@@ -637,27 +637,20 @@ int mm_fault(struct mm *mm, u64 addr, u32 flags, int *sig, int *code)
 	current->min_flt++;
 	rcu_read_lock();
 	struct vma *v = vma_lookup(mm, addr);
-	bool locked = likely(v) && likely(vma_read_trylock(v));
+	bool locked = vma_read_lock_found(v, mm, addr);
 
 	rcu_read_unlock();
 	if (likely(locked)) {
-		if (likely(__atomic_load_n(&v->attached, __ATOMIC_ACQUIRE) == mm &&
-			   addr >= v->start && addr < v->end)) {
-			err = likely(permitted(v, flags)) ? mm_fault_vma(v, page_down(addr), flags)
-							  : -EACCES;
-			if (unlikely(err > 0)) {
-				err = mm_userfault(NULL, v, addr, flags, err);
-				return err ? fault_failed(err, sig, code) : 0;
-			}
+		err = likely(permitted(v, flags)) ? mm_fault_vma(v, page_down(addr), flags)
+						  : -EACCES;
+		if (unlikely(err > 0))
+			err = mm_userfault(NULL, v, addr, flags, err);
+		else
 			vma_read_unlock(v);
-			if (likely(!err))
-				return 0;
-			return fault_failed(err, sig, code);
-		}
-		vma_read_unlock(v);
+	} else {
+		err = addr < mm->task_size ? fault_slow(mm, addr, flags) : -EFAULT;
 	}
-	err = addr < mm->task_size ? fault_slow(mm, addr, flags) : -EFAULT;
-	return err ? fault_failed(err, sig, code) : 0;
+	return likely(!err) ? 0 : fault_failed(err, sig, code);
 }
 
 int page_fault_up(struct regs *regs, unsigned long addr, u32 flags, int *sig, int *code)

@@ -221,6 +221,17 @@ void vma_set_flags(struct vma *v, u64 flags); /* and what derives from them */
 void vma_forget_uffd(struct vma *v);	      /* write-locked or not in the tree */
 bool vma_read_trylock(struct vma *v);
 void vma_read_unlock(struct vma *v);
+/* @v was found at @addr of @mm, RCU is held: read-locked afterwards, if it still is there. */
+static __always_inline bool vma_read_lock_found(struct vma *v, const struct mm *mm, u64 addr)
+{
+	if (unlikely(!v) || unlikely(!vma_read_trylock(v)))
+		return false;
+	if (likely(__atomic_load_n(&v->attached, __ATOMIC_ACQUIRE) == mm && addr >= v->start &&
+		   addr < v->end))
+		return true;
+	vma_read_unlock(v);
+	return false;
+}
 /* mm->lock held for writing.  Waits for faults in it; or does not. */
 bool vma_write_trylock(struct vma *v) __must_check;
 void vma_write_lock(struct vma *v);

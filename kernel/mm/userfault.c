@@ -269,6 +269,7 @@ int mm_gone_collect(struct mm *mm, u64 start, u64 end, struct uffd_gone **gone)
 
 /* A VMA locked for reading in one of the two ways. */
 struct place {
+	struct mm *mm;
 	struct vma *vma;
 	bool by_mm;
 };
@@ -276,7 +277,7 @@ struct place {
 static void unlock_place(struct place *p)
 {
 	if (p->by_mm)
-		rwsem_read_unlock(&p->vma->mm->lock);
+		rwsem_read_unlock(&p->mm->lock);
 	else
 		vma_read_unlock(p->vma);
 }
@@ -286,27 +287,17 @@ static int lock_place(struct mm *mm, u64 start, u64 end, struct place *p)
 {
 	rcu_read_lock();
 	struct vma *v = vma_at_any(mm, start); /* another's is not for our cache */
-	bool locked = v && vma_read_trylock(v);
+	bool locked = vma_read_lock_found(v, mm, start);
 
 	rcu_read_unlock();
-	if (likely(locked)) {
-		*p = (struct place){.vma = v};
-		if (likely(__atomic_load_n(&v->attached, __ATOMIC_ACQUIRE) == mm &&
-			   start >= v->start && start < v->end)) {
-			if (likely(end <= v->end && v->uffd))
-				return 0;
-			vma_read_unlock(v);
-			return -ENOENT;
-		}
-		vma_read_unlock(v);
+	if (unlikely(!locked)) {
+		rwsem_read_lock(&mm->lock);
+		v = vma_at(mm, start);
 	}
-	rwsem_read_lock(&mm->lock);
-	v = vma_at(mm, start);
-	if (v && end <= v->end && v->uffd) {
-		*p = (struct place){.vma = v, .by_mm = true};
+	*p = (struct place){.mm = mm, .vma = v, .by_mm = !locked};
+	if (likely(v && end <= v->end && v->uffd))
 		return 0;
-	}
-	rwsem_read_unlock(&mm->lock);
+	unlock_place(p);
 	return -ENOENT;
 }
 
