@@ -575,9 +575,7 @@ int mm_unmap_locked(struct mm *mm, u64 start, u64 end)
 			vma_write_unlock(v);
 		}
 	}
-	struct vma *before = btree_before(&mm->vmas, start, NULL), *after = vma_find(mm, end);
-
-	pt_free(&g, start, end, before ? before->end : 0, after ? after->start : USER_END);
+	pt_free_hole(&g, start, end);
 	gather_end(&g);
 	for (v = list; v; v = next) {
 		next = v->chain;

@@ -122,7 +122,9 @@ void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, unsigned int 
 #define ZAP_KEEP_WP 2u	/* that writes are told, as a mark */
 /* Frees tables under [start, end) that lie wholly in [floor, ceiling), where no VMA is left. */
 void pt_free(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling);
-/* Where no VMA is: no table is left that lies wholly there. mm->lock written. */
+/* Where no VMA is: no table is left that lies wholly there, or between its neighbours.  mm->lock
+ * written. */
+void pt_free_hole(struct gather *g, u64 start, u64 end);
 void pt_free_empty(struct mm *mm, u64 start, u64 end);
 void pt_free_root(struct mm *mm);
 u64 pt_stock_shrink(u64 want); /* this CPU's stock of empty tables */

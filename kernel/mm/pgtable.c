@@ -465,13 +465,20 @@ void pt_free(struct gather *g, u64 start, u64 end, u64 floor, u64 ceiling)
 		   ceiling);
 }
 
+void pt_free_hole(struct gather *g, u64 start, u64 end)
+{
+	struct mm *mm = g->mm;
+	struct vma *before = btree_before(&mm->vmas, start, NULL), *after = vma_find(mm, end);
+
+	pt_free(g, start, end, before ? before->end : 0, after ? after->start : USER_END);
+}
+
 void pt_free_empty(struct mm *mm, u64 start, u64 end)
 {
-	struct vma *before = btree_before(&mm->vmas, start, NULL), *after = vma_find(mm, end);
 	struct gather g;
 
 	gather_begin(&g, mm, false);
-	pt_free(&g, start, end, before ? before->end : 0, after ? after->start : USER_END);
+	pt_free_hole(&g, start, end);
 	gather_end(&g);
 }
 
