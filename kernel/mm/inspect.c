@@ -331,7 +331,6 @@ void vma_show_numa(struct vma *v, u16 policy, struct seq *s, char *buf)
 	if (f.active < f.pages)
 		seq_printf(s, " active=%llu", f.active);
 	if (f.pages)
-		seq_printf(s, " N0=%llu kernelpagesize_kB=%llu", f.pages,
-			   (u64)(vma_is_hugetlb(v) ? hugetlb_vma_size(v) : PAGE_SIZE) >> 10);
+		seq_printf(s, " N0=%llu kernelpagesize_kB=%llu", f.pages, vma_page_size(v) >> 10);
 	seq_putc(s, '\n');
 }

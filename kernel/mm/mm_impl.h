@@ -174,6 +174,7 @@ int huge_collapse(struct vma *vma, u64 start, unsigned int max_none, bool reclai
 bool huge_promising(const struct vma *vma, u64 start, unsigned int max_none);
 /* May [@start, +2 MiB) be huge?  @forced: whatever the mode of the machine is. */
 bool huge_allowed(const struct vma *vma, u64 start, bool forced);
+bool mm_is_huge_zero(const struct frame *head);
 void huge_init(void);
 /* thp.c: what the files of /sys say */
 enum huge_mode { HUGE_ALWAYS, HUGE_MADVISE, HUGE_NEVER };
@@ -209,6 +210,11 @@ int hugetlb_copy(struct mm *to, u64 addr, pte_t *from, pte_t e, bool *protected)
 static inline bool vma_is_hugetlb(const struct vma *v)
 {
 	return unlikely(v->flags & VM_HUGETLB);
+}
+/* Bytes of a page of @v. */
+static inline u64 vma_page_size(const struct vma *v)
+{
+	return vma_is_hugetlb(v) ? hugetlb_vma_size(v) : PAGE_SIZE;
 }
 /* May a border be at @addr? */
 static inline bool vma_may_cut(const struct vma *v, u64 addr)
@@ -253,9 +259,8 @@ bool vma_can_merge(const struct vma *a, const struct vma *b); /* a ends where b 
 extern const struct btree_ops vma_tree_ops;
 
 /*
- * Changes [start, end) of @v, which it contains, to @flags and (if @move_index) nothing else;
- * splits and merges. mm->lock held for writing.  On success *out is the VMA that now contains the
- * range.
+ * Changes [start, end) of @v, which it contains, to @flags and nothing else; splits and merges.
+ * mm->lock held for writing.  On success *out is the VMA that now contains the range.
  */
 int vma_change(struct vma *v, u64 start, u64 end, u64 flags, struct vma **out) __must_check;
 /* The same; its user faults are @uffd's from then on (+0; NULL: nobody's). */
@@ -396,6 +401,10 @@ long pagemap_ioctl(struct file *f, unsigned int cmd, unsigned long arg);
 void vma_show_numa(struct vma *v, u16 policy, struct seq *s, char *buf);
 bool vma_is_heap(const struct vma *v);
 bool vma_is_stack(const struct vma *v);
+/* How many entries lead to @head, as far as references tell: pins and looks count too. */
+u64 mm_frame_maps(const struct frame *head);
+/* Of files with a word for each page: any place may be gone to. */
+int mm_page_file_lseek(struct file *f, loff_t off, int whence, loff_t *out);
 
 /* --- oom.c --- */
 #define OOM_ADJ_NEVER (-1000)
@@ -406,13 +415,3 @@ void oom_gone(struct mm *mm);		 /* its memory is free */
 bool mm_is_leaving(const struct mm *mm); /* all processes that have it are on their way out */
 
 DECLARE_PERCPU(struct mm_events, mm_event);
-
-/*
- * inspect.c: how many page-table entries lead to @head, as far as references tell: pins and looks
- * count too.
- */
-u64 mm_frame_maps(const struct frame *head);
-/* Of files with a word for each page: any place may be gone to. */
-int mm_page_file_lseek(struct file *f, loff_t off, int whence, loff_t *out);
-/* huge.c */
-bool mm_is_huge_zero(const struct frame *head);

@@ -250,7 +250,7 @@ void vma_show_smaps(struct vma *v, struct seq *s, char *buf)
 
 	vma_add_smaps(v, v->start, &f);
 	vma_show(v, s, buf);
-	show_figures(s, &f, vma_is_hugetlb(v) ? hugetlb_vma_size(v) : PAGE_SIZE);
+	show_figures(s, &f, vma_page_size(v));
 	show_flags(s, v);
 }
 
