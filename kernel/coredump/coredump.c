@@ -21,7 +21,7 @@
 #include <kernel/vfs/vfs.h>
 #include <linux/fcntl.h>
 
-/* Bits that mean something here: no shared huge pages, no DAX. */
+/* Bits that mean something here: no DAX. */
 #define DUMP_FILTER_ALL 0x7fu
 #define OFF_CPU_POLL_NS 100000u
 

@@ -33,16 +33,11 @@
 
 static s64 huge_pages;		/* atomic: huge pages that some entry maps as such */
 static struct frame *huge_zero; /* atomic; one reference, others belong to entries */
+static u32 backoff, skip;	/* attempts to leave out after failures; races only cost one */
 
 bool mm_is_huge_zero(const struct frame *head)
 {
 	return head == __atomic_load_n(&huge_zero, __ATOMIC_RELAXED);
-}
-static u32 backoff, skip; /* attempts to leave out after failures; races only cost one */
-
-bool mm_huge_size_known(u32 log)
-{
-	return !log || log == PT_SHIFT(1) || log == PT_SHIFT(2);
 }
 
 u64 mm_huge_pages(void)

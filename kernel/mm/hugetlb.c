@@ -142,7 +142,7 @@ static void undo(struct vma *v, u64 addr, pte_t *at, pte_t e)
 			continue;
 		__atomic_fetch_sub(&v->mm->hugetlb, HUGE_PAGES, __ATOMIC_RELAXED);
 		tlb_flush_mm_range(&v->mm->arch, addr, addr + HUGE_SIZE, false);
-		folio_put(folio_of((pte_t){e.raw}));
+		folio_put(folio_of(e));
 		return;
 	}
 }

@@ -617,7 +617,7 @@ int mm_unmap(struct mm *mm, u64 addr, u64 len)
 	return err;
 }
 
-/* --- mprotect --- */
+/* --- brk --- */
 
 static int grow_brk(struct mm *mm, u64 from, u64 to)
 {

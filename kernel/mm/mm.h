@@ -279,7 +279,6 @@ struct mm_events {
 		thp_zero_page_alloc_failed;
 };
 void mm_events(struct mm_events *out); /* /proc/vmstat */
-bool mm_huge_size_known(u32 log);      /* has the processor pages of 1 << @log? 0: the usual ones */
 u64 mm_huge_pages(void);	       /* huge pages mapped as such: AnonHugePages */
 u64 mm_locked_pages(void);	       /* Mlocked */
 

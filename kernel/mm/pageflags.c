@@ -140,9 +140,8 @@ static u64 flags_word(u64 pfn)
 static bool maps_frame(struct vma *v, u64 index, u64 pfn)
 {
 	struct pt_spot spot;
-	u64 pages = (v->end - v->start) >> PAGE_SHIFT;
 
-	if (index - v->pgoff >= pages)
+	if (index - v->pgoff >= vma_pages(v))
 		return false;
 	return pt_find(v->mm, v->start + ((index - v->pgoff) << PAGE_SHIFT), &spot) &&
 	       pte_pfn(spot.e) == pfn;

@@ -89,8 +89,6 @@ int mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot)
 	return err;
 }
 
-/* --- brk --- */
-
 long sys_mprotect(unsigned long addr, size_t length, unsigned long prot)
 {
 	return mm_protect(current->mm, addr, length, (u32)prot);

@@ -97,7 +97,6 @@ static int move_vma(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new,
 
 	if (vma_is_hugetlb(n))
 		pt_free_empty(mm, new, new + new_len);
-
 	err = vma_insert(mm, n, &n);
 	if (err) {
 		vma_release(n);
@@ -251,7 +250,6 @@ static long remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u
 		if ((old | new) & mask || new_len > old_len)
 			return -EINVAL;
 	}
-
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
 		if (!(flags & MREMAP_FIXED)) {
 			int err = mm_find_gap(mm, new_len, page_down(new), 0, &new);
@@ -262,7 +260,7 @@ static long remap(struct mm *mm, u64 old, u64 old_len, u64 new_len, u32 flags, u
 		return remap_to(mm, old, old_len, new_len, flags, new);
 	}
 	if (old_len >= new_len) {
-		if (!vma_at(mm, old))
+		if (!v)
 			return -EFAULT;
 		int err = old_len > new_len ? cut_end(mm, old, old_len, new_len) : 0;
 
