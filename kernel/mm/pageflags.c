@@ -179,8 +179,12 @@ static u64 file_maps(struct frame *head, u64 pfn)
 		struct folio *f = head->owner;
 
 		folio_lock(f);
-		if (!count_in_mappings(f, pfn, &count))
-			count = mm_frame_maps(head) - 1;
+		if (!count_in_mappings(f, pfn, &count)) {
+			u64 refs = mm_frame_maps(head);
+
+			/* Ours is one; it may be the last. */
+			count = refs ? refs - 1 : 0;
+		}
 		folio_unlock(f);
 	}
 	frame_put(head);
