@@ -142,7 +142,7 @@ static const char *const type_names[FRAME_TYPES] = {
 	[FRAME_RESERVED] = "reserved", [FRAME_FREE] = "free",	 [FRAME_FREE_TAIL] = "free_tail",
 	[FRAME_KERNEL] = "kernel",     [FRAME_SLAB] = "slab",	 [FRAME_PGTABLE] = "pgtable",
 	[FRAME_STACK] = "stack",       [FRAME_VMAP] = "vmalloc", [FRAME_ANON] = "anon",
-	[FRAME_FOLIO] = "folio",       [FRAME_TAIL] = "tail",
+	[FRAME_FOLIO] = "folio",       [FRAME_TAIL] = "tail",	 [FRAME_CMA] = "cma",
 };
 
 /* Is this the head of an allocation that is there now, with a known maker? */

@@ -69,6 +69,26 @@ TEST(debugfs_needs_the_first_user_namespace)
 	CHECK_ERR(mount("none", AT, "debugfs", 0, NULL), EPERM);
 }
 
+/* Not on Linux. */
+TEST(every_use_of_memory_has_a_name)
+{
+	char text[2048];
+
+	playground();
+	REQUIRE(!mount("none", AT, "debugfs", 0, NULL));
+	int fd = open(AT "/page_types", O_RDONLY);
+
+	if (fd < 0)
+		exit(0);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	REQUIRE(n > 0);
+	text[n] = 0;
+	CHECK(strstr(text, "\nkernel "));
+	CHECK(strstr(text, "\ncma "));
+	CHECK(!strstr(text, "(null)"));
+}
+
 TEST(debugfs_place_in_sysfs)
 {
 	struct stat st;
