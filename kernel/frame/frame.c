@@ -402,23 +402,20 @@ bool frame_aside_range(unsigned int i, u64 *pfn, u64 *pages)
 
 void frame_aside_manage(u64 pfn, u64 pages)
 {
+	struct frame_zone *z = frame_zone_of(pfn); /* all of it: frame_set_aside() */
+
 	if (aside_ranges < ASIDE_MAX) {
 		aside[aside_ranges].pfn = pfn;
 		aside[aside_ranges++].pages = pages;
 	}
-	for (u64 end = pfn + pages; pfn < end;) {
-		struct frame_zone *z = frame_zone_of(pfn);
-		u64 stop = z == &frame_zones[ZONE_LOW] ? min(end, (u64)ZONE_HIGH_PFN) : end;
+	__atomic_fetch_add(&z->managed, pages, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&z->aside, pages, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&frame_total, pages, __ATOMIC_RELAXED);
+	for (u64 end = pfn + pages; pfn < end; pfn++) {
+		struct frame *f = pfn_to_frame(pfn);
 
-		__atomic_fetch_add(&z->managed, stop - pfn, __ATOMIC_RELAXED);
-		__atomic_fetch_add(&z->aside, stop - pfn, __ATOMIC_RELAXED);
-		__atomic_fetch_add(&frame_total, stop - pfn, __ATOMIC_RELAXED);
-		for (; pfn < stop; pfn++) {
-			struct frame *f = pfn_to_frame(pfn);
-
-			f->type = FRAME_FREE_TAIL;
-			kasan_poison_frames(f, 0);
-		}
+		f->type = FRAME_FREE_TAIL;
+		kasan_poison_frames(f, 0);
 	}
 }
 

@@ -90,7 +90,7 @@ u64 frame_pfn_end(void); /* behind the last one that has */
 void frame_boot_map(void);
 /*
  * Keeps @pages free frames of RAM at a multiple of @align in [@from, @to), in frame numbers, out of
- * the buddy, the highest place there is: -EINVAL: there is none.
+ * the buddy, the highest place there is in one zone: -EINVAL: there is none.
  */
 int frame_set_aside(u64 pages, u64 align, u64 from, u64 to, u64 *pfn) __must_check;
 /* Builds the descriptor array and gives all free RAM to the buddy. */
