@@ -5,7 +5,6 @@
 #include <kern/string.h>
 
 #define MAGIC 0xd00dfeedu
-#define LAST_COMPATIBLE 16u
 #define VERSION_MIN 17u /* has the size of the structure */
 
 #define TOKEN_BEGIN 1u
@@ -47,8 +46,8 @@ int fdt_open(struct fdt *out, const void *data, size_t size)
 	if (structure & 3 || !block(total, structure, structure_len) ||
 	    !block(total, strings, strings_len))
 		return -EINVAL;
-	*out = (struct fdt){
-		data, total, structure, structure + structure_len, strings, strings + strings_len};
+	*out = (struct fdt){data, structure, structure + structure_len, strings,
+			    strings + strings_len};
 	return 0;
 }
 

@@ -9,7 +9,6 @@
 
 struct fdt {
 	const u8 *data;
-	u32 size;		      /* of all of it */
 	u32 structure, structure_end; /* offsets in data */
 	u32 strings, strings_end;
 };
