@@ -169,7 +169,6 @@ struct folio *folio_for(struct frame *frame)
 	f->cache = NULL;
 	f->index = 0;
 	f->flags = 0;
-	f->mapcount = 0;
 	f->order = frame ? frame->order : 0;
 	f->private_data = NULL;
 	list_init(&f->lru);

@@ -36,11 +36,9 @@ struct folio {
 	struct pagecache *cache; /* NULL once truncated; LK_FOLIO bit lock */
 	u64 index;		 /* in pages */
 	u32 flags;		 /* atomic FOLIO_* */
-	u32 mapcount;		 /* atomic: user page-table entries */
 	u8 order;
 	struct list_head lru;
-	void *private_data;	     /* file system's */
-	struct rcu_head *rcu_unused; /* reserved */
+	void *private_data; /* file system's */
 };
 
 struct pagecache_ops {
