@@ -212,7 +212,7 @@ int hugetlb_add_page(struct pagecache *pc, struct hugetlb_map *m, u64 index, str
 	if (err)
 		return err;
 	fill(f, NULL);
-	err = pagecache_add(pc, index << f->order, f);
+	err = pagecache_insert(pc, index << f->order, f);
 	if (err == -EEXIST)
 		folio_put(f); /* who was first has the place: it stays taken */
 	else if (err)

@@ -2,9 +2,9 @@
  * Folios that change places: splitting a large one, collapsing and inserting ranges.
  *
  * While that goes on pc->moves is odd and pc->invalidate is held for writing.  Nobody else changes
- * the tree then: writers are kept out by the inode's lock, a fault that wants to add a folio is
- * told -EAGAIN and waits on invalidate.  Lookups go on; one that meets a folio that is not in its
- * place finds nothing, and whoever would take that for a hole looks at pc->moves and waits too.
+ * the tree then: writers are kept out by the inode's lock, whoever wants to add a folio waits on
+ * invalidate.  Lookups go on; one that meets a folio that is not in its place finds nothing, and
+ * whoever would take that for a hole looks at pc->moves and waits too.
  * Mappings that were made meanwhile are zapped at the end, or undone by their fault, which looks at
  * the folio's place after it has made the entry.
  *

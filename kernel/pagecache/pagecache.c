@@ -251,16 +251,6 @@ void folio_use_huge(struct folio *f)
 	__atomic_store_n(&f->frame->refs, 1, __ATOMIC_RELEASE);
 }
 
-int pagecache_add(struct pagecache *pc, u64 index, struct folio *f)
-{
-	return pagecache_insert(pc, index, f);
-}
-
-void folio_free_unused(struct folio *f)
-{
-	folio_put(f);
-}
-
 static struct wait_queue *folio_wait(const struct folio *f)
 {
 	return &folio_waits[((unsigned long)f >> 7) % WAIT_TABLE];
@@ -573,7 +563,7 @@ static int make(struct pagecache *pc, u64 index, struct folio **out)
 		f->flags = FOLIO_UPTODATE;
 	err = pagecache_insert(pc, index, f);
 	if (err) {
-		folio_free_unused(f);
+		folio_put(f);
 		pagecache_uncharge(pc, 1);
 		return err;
 	}
@@ -619,7 +609,7 @@ int pagecache_publish(struct pagecache *pc, u64 index, struct folio *f)
 	if (err)
 		return err;
 	f->flags = FOLIO_UPTODATE;
-	err = pagecache_add(pc, index, f);
+	err = pagecache_insert(pc, index, f);
 	if (err)
 		pagecache_uncharge(pc, 1);
 	return err;

@@ -95,8 +95,9 @@ struct folio *pagecache_new(void) __must_check;
 /* Once filled, @f becomes what is at @index; the reference stays the caller's.  -EEXIST, -ENOMEM,
  * -ENOSPC: nobody has seen it. */
 int pagecache_publish(struct pagecache *pc, u64 index, struct folio *f) __must_check;
-/* Puts @f, which is in no cache, at @index; +1 for the cache.  -EEXIST, -ENOMEM. */
-int pagecache_add(struct pagecache *pc, u64 index, struct folio *f) __must_check;
+/* Puts @f, which is in no cache, at @index; +1 for the cache.  Waits while folios change places.
+ * -EEXIST, -ENOMEM. */
+int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f) __must_check;
 /*
  * Folios of kernel/hugetlb, which has them for life: made without references, and given back to the
  * machine.  @unused: has lost its last reference.

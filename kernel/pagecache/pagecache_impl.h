@@ -8,10 +8,6 @@
 struct folio *folio_alloc(unsigned int order, u32 gfp) __must_check;
 /* @frame's descriptor; its reference stays the caller's on failure. */
 struct folio *folio_for(struct frame *frame) __must_check;
-void folio_free_unused(struct folio *f); /* nobody has seen it */
-/* @f is in no cache: puts it in, +1 reference for the cache.  Waits while folios change places.
- * -EEXIST, -ENOMEM. */
-int pagecache_insert(struct pagecache *pc, u64 index, struct folio *f) __must_check;
 int pagecache_charge(struct pagecache *pc, u64 pages) __must_check;
 void pagecache_uncharge(struct pagecache *pc, u64 pages);
 /* Nodes: for changes under the lock; for a tree nobody sees yet; for one that readers may be in. */
