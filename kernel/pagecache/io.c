@@ -19,31 +19,19 @@ static bool is_hole(struct pagecache *pc)
 	return !(pc->ops && pc->ops->read_folio);
 }
 
-/*
- * The folio of @index with contents, or NULL for a hole, which is one only if nothing moved while
- * we looked.
- */
+/* The folio of @index with contents, or NULL for a hole. */
 static int read_folio_at(struct pagecache *pc, u64 index, struct folio **out)
 {
-	for (;;) {
-		u32 moves = __atomic_load_n(&pc->moves, __ATOMIC_ACQUIRE);
-		struct folio *f = pagecache_find(pc, index);
+	struct folio *f = pagecache_find_settled(pc, index);
 
-		*out = f;
-		if (likely(f) &&
-		    likely(__atomic_load_n(&f->flags, __ATOMIC_ACQUIRE) & FOLIO_UPTODATE))
-			return 0;
-		folio_put(f);
-		if (!is_hole(pc))
-			return pagecache_get(pc, index, false, out);
-		*out = NULL;
-		if (f)
-			return 0; /* reserved, never written */
-		smp_rmb();
-		if (likely(!(moves & 1) && READ_ONCE(pc->moves) == moves))
-			return 0;
-		pagecache_wait_moves(pc);
-	}
+	*out = f;
+	if (likely(f) && likely(__atomic_load_n(&f->flags, __ATOMIC_ACQUIRE) & FOLIO_UPTODATE))
+		return 0;
+	folio_put(f); /* reserved, never written; or not read yet */
+	if (!is_hole(pc))
+		return pagecache_get(pc, index, false, out);
+	*out = NULL;
+	return 0;
 }
 
 /* Bytes of @f from @at on, at most @most. */
@@ -233,7 +221,6 @@ int pagecache_seek(struct pagecache *pc, loff_t from, loff_t size, bool data, lo
 {
 	u64 index, last = ((u64)size - 1) >> PAGE_SHIFT;
 	bool found;
-	u32 moves;
 
 	if (from < 0 || from >= size)
 		return -ENXIO;
@@ -242,13 +229,13 @@ int pagecache_seek(struct pagecache *pc, loff_t from, loff_t size, bool data, lo
 		return 0;
 	}
 	for (;;) {
-		moves = __atomic_load_n(&pc->moves, __ATOMIC_ACQUIRE);
+		u32 moves = pagecache_moves(pc);
+
 		index = (u64)from >> PAGE_SHIFT;
 		rcu_read_lock();
 		found = data ? next_data(pc, &index, last) : next_hole(pc, &index, last);
 		rcu_read_unlock();
-		smp_rmb();
-		if (likely(!(moves & 1) && READ_ONCE(pc->moves) == moves))
+		if (pagecache_stayed(pc, moves))
 			break;
 		pagecache_wait_moves(pc);
 	}

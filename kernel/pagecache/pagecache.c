@@ -311,14 +311,14 @@ struct folio *pagecache_find(struct pagecache *pc, u64 index)
 struct folio *pagecache_find_settled(struct pagecache *pc, u64 index)
 {
 	for (;;) {
-		u32 moves = __atomic_load_n(&pc->moves, __ATOMIC_ACQUIRE);
-		struct folio *f = pagecache_find(pc, index);
+		u32 moves = pagecache_moves(pc);
 
-		if (f)
+		rcu_read_lock();
+		struct folio *f = find(pc, index);
+
+		rcu_read_unlock();
+		if (likely(f) || pagecache_stayed(pc, moves))
 			return f;
-		smp_rmb();
-		if (!(moves & 1) && READ_ONCE(pc->moves) == moves)
-			return NULL;
 		pagecache_wait_moves(pc);
 	}
 }
@@ -716,7 +716,7 @@ void pagecache_zero(struct pagecache *pc, loff_t start, loff_t end)
 
 	while (at < to) {
 		u64 index = at >> PAGE_SHIFT;
-		u32 moves = __atomic_load_n(&pc->moves, __ATOMIC_ACQUIRE);
+		u32 moves = pagecache_moves(pc);
 
 		rcu_read_lock();
 		bool more = radix_find_next(&pc->tree, &index, (to - 1) >> PAGE_SHIFT);
@@ -727,11 +727,10 @@ void pagecache_zero(struct pagecache *pc, loff_t start, loff_t end)
 			return;
 		at = max(at, index << PAGE_SHIFT);
 		if (!f) {
-			smp_rmb();
-			if (moves & 1 || READ_ONCE(pc->moves) != moves)
-				pagecache_wait_moves(pc); /* not gone: on its way */
-			else
+			if (pagecache_stayed(pc, moves))
 				at = (index + 1) << PAGE_SHIFT; /* just gone, or evicted */
+			else
+				pagecache_wait_moves(pc); /* not gone: on its way */
 			continue;
 		}
 		u64 stop = min(to, (f->index + (1ul << f->order)) << PAGE_SHIFT);

@@ -79,9 +79,6 @@ void pagecache_destroy(struct pagecache *pc);
 
 /* +1 reference or NULL: it is not there, or just changing places.  No lock, no sleep. */
 struct folio *pagecache_find(struct pagecache *pc, u64 index) __must_check;
-/* As pagecache_find(), but what it does not find is not there, nor just changing places.  May
- * sleep. */
-struct folio *pagecache_find_settled(struct pagecache *pc, u64 index) __must_check;
 /* Is there a folio?  Also of one that is on its way to another frame. */
 bool pagecache_has(struct pagecache *pc, u64 index);
 /* The same for @n consecutive pages in one go, only what is uptodate: NULL elsewhere. */

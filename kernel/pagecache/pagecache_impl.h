@@ -17,10 +17,23 @@ void folio_forget(struct folio *f);
 void pagecache_count(struct pagecache *pc, s64 pages);
 /* Waits until folios stay where they are. */
 void pagecache_wait_moves(struct pagecache *pc);
+/* Before something is looked up, and afterwards: has nothing moved, so that a hole is one? */
+static inline u32 pagecache_moves(const struct pagecache *pc)
+{
+	return __atomic_load_n(&pc->moves, __ATOMIC_ACQUIRE);
+}
+static inline bool pagecache_stayed(const struct pagecache *pc, u32 moves)
+{
+	smp_rmb();
+	return likely(!(moves & 1) && READ_ONCE(pc->moves) == moves);
+}
 static inline bool pagecache_is_moving(const struct pagecache *pc)
 {
-	return __atomic_load_n(&pc->moves, __ATOMIC_ACQUIRE) & 1;
+	return pagecache_moves(pc) & 1;
 }
+/* As pagecache_find(), but what it does not find is not there, nor just changing places.  May
+ * sleep. */
+struct folio *pagecache_find_settled(struct pagecache *pc, u64 index) __must_check;
 /* Between them folios change places: pc->moves is odd, pc->invalidate held for writing. */
 void pagecache_moves_begin(struct pagecache *pc);
 void pagecache_moves_end(struct pagecache *pc);
