@@ -279,7 +279,7 @@ int pagecache_move_out(struct frame *frame)
 
 		if (!f)
 			return 0;
-		to = folio_alloc_ordinary(GFP_USER);
+		to = folio_alloc_ordinary(0, GFP_USER);
 		if (!to) {
 			folio_put(f);
 			return -ENOMEM;

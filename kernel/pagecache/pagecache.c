@@ -74,7 +74,7 @@ void folio_release(struct frame *f)
 		return;
 	}
 	if (likely(folio))
-		slab_free(folio_cache, folio);
+		folio_forget(folio);
 	if (unlikely(f->flags & FRAME_F_CMA))
 		cma_give(f);
 	else
@@ -206,6 +206,13 @@ static noinline struct frame *frame_from_region(unsigned int order, u32 gfp, boo
 	return frame;
 }
 
+struct folio *folio_alloc_ordinary(unsigned int order, u32 gfp)
+{
+	struct frame *frame = frame_alloc(order, FRAME_FOLIO, gfp);
+
+	return frame ? folio_around(frame) : NULL;
+}
+
 struct folio *folio_alloc(unsigned int order, u32 gfp)
 {
 	struct frame *frame = NULL;
@@ -213,26 +220,18 @@ struct folio *folio_alloc(unsigned int order, u32 gfp)
 
 	if (unlikely(READ_ONCE(frame_aside_count)))
 		frame = frame_from_region(order, gfp, &refuse);
-	if (likely(!frame) && !refuse)
-		frame = frame_alloc(order, FRAME_FOLIO, gfp);
-	return frame ? folio_around(frame) : NULL;
-}
-
-struct folio *folio_alloc_ordinary(u32 gfp)
-{
-	struct frame *frame = frame_alloc(0, FRAME_FOLIO, gfp);
-
-	return frame ? folio_around(frame) : NULL;
+	if (unlikely(frame))
+		return folio_around(frame);
+	return refuse ? NULL : folio_alloc_ordinary(order, gfp);
 }
 
 struct folio *folio_new_huge(unsigned int order, u32 gfp)
 {
-	struct frame *frame = frame_alloc(order, FRAME_FOLIO, gfp);
-	struct folio *f = frame ? folio_around(frame) : NULL;
+	struct folio *f = folio_alloc_ordinary(order, gfp);
 
 	if (f) {
 		f->flags = FOLIO_HUGETLB;
-		__atomic_store_n(&frame->refs, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&f->frame->refs, 0, __ATOMIC_RELEASE);
 	}
 	return f;
 }
@@ -241,7 +240,7 @@ void folio_free_huge(struct folio *f)
 {
 	struct frame *frame = f->frame;
 
-	slab_free(folio_cache, f);
+	folio_forget(f);
 	frame_free_final(frame);
 }
 

@@ -40,8 +40,8 @@ void pagecache_moves_end(struct pagecache *pc);
 /* Nobody who moves folios looks at @pc, which has none any more. */
 void pagecache_wait_movers(struct pagecache *pc);
 void pagecache_migrate_init(void);
-/* As folio_alloc(0), never in memory that is to be given out contiguously. */
-struct folio *folio_alloc_ordinary(u32 gfp) __must_check;
+/* As folio_alloc(), never in memory that is to be given out contiguously. */
+struct folio *folio_alloc_ordinary(unsigned int order, u32 gfp) __must_check;
 void folio_release(struct frame *f); /* without references */
 /* Makes small folios of one that is cut by [first, last], so that the range ends where folios end.
  * Where that fails the folio stays as it is. */
