@@ -97,11 +97,10 @@ void hugetlb_map_put(struct hugetlb_map *m); /* the last one gives back what was
 int hugetlb_reserve(struct hugetlb_map *m, u64 first, u64 last) __must_check;
 /* Forgets [first, last]; promises go back to the pool. */
 void hugetlb_unreserve(struct hugetlb_map *m, u64 first, u64 last);
-/* A page for @index, one reference, contents undefined. -ENOSPC; -ENOMEM. */
-int hugetlb_take(struct hugetlb_map *m, u64 index, struct folio **out) __must_check;
+/* A page for @index, one reference, contents undefined; was it @promised? -ENOSPC; -ENOMEM. */
+int hugetlb_take(struct hugetlb_map *m, u64 index, struct folio **out, bool *promised) __must_check;
 /* Undoes that: @f goes back and is promised again if it was. */
 void hugetlb_untake(struct hugetlb_map *m, u64 index, struct folio *f, bool promised);
-bool hugetlb_is_promised(struct hugetlb_map *m, u64 index);
 
 static inline struct hugetlb_size *hugetlb_map_size(const struct hugetlb_map *m)
 {

@@ -150,14 +150,6 @@ void hugetlb_unreserve(struct hugetlb_map *m, u64 first, u64 last)
 	give_back(m->part, promised);
 }
 
-bool hugetlb_is_promised(struct hugetlb_map *m, u64 index)
-{
-	if (m->none)
-		return false;
-	guard(mutex)(&m->lock);
-	return state_of(m, index) == PROMISED;
-}
-
 /* Marks @index as taken: PROMISED, TAKEN or 0, what it was; -ENOMEM. */
 static int mark(struct hugetlb_map *m, u64 index)
 {
@@ -183,15 +175,16 @@ static void unmark(struct hugetlb_map *m, u64 index)
 		(void)radix_erase(&m->tree, index);
 }
 
-int hugetlb_take(struct hugetlb_map *m, u64 index, struct folio **out)
+int hugetlb_take(struct hugetlb_map *m, u64 index, struct folio **out, bool *promised)
 {
 	struct hugetlb_part *p = m->part;
 	int was = mark(m, index), err;
-	s64 charged = 1;
+	s64 charged;
 
 	if (was < 0)
 		return was;
-	if (was == PROMISED)
+	*promised = was == PROMISED;
+	if (*promised)
 		return hugetlb_take_page(p, true, out);
 	charged = hugetlb_part_charge(p, 1);
 	err = charged < 0 ? -ENOSPC : hugetlb_take_page(p, !charged, out);
@@ -207,6 +200,6 @@ void hugetlb_untake(struct hugetlb_map *m, u64 index, struct folio *f, bool prom
 	unmark(m, index);
 	folio_put(f);
 	/* It was there a moment ago; who came in between has the right of the first. */
-	if (promised && hugetlb_reserve(m, index, index))
-		return;
+	if (promised)
+		(void)!hugetlb_reserve(m, index, index);
 }

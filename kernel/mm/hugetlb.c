@@ -205,9 +205,9 @@ static void fill(struct folio *f, const struct folio *from)
 
 int hugetlb_add_page(struct pagecache *pc, struct hugetlb_map *m, u64 index, struct folio **out)
 {
-	bool promised = hugetlb_is_promised(m, index);
 	struct folio *f;
-	int err = hugetlb_take(m, index, &f);
+	bool promised;
+	int err = hugetlb_take(m, index, &f, &promised);
 
 	if (err)
 		return err;
@@ -227,9 +227,7 @@ static int make_copy(struct vma *v, u64 addr, const struct folio *from, struct f
 		     bool *promised)
 {
 	struct folio *f;
-
-	*promised = hugetlb_is_promised(map_of(v), map_index(v, addr));
-	int err = hugetlb_take(map_of(v), map_index(v, addr), &f);
+	int err = hugetlb_take(map_of(v), map_index(v, addr), &f, promised);
 
 	if (err)
 		return err;
