@@ -66,25 +66,19 @@ static u64 known(const struct hugetlb_map *m, u64 first, u64 last)
 	return n;
 }
 
-/* Pages in @state go, or become promised. */
-static u64 settle(struct hugetlb_map *m, u64 first, u64 last, u64 state, bool keep)
+/* New pages become promised, or go. */
+static void settle(struct hugetlb_map *m, u64 first, u64 last, bool keep)
 {
-	u64 n = 0;
+	void *e;
 
-	for (u64 at = first; at <= last; at++) {
-		void *e = radix_find_next(&m->tree, &at, last);
-
-		if (!e)
-			break;
-		if (radix_to_value(e) != state)
+	for (u64 at = first; at <= last && (e = radix_find_next(&m->tree, &at, last)); at++) {
+		if (radix_to_value(e) != NEW)
 			continue;
-		n++;
 		if (keep)
 			(void)radix_replace(&m->tree, at, radix_value(PROMISED));
 		else
 			(void)radix_erase(&m->tree, at);
 	}
-	return n;
 }
 
 static int promise_holes(struct hugetlb_map *m, u64 first, u64 last)
@@ -93,7 +87,7 @@ static int promise_holes(struct hugetlb_map *m, u64 first, u64 last)
 
 	for (u64 at = first; !err && radix_find_hole(&m->tree, at, last, &at);)
 		err = radix_insert(&m->tree, at, 0, radix_value(NEW), NULL);
-	(void)settle(m, first, last, NEW, !err);
+	settle(m, first, last, !err);
 	return err;
 }
 
