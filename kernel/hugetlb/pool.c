@@ -116,8 +116,7 @@ int hugetlb_promise(struct hugetlb_size *s, u64 pages)
 				return 0;
 			}
 			missing = s->reserved + pages - s->free;
-			if (pages > s->total + s->overcommit ||
-			    s->surplus + missing > s->overcommit)
+			if (s->surplus + missing > s->overcommit)
 				break;
 		}
 		f = signal_fatal_pending(current) ? NULL : fresh(s);

@@ -35,16 +35,23 @@ static long number(const char *path)
 	return atol(buf);
 }
 
-static int set(const char *path, long n)
+static int set_text(const char *path, const char *text)
 {
-	char buf[32];
-	int fd = open(path, O_WRONLY), len = snprintf(buf, sizeof(buf), "%ld", n), ret;
+	int fd = open(path, O_WRONLY), ret;
 
 	if (fd < 0)
 		return -1;
-	ret = write(fd, buf, (size_t)len) == len ? 0 : -1;
+	ret = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
 	close(fd);
 	return ret;
+}
+
+static int set(const char *path, long n)
+{
+	char buf[32];
+
+	snprintf(buf, sizeof(buf), "%ld", n);
+	return set_text(path, buf);
 }
 
 static long meminfo(const char *name)
@@ -217,6 +224,13 @@ TEST(surplus)
 	m = map(3, MAP_PRIVATE | MAP_NORESERVE);
 	m[0] = m[H] = m[2 * H] = 1;
 	CHECK(pool_is(3, 0, 0, 2));
+	munmap(m, 3 * H);
+	CHECK(pool_is(1, 1, 0, 0));
+	/* Without a limit. */
+	CHECK_EQ(set_text(OVERCOMMIT, "18446744073709551615"), 0);
+	m = map(3, MAP_PRIVATE);
+	CHECK(m != MAP_FAILED);
+	CHECK(pool_is(3, 3, 3, 2));
 	munmap(m, 3 * H);
 	CHECK(pool_is(1, 1, 0, 0));
 	set(OVERCOMMIT, 0);
