@@ -53,11 +53,8 @@ static int set_page_size(struct options *o, const char *s)
 
 	if (parse_size(&s, &bytes) || *s)
 		return -EINVAL;
-	for (unsigned int i = 0; (o->size = hugetlb_size_at(i)); i++) {
-		if (hugetlb_bytes(o->size) == bytes)
-			return 0;
-	}
-	return -EINVAL;
+	o->size = hugetlb_size_of(bytes);
+	return o->size ? 0 : -EINVAL;
 }
 
 static int set_option(const char *key, const char *value, void *ctx)

@@ -38,6 +38,7 @@ struct hugetlb_figures {
 
 /* The pool of pages of 1 << @log bytes, 0: the usual one; NULL: there is no such size. */
 struct hugetlb_size *hugetlb_find_size(u32 log);
+struct hugetlb_size *hugetlb_size_of(u64 bytes);
 /* One size after the other from 0 on; NULL behind the last. */
 struct hugetlb_size *hugetlb_size_at(unsigned int i);
 static inline u64 hugetlb_bytes(const struct hugetlb_size *s)

@@ -37,15 +37,18 @@ struct hugetlb_size *hugetlb_size_at(unsigned int i)
 	return i < ARRAY_SIZE(sizes) ? &sizes[i] : NULL;
 }
 
-struct hugetlb_size *hugetlb_find_size(u32 log)
+struct hugetlb_size *hugetlb_size_of(u64 bytes)
 {
-	if (!log)
-		return &sizes[0];
 	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
-		if (hugetlb_bytes(&sizes[i]) == 1ull << (log & 63))
+		if (hugetlb_bytes(&sizes[i]) == bytes)
 			return &sizes[i];
 	}
 	return NULL;
+}
+
+struct hugetlb_size *hugetlb_find_size(u32 log)
+{
+	return log ? hugetlb_size_of(1ull << (log & 63)) : &sizes[0];
 }
 
 void hugetlb_figures(struct hugetlb_size *s, struct hugetlb_figures *out)
@@ -338,15 +341,6 @@ s64 hugetlb_part_uncharge(struct hugetlb_part *p, u64 pages)
 
 /* ---- boot ---- */
 
-static struct hugetlb_size *size_of_bytes(u64 bytes)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
-		if (hugetlb_bytes(&sizes[i]) == bytes)
-			return &sizes[i];
-	}
-	return NULL;
-}
-
 /* hugepagesz=SIZE chooses what the hugepages=N behind it are of. */
 static void boot_options(void)
 {
@@ -365,7 +359,7 @@ static void boot_options(void)
 			const char *text = value;
 
 			if (!parse_size(&text, &n) && !*text)
-				s = size_of_bytes(n);
+				s = hugetlb_size_of(n);
 			if (!s)
 				pr_err("HugeTLB: unsupported %s=%s\n", word, value);
 		} else if (!strcmp(word, "hugepages") && s && !parse_u64(value, 10, &n)) {
