@@ -7,6 +7,7 @@
 #include <fs/hugetlbfs/hugetlbfs.h>
 #include "hugetlbfs_impl.h"
 
+#include <kern/align.h>
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <kernel/boot/boot.h>
@@ -247,9 +248,9 @@ FS_TYPE(hugetlbfs_type);
 
 /* ---- files without a name ---- */
 
-static struct mount *nameless_mount(u32 log)
+static struct mount *nameless_mount(const struct hugetlb_size *want)
 {
-	const struct hugetlb_size *want = hugetlb_find_size(log), *s;
+	const struct hugetlb_size *s;
 
 	for (unsigned int i = 0; want && (s = hugetlb_size_at(i)); i++) {
 		if (s == want && i < ARRAY_SIZE(nameless_mounts))
@@ -261,20 +262,24 @@ static struct mount *nameless_mount(u32 log)
 static int new_file(const char *name, u64 size, u32 log, umode_t mode, bool reserve,
 		    struct file **out)
 {
-	struct mount *m = nameless_mount(log);
+	const struct hugetlb_size *s = hugetlb_find_size(log);
+	struct mount *m = nameless_mount(s);
 	struct inode *i;
 	int err;
 
 	if (!m)
 		return -ENODEV;
+	u64 bytes = ALIGN(size, hugetlb_bytes(s));
+
+	if (bytes < size || bytes > (u64)S64_MAX)
+		return -ENOMEM;
 	err = tmpfs_kind_file(m->super, mode, &i);
 	if (err)
 		return err;
 	i->nlink = 0;
-	inode_set_size(i, (loff_t)size);
-	if (reserve && size)
-		err = hugetlb_reserve(hugetlb_of(i)->map, 0,
-				      size / hugetlb_bytes(hugetlb_find_size(log)) - 1);
+	inode_set_size(i, (loff_t)bytes);
+	if (reserve && bytes)
+		err = hugetlb_reserve(hugetlb_of(i)->map, 0, bytes / hugetlb_bytes(s) - 1);
 	if (err) {
 		inode_put(i);
 		return err;

@@ -109,8 +109,9 @@ static inline struct hugetlb_size *hugetlb_map_size(const struct hugetlb_map *m)
 }
 
 /*
- * fs/hugetlbfs: a nameless file of @size bytes (a multiple of the page's), as for mmap(2),
- * memfd_create(2), shmget(2).  @reserve: pages are promised at once. -ENODEV: no such size.
+ * fs/hugetlbfs: a nameless file of @size bytes, rounded up to whole pages, as for mmap(2),
+ * memfd_create(2), shmget(2).  @reserve: pages are promised at once. -ENODEV: no such size;
+ * -ENOMEM.
  */
 extern int (*hugetlb_new_file)(const char *name, u64 size, u32 log, umode_t mode, bool reserve,
 			       struct file **out);

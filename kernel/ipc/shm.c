@@ -55,19 +55,14 @@ static int segment_file(const struct ipc_request *r, struct file **out)
 static int segment_huge_file(const struct ipc_request *r, struct file **out)
 {
 	u32 log = (u32)r->flags >> SHM_HUGE_SHIFT & SHM_HUGE_MASK;
-	const struct hugetlb_size *size = hugetlb_find_size(log);
 	char name[16];
-	u64 bytes;
 
-	if (!size || !hugetlb_new_file)
+	if (!hugetlb_find_size(log) || !hugetlb_new_file)
 		return -EINVAL;
 	if (!hugetlb_may_share())
 		return -EPERM;
-	bytes = (r->size + hugetlb_bytes(size) - 1) & ~(hugetlb_bytes(size) - 1);
-	if (bytes < r->size || bytes > (u64)S64_MAX)
-		return -ENOMEM;
 	snprintf(name, sizeof(name), "SYSV%08x", (u32)r->key);
-	return hugetlb_new_file(name, bytes, log, (umode_t)(r->flags & 0777),
+	return hugetlb_new_file(name, r->size, log, (umode_t)(r->flags & 0777),
 				!(r->flags & SHM_NORESERVE), out);
 }
 

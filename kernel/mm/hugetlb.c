@@ -398,14 +398,10 @@ u64 hugetlb_file_size(const struct file *f)
 int hugetlb_anon_file(u64 len, u32 flags, struct file **out)
 {
 	u32 log = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
-	const struct hugetlb_size *s = hugetlb_find_size(log);
-	u64 bytes = s ? (len + hugetlb_bytes(s) - 1) & ~(hugetlb_bytes(s) - 1) : 0;
 
-	if (!s || !hugetlb_new_file)
+	if (!hugetlb_find_size(log) || !hugetlb_new_file)
 		return -EINVAL;
-	if (bytes < len || bytes > (u64)S64_MAX)
-		return -ENOMEM;
-	return hugetlb_new_file("anon_hugepage", bytes, log, 0600, false, out);
+	return hugetlb_new_file("anon_hugepage", len, log, 0600, false, out);
 }
 
 void hugetlb_vma_init(void)
