@@ -107,17 +107,7 @@ int tmpfs_inode_new(struct super *sb, const struct inode *dir, umode_t mode, u32
 	}
 	switch (mode & S_IFMT) {
 	case S_IFREG:
-		if (unlikely(t->kind)) {
-			err = t->kind->init_file(i);
-			break;
-		}
-		pagecache_init(&i->own_cache, i, &cache_ops,
-			       PAGECACHE_MEMORY |
-				       (t->huge == TMPFS_HUGE_NEVER ? 0 : PAGECACHE_HUGE));
-		i->cache = &i->own_cache;
-		i->ops = &tmpfs_file_inode_ops;
-		i->fops = &tmpfs_file_ops;
-		tmpfs_seals_set(i, F_SEAL_SEAL);
+		err = t->kind->init_file(i);
 		break;
 	case S_IFDIR:
 		i->nlink = 2;
@@ -139,7 +129,20 @@ int tmpfs_inode_new(struct super *sb, const struct inode *dir, umode_t mode, u32
 	return err;
 }
 
-static void evict(struct inode *i)
+static int init_file(struct inode *i)
+{
+	bool huge = tmpfs_of(i->super)->huge != TMPFS_HUGE_NEVER;
+
+	pagecache_init(&i->own_cache, i, &cache_ops,
+		       PAGECACHE_MEMORY | (huge ? PAGECACHE_HUGE : 0));
+	i->cache = &i->own_cache;
+	i->ops = &tmpfs_file_inode_ops;
+	i->fops = &tmpfs_file_ops;
+	tmpfs_seals_set(i, F_SEAL_SEAL);
+	return 0;
+}
+
+void tmpfs_kind_evict(struct inode *i)
 {
 	tmpfs_uncharge_inode(tmpfs_of(i->super));
 }
@@ -314,14 +317,14 @@ static int statfs(struct dentry *d, struct kstatfs *st)
 	return 0;
 }
 
-static void put_super(struct super *sb)
+void tmpfs_kind_free(struct super *sb)
 {
 	kfree(sb->fs_data);
 }
 
 static const struct super_ops tmpfs_super_ops = {
-	.put_super = put_super,
-	.evict = evict,
+	.put_super = tmpfs_kind_free,
+	.evict = tmpfs_kind_evict,
 	.statfs = statfs,
 	.remount = tmpfs_remount,
 	.show_options = tmpfs_show_options,
@@ -329,33 +332,37 @@ static const struct super_ops tmpfs_super_ops = {
 	.seals = tmpfs_seals_fcntl,
 };
 
-static int make_super(const struct fs_type *type, u32 ms_flags, const char *options, bool limited,
-		      struct super **out)
+static const struct tmpfs_kind tmpfs_itself = {
+	.magic = TMPFS_MAGIC,
+	.ops = &tmpfs_super_ops,
+	.init_file = init_file,
+};
+
+static struct tmpfs *new_tmpfs(const struct tmpfs_kind *kind)
 {
 	struct tmpfs *t = kzalloc(sizeof(*t));
+
+	if (t) {
+		spin_init(&t->lock, LK_SPIN_LEAF);
+		t->kind = kind;
+	}
+	return t;
+}
+
+/* A super of @t, which is its own, and gone after an error. */
+static int make_super_of(struct tmpfs *t, const struct fs_type *type, u32 ms_flags,
+			 struct super **out)
+{
 	struct super *sb;
 	struct inode *root;
-	int err = -ENOMEM;
+	int err = super_alloc(type, ms_flags, &sb);
 
-	if (!t)
-		return err;
-	spin_init(&t->lock, LK_SPIN_LEAF);
-	t->mode = 01777;
-	t->uid = current_cred()->fsuid;
-	t->gid = current_cred()->fsgid;
-	if (limited) {
-		t->max_pages = tmpfs_default_pages();
-		t->max_inodes = tmpfs_default_inodes();
-	}
-	err = tmpfs_parse_options(t, options);
-	if (!err)
-		err = super_alloc(type, ms_flags, &sb);
 	if (err) {
 		kfree(t);
 		return err;
 	}
-	sb->magic = TMPFS_MAGIC;
-	sb->ops = &tmpfs_super_ops;
+	sb->magic = t->kind->magic;
+	sb->ops = t->kind->ops;
 	sb->fs_data = t;
 	err = tmpfs_inode_new(sb, NULL, S_IFDIR | t->mode, 0, &root);
 	if (!err) {
@@ -369,6 +376,29 @@ static int make_super(const struct fs_type *type, u32 ms_flags, const char *opti
 	}
 	*out = sb;
 	return 0;
+}
+
+static int make_super(const struct fs_type *type, u32 ms_flags, const char *options, bool limited,
+		      struct super **out)
+{
+	struct tmpfs *t = new_tmpfs(&tmpfs_itself);
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	t->mode = 01777;
+	t->uid = current_cred()->fsuid;
+	t->gid = current_cred()->fsgid;
+	if (limited) {
+		t->max_pages = tmpfs_default_pages();
+		t->max_inodes = tmpfs_default_inodes();
+	}
+	err = tmpfs_parse_options(t, options);
+	if (err) {
+		kfree(t);
+		return err;
+	}
+	return make_super_of(t, type, ms_flags, out);
 }
 
 static int tmpfs_mount(const struct fs_type *type, u32 ms_flags, const char *source,
@@ -406,39 +436,20 @@ int tmpfs_make_internal(struct super **out)
 int tmpfs_create_kind(const struct fs_type *type, u32 ms_flags, const struct tmpfs_kind *kind,
 		      const struct tmpfs_root *r, struct super **out)
 {
-	struct tmpfs *t = kzalloc(sizeof(*t));
-	struct inode *root;
-	struct super *sb;
+	struct tmpfs *t = new_tmpfs(kind);
 	int err;
 
 	if (!t)
 		return -ENOMEM;
-	spin_init(&t->lock, LK_SPIN_LEAF);
 	t->mode = r->mode;
+	t->uid = r->uid;
+	t->gid = r->gid;
 	t->max_inodes = r->max_inodes;
-	t->kind = kind;
-	err = super_alloc(type, ms_flags, &sb);
-	if (err) {
-		kfree(t);
-		return err;
-	}
-	sb->magic = kind->magic;
-	sb->ops = kind->ops;
-	sb->fs_data = t;
-	err = tmpfs_inode_new(sb, NULL, S_IFDIR | r->mode, 0, &root);
-	if (!err) {
-		root->uid = r->uid;
-		root->gid = r->gid;
-		err = dentry_alloc_root(sb, root, &sb->root);
-	}
+	err = make_super_of(t, type, ms_flags, out);
 	/* The data is the super's only from here on. */
-	if (err) {
-		super_put(sb);
-		return err;
-	}
-	t->kind_data = r->data;
-	*out = sb;
-	return 0;
+	if (!err)
+		t->kind_data = r->data;
+	return err;
 }
 
 void *tmpfs_kind_data(const struct super *sb)
@@ -453,16 +464,6 @@ void tmpfs_kind_inodes(const struct super *sb, u64 *max, u64 *used)
 	guard(spin)(&t->lock);
 	*max = t->max_inodes;
 	*used = t->used_inodes;
-}
-
-void tmpfs_kind_evict(struct inode *i)
-{
-	evict(i);
-}
-
-void tmpfs_kind_free(struct super *sb)
-{
-	put_super(sb);
 }
 
 int tmpfs_kind_file(struct super *sb, umode_t mode, struct inode **out)

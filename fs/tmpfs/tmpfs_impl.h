@@ -16,7 +16,7 @@ struct tmpfs {
 	u8 huge;		       /* enum tmpfs_huge */
 	u8 policy;		       /* index of mpol=, 0: default */
 	u32 given;		       /* TMPFS_GIVEN_*: what the options being parsed said */
-	const struct tmpfs_kind *kind; /* [I] or NULL: tmpfs itself */
+	const struct tmpfs_kind *kind; /* [I] */
 	void *kind_data;	       /* [I] */
 };
 
