@@ -297,15 +297,6 @@ static unsigned long *inode_seals(const struct inode *i)
 	return &hugetlb_of(i)->seals;
 }
 
-static int nameless_text(struct dentry *d, char *buf, size_t size)
-{
-	int n = scnprintf(buf, size, "/%s (deleted)", d->name.name);
-
-	return (size_t)n + 1 >= size ? -ENAMETOOLONG : n;
-}
-
-static const struct dentry_ops nameless_dentry_ops = {.name = nameless_text};
-
 static void hugetlbfs_init(void)
 {
 	struct hugetlb_size *size;
@@ -317,7 +308,7 @@ static void hugetlbfs_init(void)
 
 		if (make_super(&hugetlbfs_type, 0, &o, &sb))
 			return;
-		sb->dentry_ops = &nameless_dentry_ops;
+		sb->dentry_ops = &tmpfs_nameless_ops;
 		if (vfs_internal_mount(sb, &nameless_mounts[i]))
 			return;
 	}

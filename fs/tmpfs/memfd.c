@@ -96,14 +96,14 @@ long tmpfs_seals_fcntl(struct file *f, unsigned int cmd, u32 seals)
 	return tmpfs_seals_do(f, cmd, seals, (unsigned long *)&f->inode->fs_data);
 }
 
-static int memfd_text(struct dentry *d, char *buf, size_t size)
+static int nameless_text(struct dentry *d, char *buf, size_t size)
 {
 	int n = scnprintf(buf, size, "/%s (deleted)", d->name.name);
 
 	return (size_t)n + 1 >= size ? -ENAMETOOLONG : n;
 }
 
-static const struct dentry_ops memfd_dentry_ops = {.name = memfd_text};
+const struct dentry_ops tmpfs_nameless_ops = {.name = nameless_text};
 
 /* vfs_memory_file: as memfd_create(2) does it, for others. */
 static int memory_file(const char *name, loff_t size, umode_t mode, struct file **out)
@@ -124,7 +124,7 @@ static void memfd_init(void)
 
 	if (tmpfs_make_internal(&sb))
 		return;
-	sb->dentry_ops = &memfd_dentry_ops;
+	sb->dentry_ops = &tmpfs_nameless_ops;
 	if (vfs_internal_mount(sb, &memfd_mount))
 		memfd_mount = NULL;
 	else

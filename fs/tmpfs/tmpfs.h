@@ -4,6 +4,7 @@
 #include <kern/types.h>
 #include <kern/compiler.h>
 
+struct dentry_ops;
 struct file;
 struct fs_type;
 struct inode;
@@ -34,6 +35,8 @@ void tmpfs_kind_evict(struct inode *i); /* at the end of super_ops.evict */
 void tmpfs_kind_free(struct super *sb); /* of super_ops.put_super */
 /* A regular file without a name in @sb. */
 int tmpfs_kind_file(struct super *sb, umode_t mode, struct inode **out) __must_check;
+/* Of such files: "/NAME (deleted)". */
+extern const struct dentry_ops tmpfs_nameless_ops;
 
 /* fcntl(2) F_ADD_SEALS and F_GET_SEALS for a file whose seals are *@word, under inode->lock. */
 long tmpfs_seals_do(struct file *f, unsigned int cmd, u32 seals, unsigned long *word);
