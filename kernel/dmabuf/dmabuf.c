@@ -237,18 +237,8 @@ static const struct fs_type dmabuf_type = {.name = "dmabuf", .flags = FS_NODEV};
 
 static void dmabuf_init(void)
 {
-	struct super *sb;
-	struct inode *i;
-
-	if (super_alloc(&dmabuf_type, 0, &sb) || inode_alloc(sb, &i))
-		return;
-	sb->magic = DMA_BUF_MAGIC;
-	sb->ops = &dmabuf_super_ops;
-	sb->dentry_ops = &dmabuf_dentry_ops;
-	i->mode = S_IFDIR | 0755;
-	i->ino = inode_next_ino();
-	i->ops = &dmabuf_inode_ops;
-	if (dentry_alloc_root(sb, i, &sb->root) || vfs_internal_mount(sb, &dmabuf_mount))
+	if (vfs_pseudo_mount(&dmabuf_type, DMA_BUF_MAGIC, S_IFDIR | 0755, &dmabuf_super_ops,
+			     &dmabuf_dentry_ops, &dmabuf_mount))
 		dmabuf_mount = NULL;
 }
 INITCALL(dmabuf_init);

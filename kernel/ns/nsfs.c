@@ -134,17 +134,7 @@ static const struct fs_type nsfs_type = {.name = "nsfs", .flags = FS_NODEV | FS_
 
 void nsfs_init(void)
 {
-	struct super *sb;
-	struct inode *i;
-
-	if (super_alloc(&nsfs_type, 0, &sb) || inode_alloc(sb, &i))
-		panic("No memory for nsfs");
-	sb->magic = NSFS_MAGIC;
-	sb->ops = &nsfs_super_ops;
-	sb->dentry_ops = &nsfs_dentry_ops;
-	i->mode = S_IFDIR | 0755;
-	i->ino = inode_next_ino();
-	i->ops = &nsfs_inode_ops;
-	if (dentry_alloc_root(sb, i, &sb->root) || vfs_internal_mount(sb, &nsfs_mount))
+	if (vfs_pseudo_mount(&nsfs_type, NSFS_MAGIC, S_IFDIR | 0755, &nsfs_super_ops,
+			     &nsfs_dentry_ops, &nsfs_mount))
 		panic("No memory for nsfs");
 }

@@ -41,35 +41,50 @@ static const struct fs_type pseudo_types[PSEUDO_COUNT] = {
 	[PSEUDO_SOCK] = {.name = "sockfs", .flags = FS_NODEV},
 };
 
-static int make_mount(enum pseudo n, u64 magic, const struct dentry_ops *ops)
+int vfs_internal_mount(struct super *sb, struct mount **out)
+{
+	return mount_create(sb, sb->root, "none", MNT_INTERNAL | MNT_NOATIME, out);
+}
+
+int vfs_pseudo_mount(const struct fs_type *type, u64 magic, umode_t mode,
+		     const struct super_ops *ops, const struct dentry_ops *dentry_ops,
+		     struct mount **out)
 {
 	struct super *sb;
-	struct inode *i;
-	int err = super_alloc(&pseudo_types[n], 0, &sb);
+	struct inode *root;
+	int err = super_alloc(type, 0, &sb);
 
 	if (err)
 		return err;
 	sb->magic = magic;
-	sb->dentry_ops = ops;
-	err = inode_alloc(sb, &i);
-	if (err)
+	sb->ops = ops;
+	sb->dentry_ops = dentry_ops;
+	err = inode_alloc(sb, &root);
+	if (!err) {
+		root->mode = mode;
+		root->ino = inode_next_ino();
+		root->ops = &pseudo_inode_ops;
+		err = dentry_alloc_root(sb, root, &sb->root);
+	}
+	if (err) {
+		super_put(sb);
 		return err;
-	i->mode = n == PSEUDO_ANON ? 0600 : S_IFDIR | 0755;
-	i->ino = inode_next_ino();
-	i->ops = &pseudo_inode_ops;
-	if (n == PSEUDO_ANON)
-		anon_inode = inode_get(i);
-	err = dentry_alloc_root(sb, i, &sb->root);
-	return err ? err
-		   : mount_create(sb, sb->root, "none", MNT_INTERNAL | MNT_NOATIME, &mounts[n]);
+	}
+	return vfs_internal_mount(sb, out);
+}
+
+static int make_mount(enum pseudo n, u64 magic, umode_t mode, const struct dentry_ops *ops)
+{
+	return vfs_pseudo_mount(&pseudo_types[n], magic, mode, NULL, ops, &mounts[n]);
 }
 
 void anon_init(void)
 {
-	if (make_mount(PSEUDO_ANON, ANON_INODE_FS_MAGIC, &anon_dentry_ops) ||
-	    make_mount(PSEUDO_PIPE, PIPEFS_MAGIC, &numbered_dentry_ops) ||
-	    make_mount(PSEUDO_SOCK, SOCKFS_MAGIC, &numbered_dentry_ops))
+	if (make_mount(PSEUDO_ANON, ANON_INODE_FS_MAGIC, 0600, &anon_dentry_ops) ||
+	    make_mount(PSEUDO_PIPE, PIPEFS_MAGIC, S_IFDIR | 0755, &numbered_dentry_ops) ||
+	    make_mount(PSEUDO_SOCK, SOCKFS_MAGIC, S_IFDIR | 0755, &numbered_dentry_ops))
 		panic("No memory for pseudo file systems");
+	anon_inode = inode_get(mounts[PSEUDO_ANON]->root->inode);
 }
 
 /* A file on @inode (reference kept by the caller) under a fresh nameless dentry. */
@@ -135,11 +150,6 @@ int vfs_pseudo_open(struct inode *inode, const struct file_ops *ops, void *priva
 	enum pseudo n = S_ISFIFO(inode->mode) ? PSEUDO_PIPE : PSEUDO_SOCK;
 
 	return open_on(n, "", inode, ops, private_data, flags, out);
-}
-
-int vfs_internal_mount(struct super *sb, struct mount **out)
-{
-	return mount_create(sb, sb->root, "none", MNT_INTERNAL | MNT_NOATIME, out);
 }
 
 int vfs_nameless_file(struct mount *m, const char *name, struct inode *inode, u32 flags,

@@ -308,6 +308,10 @@ int vfs_pseudo_open(struct inode *inode, const struct file_ops *ops, void *priva
 		    struct file **out) __must_check;
 /* A mount of @sb (consumed) that is in no namespace. */
 int vfs_internal_mount(struct super *sb, struct mount **out) __must_check;
+/* The same of a new super, for objects that have no names: its root, of @mode, is empty. */
+int vfs_pseudo_mount(const struct fs_type *type, u64 magic, umode_t mode,
+		     const struct super_ops *ops, const struct dentry_ops *dentry_ops,
+		     struct mount **out) __must_check;
 /* An open file on @inode (consumed) that has a text but no place: memfd_create(2).  Does not call
  * ops->open. */
 int vfs_nameless_file(struct mount *m, const char *name, struct inode *inode, u32 flags,
