@@ -28,7 +28,6 @@ static int heap_open(struct inode *inode, struct file *f)
 	return 0;
 }
 
-/* What the caller gets: the number is reserved before, so that nothing fails once it is told. */
 static int allocate(const struct heap *h, struct dma_heap_allocation_data *d, struct file **out)
 {
 	u64 len = (d->len + PAGE_SIZE - 1) & PAGE_MASK;
@@ -39,7 +38,10 @@ static int allocate(const struct heap *h, struct dma_heap_allocation_data *d, st
 	return heap_buffer(h, len >> PAGE_SHIFT, d->fd_flags, out);
 }
 
-/* Programs may know a shorter or a longer structure: by its number alone the call is known. */
+/*
+ * Programs may know a shorter or a longer structure: by its number alone the call is known.  The
+ * descriptor is reserved before it is told, so that nothing fails afterwards.
+ */
 static long heap_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 {
 	struct dma_heap_allocation_data d = {0};

@@ -80,7 +80,7 @@ static int judge_file(struct file *f)
 {
 	const struct super_ops *ops = f->inode->super->ops;
 
-	if (!f->cache || !(f->cache->flags & PAGECACHE_MEMORY) || !ops->seals)
+	if (!(f->cache->flags & PAGECACHE_MEMORY) || !ops->seals)
 		return -EBADFD;
 	long seals = ops->seals(f, F_GET_SEALS, 0);
 
@@ -105,7 +105,6 @@ static int pin_item(struct pinned *p, const struct udmabuf_create_item *item)
 	}
 	p->file[p->files++] = f;
 	err = judge_file(f);
-
 	if (!err && first + pages > ((u64)inode_size(f->inode) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 		err = -EINVAL;
 	for (u64 i = 0; i < pages && !err; i++) {
