@@ -12,21 +12,6 @@
 
 struct acpi_info machine;
 
-static bool page_mapped(unsigned long va)
-{
-	pte_t *table = kernel_pt_root;
-
-	for (unsigned int level = PT_ROOT_LEVEL;; level--) {
-		pte_t e = table[pt_index(level, va)];
-
-		if (!pte_present(e))
-			return false;
-		if (level == 0 || (level <= 2 && pte_huge(e)))
-			return true;
-		table = pte_table(e);
-	}
-}
-
 static const void *map(u64 phys, size_t len)
 {
 	if (phys + len < phys || phys + len > DIRECT_MAP_SIZE)
@@ -34,7 +19,7 @@ static const void *map(u64 phys, size_t len)
 	for (u64 at = phys & PAGE_MASK; at < phys + len; at += PAGE_SIZE) {
 		unsigned long va = (unsigned long)phys_to_virt(at);
 
-		if (!page_mapped(va) &&
+		if (!paging_leaf(va).at &&
 		    arch_map_kernel(va, at, PAGE_SIZE, PGPROT_KERNEL_RO.bits, early_page_alloc))
 			return NULL;
 	}
@@ -48,7 +33,7 @@ static void map_register(const struct acpi_gas *g)
 	unsigned long va = (unsigned long)phys_to_virt(page);
 
 	if (!g->addr || g->space != ACPI_SPACE_MEMORY || g->addr >= DIRECT_MAP_SIZE ||
-	    page_mapped(va))
+	    paging_leaf(va).at)
 		return;
 	if (arch_map_kernel(va, page, PAGE_SIZE, pgprot_uncached(PGPROT_KERNEL).bits,
 			    early_page_alloc))
@@ -82,7 +67,7 @@ const void *arch_firmware_table(u64 phys, size_t len)
 	if (!phys || phys + len < phys || phys + len > DIRECT_MAP_SIZE)
 		return NULL;
 	for (u64 at = phys & PAGE_MASK; at < phys + len; at += PAGE_SIZE) {
-		if (!page_mapped((unsigned long)phys_to_virt(at)))
+		if (!paging_leaf((unsigned long)phys_to_virt(at)).at)
 			return NULL;
 	}
 	return phys_to_virt(phys);

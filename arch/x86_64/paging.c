@@ -227,57 +227,42 @@ static void make_root(void)
 			  pte_make_table(early_page_alloc(), false));
 }
 
-static pte_t *kernel_leaf(unsigned long va)
+struct pt_leaf paging_leaf(unsigned long va)
 {
 	pte_t *table = kernel_pt_root;
 
-	for (unsigned int level = PT_ROOT_LEVEL; level > 0; level--) {
-		pte_t e = table[pt_index(level, va)];
+	for (unsigned int level = PT_ROOT_LEVEL;; level--) {
+		pte_t *at = &table[pt_index(level, va)], e = pte_read(at);
 
-		if (!pte_present(e) || (level <= 2 && pte_huge(e)))
-			return NULL;
+		if (!(e.raw & PTE_PRESENT))
+			return (struct pt_leaf){NULL};
+		if (!level || !pte_is_table(e))
+			return (struct pt_leaf){at, e, level};
 		table = pte_table(e);
 	}
-	return &table[pt_index(0, va)];
 }
 
 bool paging_allows(unsigned long va, bool write)
 {
-	pte_t *table = kernel_pt_root;
+	struct pt_leaf leaf = paging_leaf(va);
 
-	for (unsigned int level = PT_ROOT_LEVEL;; level--) {
-		pte_t e = pte_read(&table[pt_index(level, va)]);
-
-		if (!(e.raw & PTE_PRESENT))
-			return false;
-		if (level == 0 || (level <= 2 && pte_huge(e)))
-			return !write || pte_writable(e);
-		table = pte_table(e);
-	}
+	return leaf.at && (!write || pte_writable(leaf.e));
 }
 
 bool paging_phys(unsigned long va, u64 *out)
 {
-	pte_t *table = kernel_pt_root;
+	struct pt_leaf leaf = paging_leaf(va);
+	u64 inside = PT_SIZE(leaf.level) - 1;
 
-	for (unsigned int level = PT_ROOT_LEVEL;; level--) {
-		pte_t e = pte_read(&table[pt_index(level, va)]);
-
-		if (!pte_present(e))
-			return false;
-		if (level == 0 || (level <= 2 && pte_huge(e))) {
-			u64 in = va & (PT_SIZE(level) - 1);
-
-			*out = (pte_phys(e) & ~(PT_SIZE(level) - 1)) + in;
-			return true;
-		}
-		table = pte_table(e);
-	}
+	if (!leaf.at)
+		return false;
+	*out = (pte_phys(leaf.e) & ~inside) + (va & inside);
+	return true;
 }
 
 static void image_unmap_page(const char *at)
 {
-	pte_t *pte = kernel_leaf((unsigned long)at);
+	pte_t *pte = paging_leaf((unsigned long)at).at;
 
 	if (pte)
 		pte_write(pte, (pte_t){0});
@@ -330,7 +315,7 @@ void pt_root_init(pte_t *root)
 static void image_protect(const char *from, const char *to, pgprot_t prot)
 {
 	for (const char *at = from; at < to; at += PAGE_SIZE) {
-		pte_t *pte = kernel_leaf((unsigned long)at);
+		pte_t *pte = paging_leaf((unsigned long)at).at;
 
 		if (pte)
 			pte_write(pte, pte_make(kernel_sym_to_phys(at), prot));

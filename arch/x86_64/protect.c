@@ -24,72 +24,52 @@ static struct spinlock poke_lock = SPINLOCK_INIT(LK_IRQ_LEAF);	  /* the one alia
 static pte_t *poke_root __ro_after_init;
 static pte_t *poke_entry __ro_after_init;
 
-/* The entry that maps @va, of whatever level; NULL: none. */
-static pte_t *leaf_of(unsigned long va, unsigned int *level)
-{
-	pte_t *table = kernel_pt_root;
-
-	for (unsigned int l = PT_ROOT_LEVEL;; l--) {
-		pte_t *at = &table[pt_index(l, va)], e = pte_read(at);
-
-		if (!(e.raw & PTE_PRESENT))
-			return NULL;
-		if (l == 0 || (l <= 2 && pte_huge(e))) {
-			*level = l;
-			return at;
-		}
-		table = pte_table(e);
-	}
-}
-
 /* ---- the direct map ---- */
 
 /* direct_lock held.  The same mapping in pages of the next smaller size. */
-static int split(pte_t *at, unsigned int level)
+static int split(struct pt_leaf leaf)
 {
-	pte_t e = pte_read(at);
-	pte_t *table = frame_alloc_virt(0, GFP_ATOMIC);
+	pte_t e = leaf.e, *table = frame_alloc_virt(0, GFP_ATOMIC);
 
 	if (!table)
 		return -ENOMEM;
-	if (level == 1)
+	if (leaf.level == 1)
 		e.raw &= ~PTE_HUGE;
 	for (unsigned int i = 0; i < PT_ENTRIES; i++)
-		table[i] = (pte_t){e.raw + i * PT_SIZE(level - 1)};
-	pte_write(at, pte_make_table(virt_to_phys(table), false));
+		table[i] = (pte_t){e.raw + i * PT_SIZE(leaf.level - 1)};
+	pte_write(leaf.at, pte_make_table(virt_to_phys(table), false));
 	return 0;
 }
 
 /* direct_lock held.  No leaf reaches over @va. */
 static int split_at(unsigned long va)
 {
-	unsigned int level;
+	struct pt_leaf leaf;
 	int err = 0;
 
-	for (pte_t *at; !err && (at = leaf_of(va, &level)) && va & (PT_SIZE(level) - 1);)
-		err = split(at, level);
+	while (!err && (leaf = paging_leaf(va)).at && va & (PT_SIZE(leaf.level) - 1))
+		err = split(leaf);
 	return err;
 }
 
 int arch_direct_protect(u64 phys, u64 len, bool writable)
 {
 	unsigned long va = DIRECT_MAP_BASE + phys, end = va + len;
-	unsigned int level;
+	struct pt_leaf leaf;
 
 	spin_lock(&direct_lock);
 	int err = split_at(va);
 
 	if (!err)
 		err = split_at(end);
-	for (unsigned long at = va; !err && at < end; at += PT_SIZE(level)) {
-		pte_t *e = leaf_of(at, &level);
-
-		if (WARN_ON(!e))
+	for (unsigned long at = va; !err && at < end; at += PT_SIZE(leaf.level)) {
+		leaf = paging_leaf(at);
+		if (WARN_ON(!leaf.at))
 			break;
 		if (writable)
-			pte_write(e, pte_mk_write(pte_read(e)));
+			pte_write(leaf.at, pte_mk_write(leaf.e));
 		else
-			pte_set_wrprotect(e);
+			pte_set_wrprotect(leaf.at);
 	}
 	spin_unlock(&direct_lock);
 	if (!err)

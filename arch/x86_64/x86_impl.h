@@ -40,6 +40,13 @@ void paging_patch_levels(void);
 void paging_init(void);
 /* The kernel half's table of PT_TOP_LEVEL, shared by all address spaces if that is not the root. */
 pte_t *paging_kernel_top(void);
+/* What maps @va in the kernel's tables. */
+struct pt_leaf {
+	pte_t *at; /* NULL: nothing does */
+	pte_t e;   /* what was there */
+	unsigned int level;
+};
+struct pt_leaf paging_leaf(unsigned long va);
 /* Whether the kernel's tables let this access through now. */
 bool paging_allows(unsigned long va, bool write);
 /* Maps [va, va + len) to @phys in @root, in the largest pages that fit. */
