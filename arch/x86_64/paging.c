@@ -296,7 +296,7 @@ void paging_init(void)
 	paging_prepare(kernel_pt_root, VMALLOC_BASE, VMALLOC_SIZE);
 	paging_prepare(kernel_pt_root, FRAME_MAP_BASE, FRAME_MAP_SIZE);
 	kasan_arch_early();
-	asm volatile("mov %0, %%cr3" : : "r"(virt_to_phys(kernel_pt_root)) : "memory");
+	write_cr3(virt_to_phys(kernel_pt_root));
 }
 
 static void copy_kernel_half(pte_t *to, const pte_t *from)

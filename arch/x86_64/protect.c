@@ -17,7 +17,6 @@
 #include "x86_impl.h"
 
 #define POKE_VA 0x0000200000000000UL
-#define CR3_NO_FLUSH (1ULL << 63)
 
 static struct spinlock direct_lock = SPINLOCK_INIT(LK_SPIN_LEAF); /* splitting the direct map */
 static struct spinlock poke_lock = SPINLOCK_INIT(LK_IRQ_LEAF);	  /* the one alias */
@@ -109,11 +108,6 @@ static u64 read_cr3(void)
 
 	asm volatile("mov %%cr3, %0" : "=r"(v));
 	return v;
-}
-
-static void write_cr3(u64 v)
-{
-	asm volatile("mov %0, %%cr3" : : "r"(v) : "memory");
 }
 
 /* Inside one page.  The copy is spelled out: the alias has no shadow of the sanitizer. */

@@ -24,7 +24,6 @@
 #include "x86_impl.h"
 
 #define CONTEXTS 6u
-#define CR3_NO_FLUSH (1ULL << 63)
 #define CR4_PGE (1UL << 7)
 /* Beyond this many pages one full flush is cheaper than one page at a time. */
 #define RANGE_PAGES_MAX 32u
@@ -44,11 +43,6 @@ struct tlb_cpu {
 
 static DEFINE_PERCPU(struct tlb_cpu, tlb_cpu);
 static u64 context_ids; /* atomic */
-
-static void write_cr3(u64 v)
-{
-	asm volatile("mov %0, %%cr3" : : "r"(v) : "memory");
-}
 
 void arch_mm_init(struct arch_mm *am, pte_t *root)
 {

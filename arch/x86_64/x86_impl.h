@@ -69,6 +69,12 @@ void boot_set_paging(u64 root_phys, u64 cr4);
 #define CR4_PAE (1UL << 5)
 #define CR4_LA57 (1UL << 12)
 
+#define CR3_NO_FLUSH (1ULL << 63) /* the context's translations stay */
+static inline void write_cr3(u64 v)
+{
+	asm volatile("mov %0, %%cr3" : : "r"(v) : "memory");
+}
+
 /* --- descriptors (desc.c) --- */
 
 struct x86_tss {
