@@ -81,23 +81,19 @@ int arch_direct_protect(u64 phys, u64 len, bool writable)
 /* While constants may still be written: the tables of the alias, which nothing needs before. */
 void poke_init(void)
 {
-	/* Two pages, for the place of the first: bit 12 of a root is user mode's (pti.c). */
-	pte_t *root = frame_alloc_virt(1, GFP_KERNEL | GFP_ZERO), *table = root;
+	pte_t *root = frame_alloc_virt(pt_root_order(), GFP_KERNEL | GFP_ZERO), *table = root;
 
-	for (unsigned int level = PT_ROOT_LEVEL; root && level > 0; level--) {
+	for (unsigned int level = PT_ROOT_LEVEL; table && level > 0; level--) {
 		pte_t *next = frame_alloc_virt(0, GFP_KERNEL | GFP_ZERO);
 
-		if (!next)
-			panic("No memory for the tables of the code patcher");
-		pte_write(&table[pt_index(level, POKE_VA)],
-			  pte_make_table(virt_to_phys(next), false));
+		if (next)
+			pte_write(&table[pt_index(level, POKE_VA)],
+				  pte_make_table(virt_to_phys(next), false));
 		table = next;
 	}
-	if (!root)
+	if (!table)
 		panic("No memory for the tables of the code patcher");
-	/* The kernel's half is complete at its top level: paging_init(). */
-	memcpy(root + PT_ROOT_USER_ENTRIES, kernel_pt_root + PT_ROOT_USER_ENTRIES,
-	       (PT_ENTRIES - PT_ROOT_USER_ENTRIES) * sizeof(*root));
+	pt_root_init(root);
 	poke_entry = &table[pt_index(0, POKE_VA)];
 	poke_root = root;
 }
