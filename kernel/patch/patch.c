@@ -95,12 +95,6 @@ int patch_text(void *at, const void *text, size_t len)
 	return 0;
 }
 
-/* One CPU, which runs none of the sites. */
-static void poke_boot(void *at, const void *text, size_t len)
-{
-	write_text(at, text, len);
-}
-
 static void key_turn(struct static_key *key, bool on,
 		     void (*poke)(void *at, const void *text, size_t len))
 {
@@ -123,7 +117,7 @@ static void key_turn(struct static_key *key, bool on,
 void static_key_enable_boot(struct static_key *key)
 {
 	key->enabled = 1;
-	key_turn(key, true, poke_boot);
+	key_turn(key, true, write_text); /* one CPU, which runs none of the sites */
 	patch_sync_cpu();
 }
 
