@@ -282,6 +282,45 @@ void vfree(const void *p)
 	area_retire(a);
 }
 
+/* The mapping goes; what was mapped is another's. */
+static void area_unmap(struct vmap_area *a)
+{
+	spin_lock(&vmap_lock);
+	for (size_t i = 0; i < a->pages; i++) {
+		pte_t *e = vmap_entry(a->start + i * PAGE_SIZE, false);
+
+		if (e)
+			pte_write(e, (pte_t){0});
+	}
+	spin_unlock(&vmap_lock);
+	a->pages = 0;
+	area_retire(a);
+}
+
+/* @bytes from @phys on, which are another's, where @a begins. False: no memory, and @a is gone. */
+static bool area_map(struct vmap_area *a, u64 phys, size_t bytes, pgprot_t prot)
+{
+	if (kasan_populate((void *)a->start, bytes)) {
+		area_retire(a);
+		return false;
+	}
+	for (size_t at = 0; at < bytes; at += PAGE_SIZE) {
+		spin_lock(&vmap_lock);
+		pte_t *e = vmap_entry(a->start + at, true);
+
+		if (e)
+			pte_write(e, pte_make(phys + at, prot));
+		spin_unlock(&vmap_lock);
+		a->pages++;
+		if (!e) {
+			area_unmap(a);
+			return false;
+		}
+	}
+	kasan_unpoison((void *)a->start, bytes);
+	return true;
+}
+
 void *ioremap(u64 phys, size_t size, enum vmap_cache cache)
 {
 	u64 offset = phys & ~PAGE_MASK;
@@ -298,42 +337,9 @@ void *ioremap(u64 phys, size_t size, enum vmap_cache cache)
 
 	if (!a)
 		return NULL;
-	if (kasan_populate((void *)a->start, bytes)) {
-		area_retire(a);
-		return NULL;
-	}
 	a->phys = phys & PAGE_MASK;
 	a->is_device = true;
-	for (size_t i = 0; i < bytes >> PAGE_SHIFT; i++) {
-		spin_lock(&vmap_lock);
-		pte_t *e = vmap_entry(a->start + i * PAGE_SIZE, true);
-
-		if (e)
-			pte_write(e, pte_make((phys & PAGE_MASK) + i * PAGE_SIZE, prot));
-		spin_unlock(&vmap_lock);
-		a->pages = i + 1;
-		if (!e) {
-			iounmap((void *)a->start);
-			return NULL;
-		}
-	}
-	kasan_unpoison((void *)a->start, bytes);
-	return (void *)(a->start + offset);
-}
-
-/* The mapping goes; what was mapped is another's. */
-static void area_unmap(struct vmap_area *a)
-{
-	spin_lock(&vmap_lock);
-	for (size_t i = 0; i < a->pages; i++) {
-		pte_t *e = vmap_entry(a->start + i * PAGE_SIZE, false);
-
-		if (e)
-			pte_write(e, (pte_t){0});
-	}
-	spin_unlock(&vmap_lock);
-	a->pages = 0;
-	area_retire(a);
+	return area_map(a, a->phys, bytes, prot) ? (void *)(a->start + offset) : NULL;
 }
 
 void iounmap(const void *p)
@@ -349,30 +355,13 @@ void iounmap(const void *p)
 
 void *vmap_frames(struct frame *first, size_t n, const char *what)
 {
-	struct vmap_area *a = area_make((n << PAGE_SHIFT) + PAGE_SIZE, __builtin_return_address(0));
+	size_t bytes = n << PAGE_SHIFT;
+	struct vmap_area *a = area_make(bytes + PAGE_SIZE, __builtin_return_address(0));
 
 	if (!a)
 		return NULL;
-	if (kasan_populate((void *)a->start, n << PAGE_SHIFT)) {
-		area_retire(a);
-		return NULL;
-	}
 	a->what = what;
-	for (size_t i = 0; i < n; i++) {
-		spin_lock(&vmap_lock);
-		pte_t *e = vmap_entry(a->start + i * PAGE_SIZE, true);
-
-		if (e)
-			pte_write(e, pte_make(frame_to_phys(first + i), PGPROT_KERNEL));
-		spin_unlock(&vmap_lock);
-		a->pages = i + 1;
-		if (!e) {
-			area_unmap(a);
-			return NULL;
-		}
-	}
-	kasan_unpoison((void *)a->start, n << PAGE_SHIFT);
-	return (void *)a->start;
+	return area_map(a, frame_to_phys(first), bytes, PGPROT_KERNEL) ? (void *)a->start : NULL;
 }
 
 void vmap_write_protect(void *p, size_t n)
