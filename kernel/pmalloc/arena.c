@@ -12,6 +12,7 @@
 #include <kern/errno.h>
 #include <kernel/frame/frame.h>
 #include <kernel/slab/slab.h>
+#include <lib/bitmap/bitmap.h>
 
 #define BLOCK_ORDER_MAX 9u
 #define BLOCK_SHARE 256ul /* of all memory, at most: small machines have smaller blocks */
@@ -21,7 +22,7 @@ struct arena_block {
 	struct frame *first;   /* [I] */
 	unsigned int order;    /* [I] */
 	size_t used;	       /* frames; arena_lock */
-	u64 map[];	       /* a bit for each frame; arena_lock */
+	unsigned long map[];   /* a bit for each frame; arena_lock */
 };
 
 static struct mutex arena_lock; /* LK_PMALLOC_ARENA */
@@ -38,43 +39,10 @@ void arena_init(void)
 		usual_order++;
 }
 
-static bool bit(const struct arena_block *b, size_t i)
-{
-	return b->map[i / 64] >> (i % 64) & 1;
-}
-
-static void set_bits(struct arena_block *b, size_t from, size_t n, bool on)
-{
-	for (size_t i = from; i < from + n; i++) {
-		if (on)
-			b->map[i / 64] |= 1ull << (i % 64);
-		else
-			b->map[i / 64] &= ~(1ull << (i % 64));
-	}
-	b->used += on ? n : -n;
-}
-
-/* First-fit. */
-static bool find_run(const struct arena_block *b, size_t n, size_t *at)
-{
-	size_t run = 0, frames = 1ul << b->order;
-
-	if (frames - b->used < n)
-		return false;
-	for (size_t i = 0; i < frames; i++) {
-		run = bit(b, i) ? 0 : run + 1;
-		if (run == n) {
-			*at = i + 1 - n;
-			return true;
-		}
-	}
-	return false;
-}
-
 static int make_block(unsigned int order, u32 gfp, struct arena_block **out)
 {
-	size_t words = ((1ul << order) + 63) / 64;
-	struct arena_block *b = kzalloc(sizeof(*b) + words * sizeof(b->map[0]));
+	struct arena_block *b =
+		kzalloc(sizeof(*b) + BITS_TO_LONGS(1ul << order) * sizeof(b->map[0]));
 
 	if (!b)
 		return -ENOMEM;
@@ -94,40 +62,50 @@ static int make_block(unsigned int order, u32 gfp, struct arena_block **out)
 /* arena_lock held. */
 static int new_block(size_t n, struct arena_block **out)
 {
-	unsigned int least = 0;
+	unsigned int least = order_base_2(n);
 
-	while (1ul << least < n)
-		least++;
 	if (least < usual_order && !make_block(usual_order, GFP_TRY | GFP_NOWARN, out))
 		return 0;
 	return least > FRAME_ORDER_MAX ? -ENOMEM : make_block(least, GFP_KERNEL, out);
 }
 
+/* arena_lock held.  First-fit. */
+static bool take_run(struct arena_block *b, size_t n, struct frame **out)
+{
+	size_t frames = 1ul << b->order;
+	size_t at = frames - b->used < n ? frames : bitmap_find_clear_run(b->map, frames, 0, n);
+
+	if (at == frames)
+		return false;
+	bitmap_set(b->map, at, n);
+	b->used += n;
+	*out = b->first + at;
+	return true;
+}
+
 int arena_take(size_t n, struct arena_block **block, struct frame **out)
 {
 	struct arena_block *b;
-	size_t at = 0;
-	int err = 0;
 
 	guard(mutex)(&arena_lock);
 	list_for_each_entry (b, &blocks, link) {
-		if (find_run(b, n, &at))
-			goto found;
+		if (take_run(b, n, out)) {
+			*block = b;
+			return 0;
+		}
 	}
-	err = new_block(n, &b);
-	if (err)
-		return err;
-found:
-	set_bits(b, at, n, true);
-	*block = b;
-	*out = b->first + at;
-	return 0;
+	int err = new_block(n, block);
+
+	if (!err)
+		(void)take_run(*block, n, out);
+	return err;
 }
 
 void arena_give(struct arena_block *b, struct frame *f, size_t n)
 {
 	guard(mutex)(&arena_lock);
-	set_bits(b, (size_t)(f - b->first), n, false);
+	bitmap_clear(b->map, (size_t)(f - b->first), n);
+	b->used -= n;
 	if (b->used || list_is_singular(&blocks))
 		return;
 	list_del(&b->link);
