@@ -147,7 +147,7 @@ static noinline void *alloc_slow(struct pmalloc_pool *p, size_t size)
 
 	guard(mutex)(&p->lock);
 	/* Somebody else was here first? */
-	obj = size <= p->next_pages << PAGE_SHIFT ? cut(p->current, size) : NULL;
+	obj = cut(p->current, size);
 	if (obj)
 		return obj;
 	c = chunk_make(max(pages, p->next_pages));

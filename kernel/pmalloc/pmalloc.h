@@ -5,8 +5,8 @@
  * mapping of the kernel lets a write through, and a write is a fault that kills the task.  A pool
  * can only be given back as a whole.
  *
- *	pmalloc_create("policy", &pool); t = pmalloc_alloc(pool, sizeof(*t)); ...
- *pmalloc_protect(pool);
+ *	pmalloc_create("policy", &pool); t = pmalloc_alloc(pool, sizeof(*t)); t->... = ...;
+ *	pmalloc_protect(pool);
  *
  * All may sleep but pmalloc_write() and pmalloc_is_protected().
  */
