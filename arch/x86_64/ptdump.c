@@ -115,7 +115,7 @@ static void dump_leaf(struct pt_visitor *v, unsigned long va, unsigned int level
 	struct dump *d = container_of(v, struct dump, visitor);
 	u64 bits = e.raw & PTE_PRESENT ? e.raw & SHOWN : 0;
 	bool huge = bits && level && pte_huge(e);
-	bool mark = d->mark < ARRAY_SIZE(marks) && va >= marks[d->mark].start;
+	bool mark = d->mark < ARRAY_SIZE(marks) && va >= mark_start(d->mark);
 
 	if (d->any && bits == d->bits && level == d->level && huge == d->huge && !mark)
 		return;

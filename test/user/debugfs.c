@@ -99,6 +99,33 @@ TEST(debugfs_place_in_sysfs)
 	CHECK(S_ISDIR(st.st_mode));
 }
 
+/* Neighbours of the same size and permissions are one line, from the first address on. */
+TEST(debugfs_page_tables_are_runs)
+{
+	char line[128], last[128] = "";
+	const size_t tail = strlen("0x0000000000000000-0x0000000000000000   123456789K");
+	unsigned int lines = 0;
+	FILE *f;
+
+	playground();
+	REQUIRE(!mount("none", AT, "debugfs", 0, NULL));
+	f = fopen(AT "/page_tables/kernel", "r");
+	if (!f && !in_test_machine())
+		exit(0);
+	REQUIRE(f);
+	while (fgets(line, sizeof(line), f)) {
+		int mark = !strncmp(line, "---[", 4);
+
+		REQUIRE(mark || strlen(line) > tail);
+		CHECK(mark || strcmp(line + tail, last));
+		strcpy(last, mark ? "" : line + tail);
+		lines += !mark;
+	}
+	CHECK(lines > 10);
+	fclose(f);
+	REQUIRE(!umount(AT));
+}
+
 int main(void)
 {
 	return test_run();
