@@ -32,8 +32,7 @@ static void visit_kernel(struct pt_visitor *v)
 		unsigned int level = PT_ROOT_LEVEL;
 		pte_t e = pte_read(&table[pt_index(level, va)]);
 
-		while (level && e.raw & PTE_PRESENT && !(level <= 2 && pte_huge(e)) &&
-		       !kasan_arch_shares(level, &e)) {
+		while (level && pte_is_table(e) && !kasan_arch_shares(level, &e)) {
 			level--;
 			e = pte_read(&pte_table(e)[pt_index(level, va)]);
 		}
