@@ -51,23 +51,9 @@ static int show_boot_id(char *buf, size_t size)
 	return format_uuid(id, buf, size);
 }
 
-static u32 bits_now(void)
-{
-	struct rng_account all[RNG_SOURCES];
-	struct rng_readiness ready;
-	u64 bits = 0;
-
-	rng_accounts(all, &ready);
-	if (ready.at_ns)
-		return RNG_READY_BITS;
-	for (unsigned int i = 0; i < RNG_SOURCES; i++)
-		bits += all[i].bits;
-	return (u32)bits;
-}
-
 static int show_entropy(char *buf, size_t size)
 {
-	return snprintf(buf, size, "%u", bits_now());
+	return snprintf(buf, size, "%u", rng_entropy_available());
 }
 
 static int show_poolsize(char *buf, size_t size)
@@ -93,11 +79,6 @@ SYSCTL_TEXT("kernel/random/poolsize", 0444, show_poolsize, NULL);
 SYSCTL_TEXT("kernel/random/urandom_min_reseed_secs", 0644, show_reseed_secs, store_nothing);
 SYSCTL_TEXT("kernel/random/uuid", 0444, show_uuid, NULL);
 SYSCTL_TEXT("kernel/random/write_wakeup_threshold", 0644, show_poolsize, store_nothing);
-
-u32 rng_entropy_available(void)
-{
-	return bits_now();
-}
 
 /* --- /sys/kernel/random --- */
 

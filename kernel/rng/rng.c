@@ -367,6 +367,11 @@ bool rng_is_ready(void)
 	return __atomic_load_n(&rng_ready, __ATOMIC_ACQUIRE);
 }
 
+u32 rng_entropy_available(void)
+{
+	return rng_is_ready() ? RNG_READY_BITS : READ_ONCE(rng_entropy_bits);
+}
+
 void rng_accounts(struct rng_account out[RNG_SOURCES], struct rng_readiness *ready)
 {
 	unsigned long flags = spin_lock_irqsave(&rng_lock);
