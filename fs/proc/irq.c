@@ -228,17 +228,12 @@ static int make(struct dentry *d, struct inode *dir, int irq, const struct irq_f
 	return 0;
 }
 
-static bool is_name(const struct dentry *d, const char *name)
-{
-	return strlen(name) == d->name.len && !memcmp(name, d->name.name, d->name.len);
-}
-
 static int root_lookup(struct inode *dir, struct dentry *d)
 {
 	struct irq_info info;
 	int irq;
 
-	if (is_name(d, default_file.name))
+	if (proc_is_name(d, default_file.name))
 		return make(d, dir, NO_LINE, &default_file, S_IFREG | default_file.mode,
 			    &proc_node_file_iops, &irq_file_fops);
 	if (!proc_parse_number(d->name.name, d->name.len, &irq) ||
@@ -287,14 +282,14 @@ static int line_lookup(struct inode *dir, struct dentry *d)
 	int irq = proc_of(dir)->fd;
 	struct irq_info info;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		if (is_name(d, files[i].name))
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (proc_is_name(d, files[i].name))
 			return make(d, dir, irq, &files[i], S_IFREG | files[i].mode,
 				    &proc_node_file_iops, &irq_file_fops);
 	if (!irq_info_any((unsigned int)irq, &info))
 		return -ENOENT;
 	for (const struct irq_action *a = info.actions; a; a = a->next)
-		if (is_name(d, a->name))
+		if (proc_is_name(d, a->name))
 			return make(d, dir, irq, NULL, S_IFDIR | 0555, &action_dir_iops,
 				    &action_dir_fops);
 	return -ENOENT;
@@ -302,7 +297,7 @@ static int line_lookup(struct inode *dir, struct dentry *d)
 
 static int line_readdir(struct file *f, struct dir_context *ctx)
 {
-	const u64 count = sizeof(files) / sizeof(files[0]);
+	const u64 count = ARRAY_SIZE(files);
 	const struct irq_action *a;
 	struct irq_info info;
 

@@ -257,8 +257,7 @@ static int pid_lookup(struct inode *dir, struct dentry *d)
 	int err;
 
 	for (size_t i = 0; (e = entry_at(i)); i++)
-		if (strlen(e->name) == d->name.len && !memcmp(e->name, d->name.name, d->name.len) &&
-		    !(e->process_only && data.is_thread))
+		if (proc_is_name(d, e->name) && !(e->process_only && data.is_thread))
 			break;
 	if (!e)
 		return -ENOENT;

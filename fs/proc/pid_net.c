@@ -69,7 +69,7 @@ static int net_dir_lookup(struct inode *dir, struct dentry *d)
 	int err;
 
 	for (data.fd = 0; (e = entry_at((size_t)data.fd)); data.fd++)
-		if (strlen(e->path) == d->name.len && !memcmp(e->path, d->name.name, d->name.len))
+		if (proc_is_name(d, e->path))
 			break;
 	if (!e)
 		return 0;

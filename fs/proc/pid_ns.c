@@ -58,7 +58,7 @@ static int ns_dir_lookup(struct inode *dir, struct dentry *d)
 	int err;
 
 	for (data.fd = 0; (k = ns_kind_at((unsigned int)data.fd)); data.fd++) {
-		if (strlen(k->name) == d->name.len && !memcmp(k->name, d->name.name, d->name.len))
+		if (proc_is_name(d, k->name))
 			break;
 	}
 	if (!k)

@@ -31,8 +31,8 @@ struct proc_inode {
 	const struct proc_node *node;
 	const struct proc_task_entry *entry;
 	struct rcu_head rcu;
-	int fd;		/* /proc/PID/fd/N; in ns/: which kind */
-	u64 start, end; /* in map_files/: the mapping */
+	int fd;		/* /proc/PID/fd/N; in ns/: which kind; in /proc/irq: the line */
+	u64 start, end; /* in map_files/: the mapping; in /proc/irq, start: which file */
 	bool is_thread; /* below /proc/PID/task/ */
 };
 
@@ -59,6 +59,12 @@ int proc_node_inode(struct super *sb, const struct proc_node *node, struct inode
 static inline struct proc_inode *proc_of(const struct inode *i)
 {
 	return i->fs_data;
+}
+
+/* Is @d the entry @name of its directory? */
+static inline bool proc_is_name(const struct dentry *d, const char *name)
+{
+	return strlen(name) == d->name.len && !memcmp(name, d->name.name, d->name.len);
 }
 
 /* node.c */
