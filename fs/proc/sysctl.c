@@ -7,13 +7,11 @@
 
 #include <kernel/cred/cred.h>
 #include <kernel/mm/mm.h>
-#include <kernel/ns/ns.h>
 #include <kernel/panic/panic.h>
 #include <kernel/poll/poll.h>
 #include <kernel/printk/printk.h>
 #include <kernel/uio/uio.h>
 #include <linux/capability.h>
-#include <linux/utsname.h>
 
 #define SYSCTL_TEXT_MAX 256
 
