@@ -152,13 +152,12 @@ static long sleep_relative(u64 delta_ns, struct __kernel_timespec __user *rem)
 }
 
 /* Absolute on the wall clock: a step of that moves the deadline. */
-static long sleep_until_real(u64 until_ns, s64 clock_offset_ns)
+static long sleep_until_real(u64 until_ns)
 {
 	for (;;) {
-		s64 offset = time_real_offset_ns() + clock_offset_ns;
-		u64 deadline = (s64)until_ns > offset ? (u64)((s64)until_ns - offset) : 0;
-		int err = wait_event_full(&clock_step_wait,
-					  time_real_offset_ns() + clock_offset_ns != offset,
+		s64 offset = time_real_offset_ns();
+		u64 deadline = time_real_to_mono(until_ns);
+		int err = wait_event_full(&clock_step_wait, time_real_offset_ns() != offset,
 					  TASK_INTERRUPTIBLE, false, deadline);
 
 		if (err == -ETIME)
@@ -173,9 +172,9 @@ static long sleep_absolute(int clock, u64 until_ns)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_ALARM:
-		return sleep_until_real(until_ns, 0);
+		return sleep_until_real(until_ns);
 	case CLOCK_TAI:
-		return sleep_until_real(until_ns, clock_get_tai() * (s64)NSEC_PER_SEC);
+		return sleep_until_real(until_ns - (u64)clock_get_tai() * NSEC_PER_SEC);
 	default:
 		until_ns = time_ns_to_host(clock, until_ns);
 		return sched_sleep_until(until_ns, TASK_INTERRUPTIBLE) ? -ERESTARTNOHAND : 0;

@@ -85,7 +85,7 @@ struct clock_notifier {
 	void (*fn)(struct clock_notifier *n);
 	struct clock_notifier *next;
 };
+void time_register_step(struct clock_notifier *n);
 /* Woken by each step, after the notifiers: for who waits until a moment of the wall clock. */
 struct wait_queue;
 extern struct wait_queue clock_step_wait;
-void time_register_step(struct clock_notifier *n);
