@@ -285,7 +285,6 @@ bool irq_info_any(unsigned int irq, struct irq_info *out)
 	const struct irq_line *l = &lines[irq];
 
 	*out = (struct irq_info){
-		.irq = irq,
 		.chip = l->is_msi ? "PCI-MSI" : "IO-APIC",
 		.pin = irq,
 		.level = l->flags & IRQ_LEVEL,

@@ -70,7 +70,6 @@ int irq_set_cpus(unsigned int irq, struct cpumask cpus) __must_check;
 
 /* /proc/interrupts: lines in use. */
 struct irq_info {
-	unsigned int irq;
 	const char *chip; /* "IO-APIC", "PCI-MSI" */
 	unsigned int pin;
 	bool level;
