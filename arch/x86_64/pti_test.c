@@ -65,17 +65,15 @@ static unsigned long expected(void)
 
 KTEST(pti, user_roots_have_the_entries_alone)
 {
-	pte_t *root = frame_alloc_virt(1, GFP_ZERO), *user;
 	struct arch_mm am = {};
+	pte_t *root, *user;
 	bool exec = false;
 	int on_stack;
 
+	if (!cpu_has(CPU_PTI))
+		KTEST_SKIP("not isolated");
+	root = frame_alloc_virt(1, GFP_ZERO);
 	KTEST_REQUIRE(root);
-	if (!cpu_has(CPU_PTI)) {
-		frame_free_virt(root);
-		t->skipped = "not isolated";
-		return;
-	}
 	arch_mm_init(&am, root);
 	user = root + PT_ENTRIES;
 	EXPECT_EQ(count(t, user, PT_ROOT_LEVEL, PT_ROOT_USER_ENTRIES), expected());
@@ -93,15 +91,13 @@ KTEST(pti, user_roots_have_the_entries_alone)
 
 KTEST(pti, user_space_is_in_both_roots)
 {
-	pte_t *root = frame_alloc_virt(1, GFP_ZERO), old = {};
+	pte_t *root, old = {};
 	bool exec;
 
+	if (!cpu_has(CPU_PTI))
+		KTEST_SKIP("not isolated");
+	root = frame_alloc_virt(1, GFP_ZERO);
 	KTEST_REQUIRE(root);
-	if (!cpu_has(CPU_PTI)) {
-		frame_free_virt(root);
-		t->skipped = "not isolated";
-		return;
-	}
 	/* The root as its own table: what a leaf of the first megabytes leads to does not matter.
 	 */
 	EXPECT_TRUE(pt_root_link(&root[3], &old, virt_to_phys(root)));
