@@ -15,6 +15,7 @@
  * in code that lies at the end: the sites between PTI_BEGIN and PTI_END become jumps to it at boot.
  * Elsewhere it costs nothing.
  */
+#include <arch/x86_64/alternative.S>
 #include <generated/offsets.h>
 
 #define USER_DS 0x2b
@@ -48,51 +49,28 @@
 	PUSH_LAST
 	.endm
 
-/* What stands between the two, 5 bytes at least, is a jump to @target where the kernel is isolated. */
+/*
+ * What stands between the two, 5 bytes at least and no other alternative, is a jump to @target where
+ * the kernel is isolated.
+ */
 	.macro PTI_BEGIN
-775:
+771:
 	.endm
 
 	.macro PTI_END target
-776:
-	.pushsection .tab.patch_alt, "a"
-	.balign 4
-	.long 775b - ., 777f - .
-	.short CPU_PTI_NUMBER
-	.byte 776b - 775b, 5
-	.popsection
-	.pushsection .altinstr, "ax"
-777:	.byte 0xe9
-	.long \target - . - 4
-	.popsection
+	ALTERNATIVE_SINCE_771 CPU_PTI_NUMBER, jmp \target
 	.endm
 
 /* The kernel's gs, where pti_enter has not taken it already. */
 	.macro SWAPGS_UNLESS_PTI
 771:	swapgs
-	.pushsection .tab.patch_alt, "a"
-	.balign 4
-	.long 771b - ., 774f - .
-	.short CPU_PTI_NUMBER
-	.byte 3, 0
-	.popsection
-	.pushsection .altinstr, "ax"
-774:
-	.popsection
+	ALTERNATIVE_SINCE_771 CPU_PTI_NUMBER
 	.endm
 
 /* An exception may interrupt a user access: its handler must not inherit the open window. */
 	.macro CLOSE_USER_WINDOW
 771:	nopl (%rax)
-	.pushsection .tab.patch_alt, "a"
-	.balign 4
-	.long 771b - ., 774f - .
-	.short CPU_SMAP_NUMBER
-	.byte 3, 3
-	.popsection
-	.pushsection .altinstr, "ax"
-774:	clac
-	.popsection
+	ALTERNATIVE_SINCE_771 CPU_SMAP_NUMBER, clac
 	.endm
 
 	.macro POP_ALL
@@ -420,15 +398,7 @@ irq_common_pushed:
 /* Bit 63 of a root that is loaded: the context's translations stay. */
 	.macro KEEP_CONTEXT_RAX
 771:	.byte 0x0f, 0x1f, 0x44, 0x00, 0x00
-	.pushsection .tab.patch_alt, "a"
-	.balign 4
-	.long 771b - ., 774f - .
-	.short CPU_PCID_NUMBER
-	.byte 5, 5
-	.popsection
-	.pushsection .altinstr, "ax"
-774:	btsq $63, %rax
-	.popsection
+	ALTERNATIVE_SINCE_771 CPU_PCID_NUMBER, btsq $63, %rax
 	.endm
 
 /*
@@ -439,15 +409,7 @@ irq_common_pushed:
 	movq %gs:pti_user_cr3(%rip), \reg
 	movq \reg, %cr3
 771:	.byte 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x0f, 0x1f, 0x40, 0x00
-	.pushsection .tab.patch_alt, "a"
-	.balign 4
-	.long 771b - ., 774f - .
-	.short CPU_PCID_NUMBER
-	.byte 9, 9
-	.popsection
-	.pushsection .altinstr, "ax"
-774:	orb $0x80, %gs:pti_user_cr3 + 7
-	.popsection
+	ALTERNATIVE_SINCE_771 CPU_PCID_NUMBER, orb $0x80, %gs:pti_user_cr3 + 7
 	.endm
 
 	.balign 64

@@ -7,6 +7,7 @@
  * A fault in the 8-byte part is retried bytewise, so that everything before the bad page is
  * copied: rcx says how many bytes are left wherever a fault may happen.
  */
+#include <arch/x86_64/alternative.S>
 #include <generated/offsets.h>
 
 	.macro EX from, to
@@ -19,15 +20,7 @@
 
 	.macro SMAP_ALT insn
 771:	nopl (%rax)
-773:	.pushsection .tab.patch_alt, "a"
-	.balign 4
-	.long 771b - ., 774f - .
-	.short CPU_SMAP_NUMBER
-	.byte 3, 3
-	.popsection
-	.pushsection .altinstr, "ax"
-774:	\insn
-	.popsection
+	ALTERNATIVE_SINCE_771 CPU_SMAP_NUMBER, \insn
 	.endm
 
 	.macro COPY_FUNCTION name
