@@ -215,7 +215,9 @@ static int fill_single(struct seq_file *sf)
 			err = sf->show(s, s->private_data);
 		}
 	} while (!err && s->overflow);
-	sf->done = true;
+	if (err)
+		s->count = 0;
+	sf->done = !err;
 	return err;
 }
 
