@@ -97,19 +97,6 @@ static void debugfs_show_options(struct super *sb, struct seq *s)
 
 /* ---- the tree ---- */
 
-static int add_entry(struct dentry *root, const struct sysfs_entry *e)
-{
-	const char *slash = strrchr(e->attr.name, '/');
-	struct dentry *dir;
-	int err = kernfs_parent(root, e->attr.name, &dir);
-
-	if (err)
-		return err;
-	if (!e->fops)
-		return kernfs_file(dir, &e->attr, (void *)(uptr)e->ctx);
-	return kernfs_special(dir, slash ? slash + 1 : e->attr.name, e->attr.mode, e->fops);
-}
-
 static const struct super_ops debugfs_super_ops = {
 	.evict = kernfs_evict,
 	.statfs = kernfs_statfs,
@@ -119,21 +106,17 @@ static const struct super_ops debugfs_super_ops = {
 
 static int build(const struct fs_type *t, struct super **out)
 {
-	struct sysfs_tree tree = {.add = kernfs_add_group, .remove = kernfs_remove_group};
 	struct super *sb;
 	int err = kernfs_create(t, &debugfs_super_ops, DEBUGFS_MAGIC, DEFAULT_MODE, &sb);
 
 	if (err)
 		return err;
-	for (const struct sysfs_entry *const *e = __start_debugfs_entry;
-	     e < __stop_debugfs_entry && !err; e++)
-		err = add_entry(sb->root, *e);
+	err = kernfs_entries(sb->root, __start_debugfs_entry, __stop_debugfs_entry);
 	if (err) {
 		super_put(sb);
 		return err;
 	}
-	tree.root = sb->root;
-	sysfs_tree_ready(&tree, true);
+	kernfs_ready(sb->root, true);
 	*out = sb;
 	return 0;
 }

@@ -108,32 +108,8 @@ static const struct file_ops kernfs_file_fops = {
 	.release = seq_release,
 };
 
-/*
- * In sysfs of Linux a file's length is a page, whatever its text, but for files of bytes; in
- * debugfs nothing.
- */
-static int kernfs_getattr(const struct path *p, struct kstat *st, u32 mask)
-{
-	const struct inode *i = p->dentry->inode;
-	const struct kernfs_data *d = i->fs_data;
-	const struct sysfs_attr *attr;
-
-	(void)mask;
-	inode_fill_stat(p->dentry->inode, st);
-	st->size = i->super->magic == SYSFS_MAGIC ? PAGE_SIZE : 0;
-	if (!d)
-		return 0;
-	data_lock(d);
-	attr = d->head.attr;
-	if (attr && attr->fops)
-		st->size = attr->size;
-	data_unlock(d);
-	return 0;
-}
-
-static const struct inode_ops kernfs_file_iops = {.getattr = kernfs_getattr};
 static const struct inode_ops kernfs_dir_iops = {.lookup = simple_lookup};
-static const struct inode_ops kernfs_link_iops = {.lookup = NULL};
+static const struct inode_ops kernfs_leaf_iops = {.lookup = NULL}; /* files, links */
 
 /* ---- making entries ---- */
 
@@ -201,7 +177,7 @@ int kernfs_find_dir(struct dentry *parent, const char *name, struct dentry **out
 	return there ? 0 : kernfs_dir(parent, name, out);
 }
 
-int kernfs_parent(struct dentry *root, const char *path, struct dentry **out)
+int kernfs_parent(struct dentry *root, const char *path, struct dentry **out, const char **name)
 {
 	struct dentry *dir = root;
 	const char *slash;
@@ -215,43 +191,50 @@ int kernfs_parent(struct dentry *root, const char *path, struct dentry **out)
 		part[slash - path] = 0;
 		err = kernfs_find_dir(dir, part, &dir);
 	}
-	if (!err)
-		*out = dir;
-	return err;
+	if (err)
+		return err;
+	*out = dir;
+	*name = path;
+	return 0;
 }
 
-static int make_file(struct dentry *parent, const char *name, umode_t mode,
-		     const struct file_ops *fops, struct kernfs_data *data)
+/*
+ * In sysfs of Linux the length of a text is a page, whatever it says; in debugfs nothing. A file
+ * with operations of its own says itself.
+ */
+static loff_t size_of(const struct dentry *parent, const struct sysfs_attr *attr)
 {
-	struct inode *i;
-	struct dentry *unused;
-	int err = make_inode(parent, (umode_t)(S_IFREG | mode), &i);
+	if (attr->fops)
+		return attr->size;
+	return parent->super->magic == SYSFS_MAGIC ? PAGE_SIZE : 0;
+}
 
+static int make_file(struct dentry *parent, const char *name, const struct sysfs_attr *attr,
+		     void *ctx, bool group)
+{
+	struct kernfs_data *data = kmalloc(sizeof(*data));
+	struct dentry *unused;
+	struct inode *i;
+	int err;
+
+	if (!data)
+		return -ENOMEM;
+	err = make_inode(parent, (umode_t)(S_IFREG | attr->mode), &i);
 	if (err) {
 		kfree(data);
 		return err;
 	}
-	i->ops = &kernfs_file_iops;
-	i->fops = fops;
+	*data = (struct kernfs_data){{attr, ctx}, group};
+	i->ops = &kernfs_leaf_iops;
+	i->fops = attr->fops ? attr->fops : &kernfs_file_fops;
+	i->size = size_of(parent, attr);
 	i->fs_data = data;
 	return enter(parent, name, i, &unused);
 }
 
-static int make_attr(struct dentry *parent, const struct sysfs_attr *attr, void *ctx, bool group)
-{
-	const char *slash = strrchr(attr->name, '/'), *name = slash ? slash + 1 : attr->name;
-	struct kernfs_data *data = kmalloc(sizeof(*data));
-
-	if (!data)
-		return -ENOMEM;
-	*data = (struct kernfs_data){{attr, ctx}, group};
-	return make_file(parent, name, attr->mode, attr->fops ? attr->fops : &kernfs_file_fops,
-			 data);
-}
-
 int kernfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx)
 {
-	return make_attr(parent, attr, ctx, false);
+	return make_file(parent, attr->name, attr, ctx, false);
 }
 
 int kernfs_files(struct dentry *parent, const struct sysfs_attr *a, void *ctx)
@@ -263,10 +246,23 @@ int kernfs_files(struct dentry *parent, const struct sysfs_attr *a, void *ctx)
 	return err;
 }
 
-int kernfs_special(struct dentry *parent, const char *name, umode_t mode,
-		   const struct file_ops *fops)
+static int add_entry(struct dentry *root, const struct sysfs_entry *e)
 {
-	return make_file(parent, name, mode, fops, NULL);
+	struct dentry *dir;
+	const char *name;
+	int err = kernfs_parent(root, e->attr.name, &dir, &name);
+
+	return err ? err : make_file(dir, name, &e->attr, (void *)(uptr)e->ctx, false);
+}
+
+int kernfs_entries(struct dentry *root, const struct sysfs_entry *const *from,
+		   const struct sysfs_entry *const *end)
+{
+	int err = 0;
+
+	for (; from < end && !err; from++)
+		err = add_entry(root, *from);
+	return err;
 }
 
 int kernfs_link(struct dentry *parent, const char *name, const char *target)
@@ -283,31 +279,13 @@ int kernfs_link(struct dentry *parent, const char *name, const char *target)
 		kfree(text);
 		return err;
 	}
-	i->ops = &kernfs_link_iops;
+	i->ops = &kernfs_leaf_iops;
 	i->link = text;
 	i->size = (loff_t)strlen(text);
 	return enter(parent, name, i, &unused);
 }
 
 /* ---- groups ---- */
-
-int kernfs_add_group(struct dentry *root, struct sysfs_group *g)
-{
-	const char *slash = strrchr(g->path, '/');
-	struct dentry *parent, *dir;
-	int err = kernfs_parent(root, g->path, &parent);
-
-	if (!err)
-		err = kernfs_dir(parent, slash ? slash + 1 : g->path, &dir);
-	if (err)
-		return err;
-	g->dentry = dentry_get(dir);
-	for (const struct sysfs_attr *a = g->attrs; a->name && !err; a++)
-		err = make_attr(dir, a, g->ctx, true);
-	if (err)
-		kernfs_remove_group(g);
-	return err;
-}
 
 /* Whoever has a file of it open finds it gone. */
 static void forget_files(struct dentry *dir)
@@ -326,7 +304,7 @@ static void forget_files(struct dentry *dir)
 	rwsem_write_unlock(&kernfs_lock);
 }
 
-void kernfs_remove_group(struct sysfs_group *g)
+static void remove_group(struct sysfs_group *g)
 {
 	struct dentry *dir = g->dentry, *parent;
 
@@ -343,6 +321,31 @@ void kernfs_remove_group(struct sysfs_group *g)
 	forget_files(dir);
 	dentry_drop_tree(dir);
 	dentry_put(dir);
+}
+
+static int add_group(struct dentry *root, struct sysfs_group *g)
+{
+	struct dentry *parent, *dir;
+	const char *name;
+	int err = kernfs_parent(root, g->path, &parent, &name);
+
+	if (!err)
+		err = kernfs_dir(parent, name, &dir);
+	if (err)
+		return err;
+	g->dentry = dentry_get(dir);
+	for (const struct sysfs_attr *a = g->attrs; a->name && !err; a++)
+		err = make_file(dir, a->name, a, g->ctx, true);
+	if (err)
+		remove_group(g);
+	return err;
+}
+
+void kernfs_ready(struct dentry *root, bool debugfs)
+{
+	const struct sysfs_tree tree = {.root = root, .add = add_group, .remove = remove_group};
+
+	sysfs_tree_ready(&tree, debugfs);
 }
 
 /* ---- the super ---- */

@@ -11,7 +11,6 @@
 #include <kernel/procfs/procfs.h>
 
 struct dentry;
-struct file_ops;
 struct fs_type;
 struct inode;
 struct kstatfs;
@@ -32,16 +31,16 @@ int kernfs_statfs(struct dentry *d, struct kstatfs *st);
 int kernfs_dir(struct dentry *parent, const char *name, struct dentry **out) __must_check;
 /* The child directory @name, made if it is missing. */
 int kernfs_find_dir(struct dentry *parent, const char *name, struct dentry **out) __must_check;
-/* The directory that @path, below @root, lies in (its last component is not looked at). */
-int kernfs_parent(struct dentry *root, const char *path, struct dentry **out) __must_check;
-/* The name is what follows the last slash of attr->name. */
+/* The directory that @path, below @root, lies in, and the last component of @path. */
+int kernfs_parent(struct dentry *root, const char *path, struct dentry **out, const char **name)
+	__must_check;
 int kernfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx) __must_check;
 /* Those of a table, up to the one without a name. */
 int kernfs_files(struct dentry *parent, const struct sysfs_attr *a, void *ctx) __must_check;
-/* A file that does everything by itself. */
-int kernfs_special(struct dentry *parent, const char *name, umode_t mode,
-		   const struct file_ops *fops) __must_check;
+/* What rooms declare: rows whose names are paths below @root. */
+int kernfs_entries(struct dentry *root, const struct sysfs_entry *const *from,
+		   const struct sysfs_entry *const *end) __must_check;
 int kernfs_link(struct dentry *parent, const char *name, const char *target) __must_check;
-/* Makes the directory of @g, and removes it: waits for who reads or writes a file of it. */
-int kernfs_add_group(struct dentry *root, struct sysfs_group *g) __must_check;
-void kernfs_remove_group(struct sysfs_group *g);
+/* The tree is there: groups are added to it from now on. One that goes waits for who reads or
+ * writes a file of it. */
+void kernfs_ready(struct dentry *root, bool debugfs);

@@ -173,26 +173,6 @@ static int add_devices(struct dentry *root, struct dentry *devices)
 	return err ? err : device_for_each(add_device, &dirs);
 }
 
-/* ---- what other rooms declare: kernel/procfs ---- */
-
-static int add_entry(struct dentry *root, const struct sysfs_entry *e)
-{
-	struct dentry *dir;
-	int err = kernfs_parent(root, e->attr.name, &dir);
-
-	return err ? err : kernfs_file(dir, &e->attr, (void *)(uptr)e->ctx);
-}
-
-static int add_entries(struct dentry *root)
-{
-	int err = 0;
-
-	for (const struct sysfs_entry *const *e = __start_sysfs_entry;
-	     e < __stop_sysfs_entry && !err; e++)
-		err = add_entry(root, *e);
-	return err;
-}
-
 /* ---- what is known at boot only ---- */
 
 struct builder {
@@ -202,11 +182,11 @@ struct builder {
 
 static int build_path(struct sysfs_builder *b, const char *path, struct dentry **out)
 {
-	const char *slash = strrchr(path, '/');
 	struct dentry *dir;
-	int err = kernfs_parent(container_of(b, struct builder, ops)->root, path, &dir);
+	const char *name;
+	int err = kernfs_parent(container_of(b, struct builder, ops)->root, path, &dir, &name);
 
-	return err ? err : kernfs_find_dir(dir, slash ? slash + 1 : path, out);
+	return err ? err : kernfs_find_dir(dir, name, out);
 }
 
 static int build_dir(struct sysfs_builder *b, const char *path)
@@ -227,11 +207,11 @@ static int build_files(struct sysfs_builder *b, const char *path, const struct s
 
 static int build_link(struct sysfs_builder *b, const char *path, const char *target)
 {
-	const char *slash = strrchr(path, '/');
 	struct dentry *dir;
-	int err = kernfs_parent(container_of(b, struct builder, ops)->root, path, &dir);
+	const char *name;
+	int err = kernfs_parent(container_of(b, struct builder, ops)->root, path, &dir, &name);
 
-	return err ? err : kernfs_link(dir, slash ? slash + 1 : path, target);
+	return err ? err : kernfs_link(dir, name, target);
 }
 
 extern sysfs_build_fn *const __start_sysfs_build[], *const __stop_sysfs_build[];
@@ -253,6 +233,7 @@ int sysfs_populate(struct dentry *root)
 	static const char *const empty[] = {"block",  "bus",	"firmware", "fs",
 					    "kernel", "module", "power"};
 	struct dentry *devices, *system, *unused;
+	const char *rest;
 	int err = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(empty) && !err; i++)
@@ -261,7 +242,7 @@ int sysfs_populate(struct dentry *root)
 		err = kernfs_dir(root, "devices", &devices);
 	/* Where debugfs is mounted. */
 	if (!err)
-		err = kernfs_parent(root, "kernel/debug/", &unused);
+		err = kernfs_parent(root, "kernel/debug/", &unused, &rest);
 	if (!err)
 		err = kernfs_dir(devices, "system", &system);
 	if (!err)
@@ -269,6 +250,6 @@ int sysfs_populate(struct dentry *root)
 	if (!err)
 		err = add_devices(root, devices);
 	if (!err)
-		err = add_entries(root);
+		err = kernfs_entries(root, __start_sysfs_entry, __stop_sysfs_entry);
 	return err ? err : add_found(root);
 }

@@ -21,7 +21,6 @@ static const struct super_ops sysfs_super_ops = {.evict = kernfs_evict, .statfs 
 
 static int sysfs_build(const struct fs_type *t, struct super **out)
 {
-	struct sysfs_tree tree = {.add = kernfs_add_group, .remove = kernfs_remove_group};
 	struct super *sb;
 	int err = kernfs_create(t, &sysfs_super_ops, SYSFS_MAGIC, 0555, &sb);
 
@@ -32,8 +31,7 @@ static int sysfs_build(const struct fs_type *t, struct super **out)
 		super_put(sb);
 		return err;
 	}
-	tree.root = sb->root;
-	sysfs_tree_ready(&tree, false);
+	kernfs_ready(sb->root, false);
 	*out = sb;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * Files that rooms put into /proc, /proc/sys, /sys and debugfs: each room declares its own beside
- *the code that it shows, and the file systems (fs/proc, fs/sys) make the trees.
+ * the code that it shows, and the file systems (fs/proc, fs/sys, fs/debugfs) make the trees.
  *
  *	PROC_FILE("sysvipc/shm", 0444, show_shm);
  *	SYSCTL_INT("kernel/panic_on_oops", 0644, &panic_on_oops, 0, 1);
@@ -86,15 +86,14 @@ struct sysfs_attr {
 	umode_t mode;	  /* permissions */
 	int (*show)(struct seq *s, void *ctx);
 	int (*store)(const char *text, void *ctx); /* NULL: -EIO as Linux (debugfs: -EINVAL) */
-	const struct file_ops
-		*fops; /* instead of show and store; not in groups: sysfs_file_ctx() */
-	u32 size;      /* with fops: what stat(2) tells */
+	/* Instead of show and store, not in groups; finds its ctx by sysfs_file_ctx(). */
+	const struct file_ops *fops;
+	u32 size; /* with fops: what stat(2) tells */
 };
 
 struct sysfs_entry {
 	struct sysfs_attr attr;
-	const void *ctx;	     /* given to show and store */
-	const struct file_ops *fops; /* instead of show and store */
+	const void *ctx; /* given to show and store */
 };
 
 /*
@@ -114,7 +113,7 @@ void sysfs_groups_init(void); /* boot, before the first INITCALL */
 void sysfs_group_add(struct sysfs_group *g);
 /* When it returns nobody uses the ctx of @g any more. */
 void sysfs_group_remove(struct sysfs_group *g);
-/* For fs/sys and fs/debugfs: there is a tree now, @root, which groups are added to. */
+/* For fs/kernfs: there is a tree now, @root, which groups are added to. */
 struct sysfs_tree {
 	struct dentry *root;
 	int (*add)(struct dentry *root, struct sysfs_group *g);
@@ -176,7 +175,7 @@ void sysfs_tree_ready(const struct sysfs_tree *tree, bool debugfs);
 #define DEBUGFS_FILE(path_, perm, show_, store_, ctx_) \
 	DEBUGFS_ENTRY(.attr = {(path_), (perm), (show_), (store_)}, .ctx = (ctx_))
 #define DEBUGFS_FOPS(path_, perm, fops_) \
-	DEBUGFS_ENTRY(.attr = {.name = (path_), .mode = (perm)}, .fops = (fops_))
+	DEBUGFS_ENTRY(.attr = {.name = (path_), .mode = (perm), .fops = (fops_)})
 
 /*
  * What is known at boot only: devices that were found.  The function is called once, while the tree
@@ -197,7 +196,7 @@ typedef int sysfs_build_fn(struct sysfs_builder *b);
 
 /* For attributes with operations of their own: the ctx they were made with. */
 void *sysfs_file_ctx(const struct file *f);
-/* Every inode of a file of fs/sys begins its fs_data so. */
+/* The fs_data of every file that fs/kernfs makes begins so. */
 struct sysfs_inode_head {
 	const struct sysfs_attr *attr; /* NULL: gone (of a group) */
 	void *ctx;
