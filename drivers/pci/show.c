@@ -271,61 +271,16 @@ int pci_device_path(const struct pci_device *d, char *buf, size_t size)
 	return len < size ? 0 : -ENAMETOOLONG;
 }
 
-static unsigned int depth_of(const struct pci_device *d)
-{
-	unsigned int n = 0;
-
-	for (; d; d = d->bridge)
-		n++;
-	return n;
-}
-
-/* A link out of the device's directory; @target is below /sys. */
-static int link_up(struct sysfs_builder *b, const struct pci_device *d, const char *dir,
-		   const char *name, const char *target)
-{
-	char path[PATH_MAX_HERE], text[PATH_MAX_HERE] = "";
-	size_t len = 0;
-
-	for (unsigned int i = 0; i < depth_of(d) + 2 && len + 3 < sizeof(text); i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "../");
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	snprintf(text + len, sizeof(text) - len, "%s", target);
-	return b->link(b, path, text);
-}
-
-static int build_driver(struct sysfs_builder *b, const struct pci_device *d, const char *dir)
-{
-	char path[PATH_MAX_HERE], text[PATH_MAX_HERE];
-	int err;
-
-	snprintf(path, sizeof(path), "bus/pci/drivers/%s", d->driver->name);
-	err = link_up(b, d, dir, "driver", path);
-	if (err)
-		return err;
-	snprintf(path, sizeof(path), "bus/pci/drivers/%s/%s", d->driver->name, d->name);
-	snprintf(text, sizeof(text), "../../../../%s", dir);
-	return b->link(b, path, text);
-}
-
 static int build_device(struct sysfs_builder *b, struct pci_device *d)
 {
-	char dir[PATH_MAX_HERE], path[PATH_MAX_HERE], text[PATH_MAX_HERE + 16];
+	char dir[PATH_MAX_HERE];
 	int err = pci_device_path(d, dir, sizeof(dir));
 
 	if (err)
 		return 0; /* bridges nested deeper than any machine's: not shown */
 	err = b->files(b, dir, pci_config_size(d) == PCI_CONFIG_SIZE ? attrs_plain : attrs_express,
 		       d);
-	if (!err)
-		err = link_up(b, d, dir, "subsystem", "bus/pci");
-	snprintf(path, sizeof(path), "bus/pci/devices/%s", d->name);
-	snprintf(text, sizeof(text), "../../../%s", dir);
-	if (!err)
-		err = b->link(b, path, text);
-	if (!err && d->driver)
-		err = build_driver(b, d, dir);
-	return err;
+	return err ? err : b->join(b, dir, "pci", d->driver ? d->driver->name : NULL);
 }
 
 static int build_pci(struct sysfs_builder *b)

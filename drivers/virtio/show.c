@@ -65,42 +65,14 @@ static const struct sysfs_attr attrs[] = {
 	{NULL, 0, NULL, NULL},
 };
 
-/* "../" for each folder of @dir. */
-static void up_from(const char *dir, char *out, size_t size)
-{
-	size_t len = 0;
-
-	*out = 0;
-	for (const char *p = dir; p && len + 3 < size; p = strchr(p, '/')) {
-		len += (size_t)snprintf(out + len, size - len, "../");
-		p += *p == '/';
-	}
-}
-
 static int build_device(struct sysfs_builder *b, struct virtio_device *d)
 {
-	char dir[PATH_SIZE], up[PATH_SIZE], path[PATH_SIZE + 16], text[2 * PATH_SIZE];
+	char dir[PATH_SIZE];
 	int err;
 
 	snprintf(dir, sizeof(dir), "%s/virtio%u", d->parent, d->index);
-	up_from(dir, up, sizeof(up));
 	err = b->files(b, dir, attrs, d);
-	snprintf(path, sizeof(path), "%s/subsystem", dir);
-	snprintf(text, sizeof(text), "%sbus/virtio", up);
-	if (!err)
-		err = b->link(b, path, text);
-	snprintf(path, sizeof(path), "bus/virtio/devices/virtio%u", d->index);
-	snprintf(text, sizeof(text), "../../../%s", dir);
-	if (!err)
-		err = b->link(b, path, text);
-	if (err || !d->driver)
-		return err;
-	snprintf(path, sizeof(path), "%s/driver", dir);
-	snprintf(text, sizeof(text), "%sbus/virtio/drivers/%s", up, d->driver->name);
-	err = b->link(b, path, text);
-	snprintf(path, sizeof(path), "bus/virtio/drivers/%s/virtio%u", d->driver->name, d->index);
-	snprintf(text, sizeof(text), "../../../../%s", dir);
-	return err ? err : b->link(b, path, text);
+	return err ? err : b->join(b, dir, "virtio", d->driver ? d->driver->name : NULL);
 }
 
 static int build_virtio(struct sysfs_builder *b)

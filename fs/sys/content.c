@@ -205,20 +205,50 @@ static int build_files(struct sysfs_builder *b, const char *path, const struct s
 	return err ? err : kernfs_files(dir, a, ctx);
 }
 
-static int build_link(struct sysfs_builder *b, const char *path, const char *target)
+/* Both are paths below @root; the link says how to get there from where it is. */
+static int link_to(struct dentry *root, const char *path, const char *target)
 {
 	struct dentry *dir;
 	const char *name;
-	int err = kernfs_parent(container_of(b, struct builder, ops)->root, path, &dir, &name);
+	char text[320];
+	size_t len = 0;
+	int err = kernfs_parent(root, path, &dir, &name);
 
-	return err ? err : kernfs_link(dir, name, target);
+	if (err)
+		return err;
+	for (const char *p = strchr(path, '/'); p && len + 3 < sizeof(text); p = strchr(p + 1, '/'))
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "../");
+	len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", target);
+	return len < sizeof(text) ? kernfs_link(dir, name, text) : -ENAMETOOLONG;
+}
+
+static int build_join(struct sysfs_builder *b, const char *dir, const char *bus, const char *driver)
+{
+	struct dentry *root = container_of(b, struct builder, ops)->root;
+	const char *name = strrchr(dir, '/') + 1;
+	char path[256], there[64];
+	int err;
+
+	snprintf(there, sizeof(there), "bus/%s", bus);
+	snprintf(path, sizeof(path), "%s/subsystem", dir);
+	err = link_to(root, path, there);
+	snprintf(path, sizeof(path), "bus/%s/devices/%s", bus, name);
+	if (!err)
+		err = link_to(root, path, dir);
+	if (err || !driver)
+		return err;
+	snprintf(there, sizeof(there), "bus/%s/drivers/%s", bus, driver);
+	snprintf(path, sizeof(path), "%s/driver", dir);
+	err = link_to(root, path, there);
+	snprintf(path, sizeof(path), "%s/%s", there, name);
+	return err ? err : link_to(root, path, dir);
 }
 
 extern sysfs_build_fn *const __start_sysfs_build[], *const __stop_sysfs_build[];
 
 static int add_found(struct dentry *root)
 {
-	struct builder b = {{build_dir, build_files, build_link}, root};
+	struct builder b = {{build_dir, build_files, build_join}, root};
 	int err = 0;
 
 	for (sysfs_build_fn *const *fn = __start_sysfs_build; fn < __stop_sysfs_build && !err; fn++)

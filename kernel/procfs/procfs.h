@@ -187,7 +187,9 @@ struct sysfs_builder {
 	/* Those of a table, up to the one without a name, in the directory @path. */
 	int (*files)(struct sysfs_builder *b, const char *path, const struct sysfs_attr *a,
 		     void *ctx);
-	int (*link)(struct sysfs_builder *b, const char *path, const char *target);
+	/* Links from the device whose directory is @dir to its bus and driver (NULL: it has none),
+	 * and back. */
+	int (*join)(struct sysfs_builder *b, const char *dir, const char *bus, const char *driver);
 };
 typedef int sysfs_build_fn(struct sysfs_builder *b);
 #define SYSFS_BUILD(fn)                                                                            \
