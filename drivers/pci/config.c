@@ -7,7 +7,6 @@
 #include <linux/pci_regs.h>
 
 #define CAPABILITIES_MAX 48u /* as many as fit */
-#define HEADER_KIND 0x7fu
 #define COMMAND_DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
 #define ROM_ADDRESS 0xfffff800u
 
@@ -60,7 +59,7 @@ bool pci_read_identity(const struct pci_config *c, struct pci_device *out)
 	out->header_type = (u8)get(c, PCI_HEADER_TYPE, 1);
 	out->irq_line = (u8)get(c, PCI_INTERRUPT_LINE, 1);
 	out->irq_pin = (u8)get(c, PCI_INTERRUPT_PIN, 1);
-	if ((out->header_type & HEADER_KIND) == PCI_HEADER_TYPE_NORMAL) {
+	if (pci_header_kind(out) == PCI_HEADER_TYPE_NORMAL) {
 		u32 sub = get(c, PCI_SUBSYSTEM_VENDOR_ID, 4);
 
 		out->subvendor = (u16)sub;
@@ -131,7 +130,7 @@ static void read_rom(const struct pci_config *c, struct pci_bar *out)
 
 void pci_read_bars(const struct pci_config *c, struct pci_device *out)
 {
-	u32 kind = out->header_type & HEADER_KIND, command = get(c, PCI_COMMAND, 2);
+	u32 kind = pci_header_kind(out), command = get(c, PCI_COMMAND, 2);
 	unsigned int count = kind == PCI_HEADER_TYPE_NORMAL   ? PCI_BARS
 			     : kind == PCI_HEADER_TYPE_BRIDGE ? 2
 							      : 0;

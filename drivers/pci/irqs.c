@@ -12,8 +12,6 @@
 #include <kernel/vmap/vmap.h>
 #include <linux/pci_regs.h>
 
-#define LINE_NONE 0xffu
-
 struct pci_msix {
 	u8 *table; /* NULL: the wired line */
 	unsigned int count;
@@ -55,7 +53,7 @@ static int msix_begin(struct pci_device *d, struct pci_msix *m)
 
 static int wired_begin(struct pci_device *d, struct pci_msix *m)
 {
-	if (!d->irq_pin || d->irq_line == LINE_NONE || !d->irq_line)
+	if (!pci_wired_line(d))
 		return -EINVAL;
 	m->count = 1;
 	return 0;
@@ -104,7 +102,7 @@ int pci_irq_request(struct pci_device *d, unsigned int index, struct irq_action 
 	if (!m->table) {
 		/* The firmware's number is that of an input of the old controller, which is the
 		 * same input of the new one. */
-		err = irq_request_isa(a, d->irq_line);
+		err = irq_request_isa(a, pci_wired_line(d));
 		if (!err)
 			m->action[index] = a;
 		return err;

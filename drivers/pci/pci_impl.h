@@ -53,7 +53,13 @@ static inline void pci_ports_write(const struct pci_config *c, u32 reg, u32 byte
 }
 #endif
 
-static inline u8 pci_slot(const struct pci_device *d)
+#define PCI_MULTI_FUNCTION 0x80u /* of header_type; the rest is its kind */
+static inline u32 pci_header_kind(const struct pci_device *d)
 {
-	return d->devfn >> 3;
+	return d->header_type & ~PCI_MULTI_FUNCTION;
+}
+/* The line that the firmware wired; 0: none. */
+static inline unsigned int pci_wired_line(const struct pci_device *d)
+{
+	return d->irq_pin && d->irq_line != 0xff ? d->irq_line : 0;
 }

@@ -16,7 +16,6 @@
 
 #define SLOTS 32u
 #define FUNCTIONS 8u
-#define MULTI_FUNCTION 0x80u
 #define DEVICES_MAX 1024u
 #define DEPTH_MAX 8u /* bridges above one another */
 
@@ -70,7 +69,7 @@ static u32 scan_function(u8 bus, u8 devfn, struct pci_device *bridge)
 	snprintf(d->name, sizeof(d->name), "0000:%02x:%02x.%u", bus, devfn >> 3, devfn & 7);
 	list_add_tail(&d->link, &pci_devices);
 	device_count++;
-	if ((d->header_type & ~MULTI_FUNCTION) == PCI_HEADER_TYPE_BRIDGE)
+	if (pci_header_kind(d) == PCI_HEADER_TYPE_BRIDGE)
 		scan_behind(d);
 	return d->header_type;
 }
@@ -83,7 +82,7 @@ static void scan_bus(u8 bus, struct pci_device *bridge)
 	for (unsigned int slot = 0; slot < slots; slot++) {
 		u32 type = scan_function(bus, (u8)(slot << 3), bridge);
 
-		if (type == 0xffff || !(type & MULTI_FUNCTION))
+		if (type == 0xffff || !(type & PCI_MULTI_FUNCTION))
 			continue;
 		for (unsigned int fn = 1; fn < FUNCTIONS; fn++)
 			(void)scan_function(bus, (u8)(slot << 3 | fn), bridge);

@@ -7,6 +7,7 @@
 #include <kern/errno.h>
 #include <kern/string.h>
 #include <asm/cpumask.h>
+#include <asm/smp.h>
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/irq/irq.h>
@@ -67,14 +68,9 @@ static int show_class(struct seq *s, void *ctx)
 }
 
 /* The wired line: messages have numbers of their own in /proc/interrupts. */
-static unsigned int irq_of(const struct pci_device *d)
-{
-	return d->irq_pin && d->irq_line != 0xff ? d->irq_line : 0;
-}
-
 static int show_irq(struct seq *s, void *ctx)
 {
-	seq_printf(s, "%u\n", irq_of(ctx));
+	seq_printf(s, "%u\n", pci_wired_line(ctx));
 	return 0;
 }
 
@@ -93,11 +89,10 @@ static int show_numa_node(struct seq *s, void *ctx)
 
 static int show_local_cpus(struct seq *s, void *ctx)
 {
-	struct cpumask online = cpumask_read(&cpu_online_mask),
-		       possible = cpumask_read(&cpu_possible_mask);
+	struct cpumask online = cpumask_read(&cpu_online_mask);
 
 	(void)ctx;
-	seq_put_mask(s, online.bits, (unsigned int)__builtin_popcountll(possible.bits));
+	seq_put_mask(s, online.bits, smp_possible_count());
 	seq_putc(s, '\n');
 	return 0;
 }
@@ -142,8 +137,6 @@ static u32 flags_of(const struct pci_device *d, unsigned int i)
 {
 	u32 f = d->bar[i].flags;
 
-	if (!d->bar[i].size)
-		return 0;
 	if (i == PCI_ROM)
 		return f | FLAG_MEMORY | FLAG_PREFETCH | FLAG_READ_ONLY | FLAG_ALIGNED;
 	if (f & PCI_BASE_ADDRESS_SPACE_IO)
@@ -156,7 +149,7 @@ static u32 flags_of(const struct pci_device *d, unsigned int i)
 static int show_resource(struct seq *s, void *ctx)
 {
 	const struct pci_device *d = ctx;
-	bool bridge = (d->header_type & 0x7f) == PCI_HEADER_TYPE_BRIDGE;
+	bool bridge = pci_header_kind(d) == PCI_HEADER_TYPE_BRIDGE;
 
 	for (unsigned int i = 0; i < (bridge ? LINES_BRIDGE : LINES_FUNCTION); i++) {
 		bool there = i <= PCI_ROM && d->bar[i].size && d->bar[i].start;
@@ -312,7 +305,7 @@ static int show_devices(struct seq *s, void *v)
 	for_each_pci_device(d)
 	{
 		seq_printf(s, "%02x%02x\t%04x%04x\t%x", d->bus, d->devfn, d->vendor, d->device,
-			   irq_of(d));
+			   pci_wired_line(d));
 		for (unsigned int i = 0; i <= PCI_ROM; i++)
 			seq_printf(s, "\t%16llx",
 				   (unsigned long long)(d->bar[i].size
