@@ -208,20 +208,10 @@ static ssize_t config_write(struct file *f, struct uio *u, loff_t *pos)
 	return done;
 }
 
-static int config_lseek(struct file *f, loff_t off, int whence, loff_t *out)
-{
-	loff_t base = whence == 1 ? f->pos : whence == 2 ? (loff_t)f->inode->size : 0;
-
-	if (whence < 0 || whence > 2 || base + off < 0)
-		return -EINVAL;
-	*out = f->pos = base + off;
-	return 0;
-}
-
 static const struct file_ops config_fops = {
 	.read = config_read,
 	.write = config_write,
-	.lseek = config_lseek,
+	.lseek = generic_lseek,
 };
 
 #define PCI_ATTRS(config_size)                                                                    \

@@ -124,6 +124,24 @@ TEST(files_of_the_machine)
 	CHECK(contains("/proc/sys/kernel/arch", "x86_64\n"));
 }
 
+TEST(bytes_in_sysfs_have_an_end)
+{
+	int fd = open("/sys/bus/pci/devices/0000:00:00.0/config", O_RDONLY);
+	unsigned short vendor = 0;
+	struct stat st;
+
+	if (fd < 0)
+		exit(0); /* a machine without PCI */
+	REQUIRE(!fstat(fd, &st));
+	CHECK(st.st_size == 256 || st.st_size == 4096);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), st.st_size);
+	CHECK_EQ(read(fd, &vendor, 2), 0);
+	CHECK_EQ(lseek(fd, -st.st_size, SEEK_CUR), 0);
+	CHECK_EQ(read(fd, &vendor, 2), 2);
+	CHECK(vendor && vendor != 0xffff);
+	close(fd);
+}
+
 /* Addresses of the heap and of mappings in two runs of this program. */
 static void print_places(void)
 {
