@@ -238,20 +238,11 @@ void smp_init_boot_cpu(void)
 	}
 }
 
-static unsigned int order_of(size_t bytes)
-{
-	unsigned int order = 0;
-
-	while ((PAGE_SIZE << order) < bytes)
-		order++;
-	return order;
-}
-
 /* Per-CPU area, idle stack and exception stacks of one CPU. */
 static int ap_prepare(unsigned int cpu, void **ist)
 {
 	size_t size = (size_t)(percpu_template_end - percpu_template);
-	char *area = frame_alloc_virt(order_of(size), 0);
+	char *area = frame_alloc_virt(frame_order(size), 0);
 
 	if (!area)
 		return -ENOMEM;

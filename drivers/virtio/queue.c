@@ -2,6 +2,7 @@
 #include "virtio_impl.h"
 
 #include <asm/page.h>
+#include <kern/align.h>
 #include <kern/bug.h>
 #include <kern/errno.h>
 #include <kern/limits.h>
@@ -20,15 +21,6 @@ struct vring_buf virtio_buf(const void *p, u32 len)
 	return (struct vring_buf){virt_to_phys(p), len};
 }
 
-static unsigned int order_of(size_t bytes)
-{
-	unsigned int order = 0;
-
-	while (((size_t)PAGE_SIZE << order) < bytes)
-		order++;
-	return order;
-}
-
 static int queue_memory(struct virtqueue *q, u32 size)
 {
 	u32 align = q->device->legacy ? ALIGN_LEGACY : ALIGN_MODERN;
@@ -36,8 +28,8 @@ static int queue_memory(struct virtqueue *q, u32 size)
 
 	if (!slots)
 		return -ENOMEM;
-	q->order = order_of(vring_split_bytes(size, align));
-	q->memory = frame_alloc_virt(q->order, GFP_KERNEL | GFP_ZERO);
+	q->memory = frame_alloc_virt(frame_order(vring_split_bytes(size, align)),
+				     GFP_KERNEL | GFP_ZERO);
 	if (!q->memory) {
 		kfree(slots);
 		return -ENOMEM;
@@ -69,22 +61,19 @@ static void queue_free(struct virtqueue *q)
 /* The largest power of two that suits device and driver. */
 static u32 pick_size(u32 device, u32 want)
 {
-	u32 limit = min(want ? want : SIZE_DEFAULT, VRING_SIZE_MAX), size = 1;
+	u32 limit = min(want ? want : SIZE_DEFAULT, VRING_SIZE_MAX);
 
-	while (size * 2 <= min(device, limit))
-		size *= 2;
-	return size;
+	return (u32)rounddown_pow_of_two(min(device, limit));
 }
 
 static int queue_make(struct virtio_device *d, const struct virtqueue_want *want,
 		      unsigned int index, struct virtqueue **out)
 {
 	u32 there = d->ops->queue_size(d, index);
-	u32 size = there ? pick_size(there, want->size) : 0;
 	struct virtqueue *q;
 	int err;
 
-	if (!size)
+	if (!there)
 		return -ENOENT;
 	q = kzalloc(sizeof(*q));
 	if (!q)
@@ -93,7 +82,7 @@ static int queue_make(struct virtio_device *d, const struct virtqueue_want *want
 	q->index = index;
 	q->name = want->name;
 	q->callback = want->callback;
-	err = queue_memory(q, size);
+	err = queue_memory(q, pick_size(there, want->size));
 	if (err) {
 		queue_free(q);
 		return err;

@@ -117,7 +117,6 @@ struct virtqueue {
 	struct vring_split ring;
 	u64 desc_addr, avail_addr, used_addr; /* physical; [I] */
 	void *memory;
-	unsigned int order; /* of memory */
 	bool indirect;
 	void *transport_data;
 };

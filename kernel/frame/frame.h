@@ -10,6 +10,7 @@
 #include <kern/types.h>
 #include <kern/compiler.h>
 #include <kern/atomic.h>
+#include <kern/bit.h>
 #include <asm/page.h>
 
 enum frame_type {
@@ -98,6 +99,11 @@ void frame_init(void);
 /* Gives [start, end) back: .init sections, consumed archives. */
 void frame_free_range(u64 start_phys, u64 end_phys);
 
+/* The order of a block that @bytes fit in. */
+static inline unsigned int frame_order(size_t bytes)
+{
+	return order_base_2((bytes + PAGE_SIZE - 1) >> PAGE_SHIFT);
+}
 /* 2^order frames with one reference on the head, or NULL. */
 struct frame *frame_alloc(unsigned int order, enum frame_type type, u32 gfp) __must_check;
 static inline struct frame *frame_get(struct frame *f)
