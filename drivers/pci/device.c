@@ -40,17 +40,6 @@ void pci_disable(struct pci_device *d)
 	command_change(d, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0);
 }
 
-/* A base address in RAM would make a driver's registers of somebody's memory. */
-static bool in_ram(u64 start, u64 len)
-{
-	for (unsigned int i = 0; i < boot_info.mem_count; i++) {
-		if (boot_info.mem[i].type == BOOT_MEM_RAM && start < boot_info.mem[i].end &&
-		    boot_info.mem[i].start < start + len)
-			return true;
-	}
-	return false;
-}
-
 int pci_map(struct pci_device *d, unsigned int bar, u64 offset, u64 len, void **out)
 {
 	const struct pci_bar *b = &d->bar[bar < PCI_BARS ? bar : 0];
@@ -59,7 +48,8 @@ int pci_map(struct pci_device *d, unsigned int bar, u64 offset, u64 len, void **
 		return -EINVAL;
 	if (!len || offset > b->size || len > b->size - offset || b->start + b->size < b->start)
 		return -EINVAL;
-	if (in_ram(b->start + offset, len)) {
+	/* A base address in RAM would make a driver's registers of somebody's memory. */
+	if (boot_is_ram(b->start + offset, len)) {
 		pr_err("%s: base address %u lies in RAM\n", d->name, bar);
 		return -EINVAL;
 	}

@@ -43,6 +43,18 @@ struct boot_info {
 
 extern struct boot_info boot_info;
 
+/* Is any of [@start, @start + @len) ordinary memory? What devices claim must not be. */
+static inline bool boot_is_ram(u64 start, u64 len)
+{
+	for (unsigned int i = 0; i < boot_info.mem_count; i++) {
+		const struct boot_mem *m = &boot_info.mem[i];
+
+		if (m->type == BOOT_MEM_RAM && start < m->end && m->start < start + len)
+			return true;
+	}
+	return false;
+}
+
 /* The portable entry, on the boot CPU, interrupts off, direct map up.  Never returns. */
 void kernel_main(void) __attribute__((noreturn));
 

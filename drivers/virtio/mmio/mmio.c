@@ -202,22 +202,13 @@ static const struct virtio_transport vmmio_transport = {
 
 /* ---- finding devices ---- */
 
-static bool in_ram(u64 start, u64 size)
-{
-	for (unsigned int i = 0; i < boot_info.mem_count; i++) {
-		if (boot_info.mem[i].type == BOOT_MEM_RAM && start < boot_info.mem[i].end &&
-		    boot_info.mem[i].start < start + size)
-			return true;
-	}
-	return false;
-}
-
 /* -ENODEV: the place is empty, or not virtio. @parent: as in /sys. */
 static int vmmio_found(u64 addr, u64 size, unsigned int gsi, const char *parent)
 {
 	struct vmmio *v;
 
-	if (size < REGISTERS || size > SIZE_MAX_HERE || addr + size < addr || in_ram(addr, size))
+	if (size < REGISTERS || size > SIZE_MAX_HERE || addr + size < addr ||
+	    boot_is_ram(addr, size))
 		return -EINVAL;
 	v = kzalloc(sizeof(*v));
 	if (!v)
