@@ -11,6 +11,7 @@
 #include <drivers/acpi/acpi.h>
 #include <kern/string.h>
 #include <kernel/irq/irq.h>
+#include <kernel/lock/lock.h>
 #include <kernel/printk/printk.h>
 #include <kernel/signal/signal.h>
 #include <kernel/task/task.h>
@@ -35,6 +36,8 @@ static u8 is_edge[ACPI_GPES_MAX / 8];
 static u8 pending[ACPI_GPES_MAX / 8]; /* atomic */
 static u16 pm1_port, pm1_bytes;	      /* of the status half; 0: none */
 static bool button_pressed;	      /* atomic */
+/* The enable bytes: the interrupt and the worker, on another CPU, change bits of one. */
+static struct spinlock enable_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
 static struct work event_work;
 static struct irq_action sci_action;
 
@@ -64,11 +67,11 @@ static void level_again(unsigned int gpe)
 	struct gpe_block *b = block_of(gpe);
 	unsigned int bit = gpe - b->first;
 	u16 status = (u16)(b->port + bit / 8), enable = (u16)(status + b->bytes);
-	unsigned long flags = irqs_save();
+	unsigned long flags = spin_lock_irqsave(&enable_lock);
 
 	outb((u8)(1u << bit % 8), status);
 	outb((u8)(inb(enable) | 1u << bit % 8), enable);
-	irqs_restore(flags);
+	spin_unlock_irqrestore(&enable_lock, flags);
 }
 
 static void run_events(struct work *w)
@@ -101,8 +104,12 @@ static bool serve_byte(struct gpe_block *b, unsigned int i)
 		return false;
 	u8 level = raised & (u8)~is_edge[first / 8];
 
-	if (level)
+	if (level) {
+		unsigned long flags = spin_lock_irqsave(&enable_lock);
+
 		outb(inb(enable) & (u8)~level, enable);
+		spin_unlock_irqrestore(&enable_lock, flags);
+	}
 	outb(raised & is_edge[first / 8], status);
 	__atomic_fetch_or(&pending[first / 8], raised, __ATOMIC_ACQ_REL);
 	return true;
