@@ -71,8 +71,5 @@ int aml_number(struct aml_code *c, unsigned int bytes, u64 *out) __must_check;
 /* A package length: *out is what it spans behind itself; @c moves behind that. */
 int aml_package(struct aml_code *c, struct aml_code *out) __must_check;
 bool aml_starts_name(u8 op);
-/*
- * A name: *out is the node it is, AML_NONE if there is none. With @make, parent and last part of
- * one that is to be made go to *parent and *name.
- */
+/* A name: *out is the node it is, AML_NONE if there is none. */
 int aml_name(const struct aml *a, struct aml_code *c, u16 scope, u16 *out) __must_check;

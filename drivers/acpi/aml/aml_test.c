@@ -11,12 +11,26 @@
  *	  Device (VGEN) {
  *	    Name (_HID, "ACPI0FFF")  Name (_CID, "VM_Gen_Counter")
  *	    Method (_STA) { Local0 = 0xF  If (VGIA == Zero) { Local0 = Zero }  Return (Local0) }
- *	    Method (ADDR) { Local0 = Package (2) {}  Local0[0] = (VGIA + 0x28)  Local0[1] = 0 Return
- *(Local0) } } Device (VR00) { Name (_HID, "LNRO0005") Name (_CRS, ResourceTemplate () {
- *Memory32Fixed (ReadWrite, 0xFEB02E00, 0x200) Interrupt (ResourceConsumer, Edge, ActiveHigh,
- *Exclusive) { 47 } }) } Device (BTN) { Name (_HID, EisaId ("PNP0C0C")) } Method (SUMM, 1) { Local0
- *= 0  Local1 = 0 While (Local1 < Arg0) { Local1++  Local0 += Local1  If (Local1 == 100) { Break } }
- *Return (Local0) } Method (CALL) { Return (SUMM (10)) } Method (LOOP) { While (One) { Noop } }
+ *	    Method (ADDR) {
+ *	      Local0 = Package (2) {}  Local0[0] = (VGIA + 0x28)  Local0[1] = 0
+ *	      Return (Local0)
+ *	    }
+ *	  }
+ *	  Device (VR00) {
+ *	    Name (_HID, "LNRO0005")
+ *	    Name (_CRS, ResourceTemplate () {
+ *	      Memory32Fixed (ReadWrite, 0xFEB02E00, 0x200)
+ *	      Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) { 47 }
+ *	    })
+ *	  }
+ *	  Device (BTN) { Name (_HID, EisaId ("PNP0C0C")) }
+ *	  Method (SUMM, 1) {
+ *	    Local0 = 0  Local1 = 0
+ *	    While (Local1 < Arg0) { Local1++  Local0 += Local1  If (Local1 == 100) { Break } }
+ *	    Return (Local0)
+ *	  }
+ *	  Method (CALL) { Return (SUMM (10)) }
+ *	  Method (LOOP) { While (One) { Noop } }
  *	  Method (RECU) { Return (RECU ()) }
  *	  OperationRegion (REGS, SystemIO, 0x600, 4)
  *	  Field (REGS, ByteAcc, NoLock, Preserve) { FLDA, 8 }
