@@ -137,7 +137,10 @@ void virtqueue_kick(struct virtqueue *q);
  * device wrote, at most those lent. */
 void *virtqueue_take(struct virtqueue *q, u32 *len);
 bool virtqueue_broken(const struct virtqueue *q);
-/* Callbacks are not wanted for now (a hint), or wanted again: true if something is there already.
+/*
+ * For a driver that looks by itself while there is much to do: quiet asks the device for no
+ * interrupts (some may come all the same), listen for interrupts as before. True from listen: a
+ * buffer is back already and may have come without one, so take it now.
  */
 void virtqueue_quiet(struct virtqueue *q);
 bool virtqueue_listen(struct virtqueue *q) __must_check;

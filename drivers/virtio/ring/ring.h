@@ -69,9 +69,9 @@ struct vring_done {
  * 1: *out came back; 0: nothing there; -EIO: the device broke the ring's rules, now or before. */
 int vring_split_take(struct vring_split *r, struct vring_done *out) __must_check;
 bool vring_split_pending(const struct vring_split *r);
-/* Interrupts are not wanted: a hint. */
+/* Asks the device to raise no interrupts; it may all the same. */
 void vring_split_quiet(struct vring_split *r);
-/* Wanted again; true: something is there already, and may have come without one. */
+/* Asks it to raise them again; true: something is there already, and may have come without one. */
 bool vring_split_listen(struct vring_split *r);
 /* After the device was reset: chains that it did not give back, one by one; false: no more. */
 bool vring_split_recall(struct vring_split *r, struct vring_done *out);
