@@ -1,6 +1,7 @@
 /* Devices and drivers: the steps of virtio 1.2, 3.1.1, from reset to DRIVER_OK. */
 #include "virtio_impl.h"
 
+#include <asm/clock.h>
 #include <kern/errno.h>
 #include <kernel/printk/printk.h>
 
@@ -10,6 +11,8 @@
 	 VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX) | VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM) | \
 	 VIRTIO_FEATURE(VIRTIO_F_ORDER_PLATFORM))
 #define CONFIG_TRIES 16u
+#define RESET_WAIT_US 100000u
+#define RESET_STEP_US 10u
 
 /* Made in probes, which run one after another in process 1; [I] afterwards. */
 LIST_HEAD(virtio_devices);
@@ -35,10 +38,12 @@ static void add_status(struct virtio_device *d, u8 bits)
 	d->ops->set_status(d, d->status);
 }
 
-static void reset(struct virtio_device *d)
+void virtio_reset(struct virtio_device *d)
 {
 	d->status = 0;
 	d->ops->set_status(d, 0);
+	for (u32 us = 0; d->ops->status(d) && us < RESET_WAIT_US; us += RESET_STEP_US)
+		arch_delay_us(RESET_STEP_US);
 }
 
 static int agree(struct virtio_device *d)
@@ -60,7 +65,7 @@ static int agree(struct virtio_device *d)
 
 static void give_up(struct virtio_device *d)
 {
-	reset(d);
+	virtio_reset(d);
 	virtio_queues_stop(d);
 	virtio_queues_free(d);
 	add_status(d, VIRTIO_CONFIG_S_FAILED);
@@ -73,7 +78,7 @@ int virtio_register(struct virtio_device *d)
 
 	d->index = device_count++;
 	list_add_tail(&d->link, &virtio_devices);
-	reset(d);
+	virtio_reset(d);
 	d->driver = find_driver(d);
 	if (!d->driver)
 		return 0;
@@ -97,7 +102,7 @@ int virtio_register(struct virtio_device *d)
 
 void virtio_unregister(struct virtio_device *d)
 {
-	reset(d);
+	virtio_reset(d);
 	virtio_queues_stop(d);
 	if (d->driver && d->driver->remove)
 		d->driver->remove(d);

@@ -27,7 +27,7 @@ struct virtio_transport {
 	u64 (*features)(struct virtio_device *d);
 	void (*accept)(struct virtio_device *d, u64 features);
 	u8 (*status)(struct virtio_device *d);
-	/* 0 resets: returns when the device is quiet. */
+	/* 0 resets; the core waits until status() says that it is over. */
 	void (*set_status)(struct virtio_device *d, u8 status);
 	void (*config_read)(struct virtio_device *d, u32 offset, void *buf, u32 len);
 	void (*config_write)(struct virtio_device *d, u32 offset, const void *buf, u32 len);
@@ -149,6 +149,8 @@ void *virtqueue_recall(struct virtqueue *q);
 
 /* ---- for transports ---- */
 
+/* Returns when the device is quiet, or after 100 ms. d->ops is set. */
+void virtio_reset(struct virtio_device *d);
 /* Finds a driver and starts the device. @d stays the transport's, and stays. 0 also without a
  * driver. */
 int virtio_register(struct virtio_device *d) __must_check;

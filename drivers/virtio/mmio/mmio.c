@@ -4,7 +4,6 @@
  */
 #include <drivers/virtio/mmio/mmio.h>
 
-#include <asm/clock.h>
 #include <asm/io.h>
 #include <asm/page.h>
 #include <drivers/acpi/bus/bus.h>
@@ -22,8 +21,6 @@
 
 #define MAGIC 0x74726976u /* "virt" */
 #define REGISTERS VIRTIO_MMIO_CONFIG
-#define RESET_WAIT_US 100000u
-#define RESET_STEP_US 10u
 #define SIZE_MAX_HERE 0x10000u
 
 struct vmmio {
@@ -82,10 +79,6 @@ static u8 vmmio_status(struct virtio_device *d)
 static void vmmio_set_status(struct virtio_device *d, u8 status)
 {
 	put(d, VIRTIO_MMIO_STATUS, status);
-	for (u32 us = 0; !status && vmmio_status(d) && us < RESET_WAIT_US; us += RESET_STEP_US)
-		arch_delay_us(RESET_STEP_US);
-	if (!status && d->legacy)
-		put(d, VIRTIO_MMIO_GUEST_PAGE_SIZE, PAGE_SIZE);
 }
 
 static void vmmio_config_read(struct virtio_device *d, u32 offset, void *buf, u32 len)
@@ -169,6 +162,7 @@ static int vmmio_queue_start(struct virtio_device *d, struct virtqueue *q)
 	if (d->legacy) {
 		if (q->desc_addr >> PAGE_SHIFT > 0xffffffffu)
 			return -EINVAL;
+		put(d, VIRTIO_MMIO_GUEST_PAGE_SIZE, PAGE_SIZE);
 		put(d, VIRTIO_MMIO_QUEUE_ALIGN, PAGE_SIZE);
 		put(d, VIRTIO_MMIO_QUEUE_PFN, (u32)(q->desc_addr >> PAGE_SHIFT));
 		return 0;

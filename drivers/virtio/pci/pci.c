@@ -7,7 +7,6 @@
  */
 #include <drivers/virtio/pci/pci.h>
 
-#include <asm/clock.h>
 #include <asm/io.h>
 #include <drivers/pci/pci.h>
 #include <drivers/virtio/virtio.h>
@@ -23,8 +22,6 @@
 #define ID_FIRST 0x1000u /* of devices that also speak the old interface: the type is elsewhere */
 #define ID_MODERN 0x1040u
 #define ID_LAST 0x107fu
-#define RESET_WAIT_US 100000u
-#define RESET_STEP_US 10u
 #define CONFIG_MAX 4096u
 #define STRUCTURES 5u /* VIRTIO_PCI_CAP_COMMON_CFG ... DEVICE_CFG are 1 to 4 */
 
@@ -78,12 +75,9 @@ static u8 vpci_status(struct virtio_device *d)
 	return mmio_read8(common(d, VIRTIO_PCI_COMMON_STATUS));
 }
 
-/* A device that does not end its reset is not waited for longer than RESET_WAIT_US. */
 static void vpci_set_status(struct virtio_device *d, u8 status)
 {
 	mmio_write8(common(d, VIRTIO_PCI_COMMON_STATUS), status);
-	for (u32 us = 0; !status && vpci_status(d) && us < RESET_WAIT_US; us += RESET_STEP_US)
-		arch_delay_us(RESET_STEP_US);
 }
 
 /* ---- configuration ---- */
@@ -391,7 +385,7 @@ static int vpci_probe(struct pci_device *d, const struct pci_id *id)
 	v->device.vendor = d->subvendor;
 	d->driver_data = v;
 	/* Reset before it may write memory: what the firmware did with it is over. */
-	vpci_set_status(&v->device, 0);
+	virtio_reset(&v->device);
 	pci_set_master(d);
 	/* Without a driver it stays, reset, and is listed. */
 	(void)!virtio_register(&v->device);
