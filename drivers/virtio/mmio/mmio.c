@@ -255,7 +255,8 @@ static bool parse_device(const char *p, u64 *size, u64 *addr, u64 *irq)
 	return !*p || *p == ':';
 }
 
-static void scan_cmdline(void)
+/* Devices that the command line names. */
+static void vmmio_init(void)
 {
 	static const char prefix[] = "virtio_mmio.device=";
 	char word[80], parent[64];
@@ -273,6 +274,7 @@ static void scan_cmdline(void)
 			pr_err("virtio-mmio: %s makes no sense\n", word);
 	}
 }
+INITCALL(vmmio_init);
 
 /* A device of the firmware's tables. */
 static int vmmio_acpi_probe(struct acpi_device *acpi)
@@ -295,9 +297,3 @@ static const struct acpi_driver vmmio_acpi_driver = {
 	.probe = vmmio_acpi_probe,
 };
 ACPI_DRIVER(vmmio_acpi_driver);
-
-static void vmmio_init(void)
-{
-	scan_cmdline();
-}
-INITCALL(vmmio_init);
