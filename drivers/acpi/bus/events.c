@@ -34,7 +34,7 @@ static struct gpe_block blocks[GPE_BLOCKS];
 static u16 method_of[ACPI_GPES_MAX];
 static u8 is_edge[ACPI_GPES_MAX / 8];
 static u8 pending[ACPI_GPES_MAX / 8]; /* atomic */
-static u16 pm1_port, pm1_bytes;	      /* of the status half; 0: none */
+static u16 pm1_port;		      /* of the status half; 0: none */
 static bool button_pressed;	      /* atomic */
 /* The enable bytes: the interrupt and the worker, on another CPU, change bits of one. */
 static struct spinlock enable_lock = SPINLOCK_INIT(LK_IRQ_LEAF);
@@ -200,10 +200,8 @@ void acpi_events_init(void)
 		any |= block_init(&blocks[0], &fw->gpe0, fw->gpe0_len, 0);
 		any |= block_init(&blocks[1], &fw->gpe1, fw->gpe1_len, fw->gpe1_base);
 	}
-	if (fw->power_button_fixed && usable(&fw->pm1a_event, fw->pm1_event_len)) {
+	if (fw->power_button_fixed && usable(&fw->pm1a_event, fw->pm1_event_len))
 		pm1_port = (u16)fw->pm1a_event.addr;
-		pm1_bytes = fw->pm1_event_len / 2;
-	}
 	if (!any && !pm1_port)
 		return;
 	work_init(&event_work, run_events);
@@ -215,7 +213,7 @@ void acpi_events_init(void)
 	arch_firmware_take_events();
 	if (pm1_port) {
 		outw(POWER_BUTTON, pm1_port);
-		outw(POWER_BUTTON, (u16)(pm1_port + pm1_bytes));
+		outw(POWER_BUTTON, (u16)(pm1_port + fw->pm1_event_len / 2));
 	}
 	for (unsigned int n = 0; n < GPE_BLOCKS; n++)
 		block_start(&blocks[n]);
