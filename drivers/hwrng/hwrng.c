@@ -88,12 +88,17 @@ static void feed(struct hwrng *h)
 	memzero_explicit(buf, sizeof(buf));
 }
 
+static void wake_readers(void)
+{
+	__atomic_fetch_add(&data_count, 1, __ATOMIC_RELEASE);
+	wake_up_all(&data_wait);
+}
+
 void hwrng_data(struct hwrng *h)
 {
 	if (READ_ONCE(h->wanted))
 		feed(h);
-	__atomic_fetch_add(&data_count, 1, __ATOMIC_RELEASE);
-	wake_up_all(&data_wait);
+	wake_readers();
 }
 
 static void refresh(struct timer *t)
@@ -151,9 +156,7 @@ void hwrng_unregister(struct hwrng *h)
 	if (last)
 		(void)timer_cancel_sync(&refresh_timer);
 	wait_event(&unused_wait, !READ_ONCE(h->users));
-	/* Readers look which one is current now. */
-	__atomic_fetch_add(&data_count, 1, __ATOMIC_RELEASE);
-	wake_up_all(&data_wait);
+	wake_readers(); /* they look which one is current now */
 }
 
 /* ---- /dev/hwrng ---- */
