@@ -20,7 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
-#include "test.h"
+#include "proc_help.h"
 
 #define PAGE 4096ul
 #define MIB (1ul << 20)
@@ -53,39 +53,6 @@ static int heap_buffer(const char *name, size_t len)
 
 	close(h);
 	return fd;
-}
-
-/* A field of /proc/meminfo in KiB, of /proc/vmstat: -1 if there is none. */
-static long figure(const char *file, const char *name)
-{
-	char line[200];
-	FILE *f = fopen(file, "r");
-	long v = -1;
-
-	while (f && fgets(line, sizeof(line), f)) {
-		size_t n = strlen(name);
-
-		if (!strncmp(line, name, n) && (line[n] == ':' || line[n] == ' '))
-			v = strtol(line + n + 1, NULL, 10);
-	}
-	if (f)
-		fclose(f);
-	return v;
-}
-
-static long meminfo(const char *name)
-{
-	return figure("/proc/meminfo", name);
-}
-
-static long read_number(const char *path)
-{
-	char text[64] = "";
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	close(fd);
-	return n > 0 ? strtol(text, NULL, 10) : -1;
 }
 
 static void need_region(const char *name)
@@ -376,24 +343,24 @@ TEST(figures)
 	const char *dir = "/sys/kernel/mm/cma/reserved/";
 	char path[100];
 	long total = meminfo("CmaTotal"), free = meminfo("CmaFree");
-	long success = figure("/proc/vmstat", "cma_alloc_success");
-	long fail = figure("/proc/vmstat", "cma_alloc_fail");
+	long success = read_field("/proc/vmstat", "cma_alloc_success");
+	long fail = read_field("/proc/vmstat", "cma_alloc_fail");
 
 	CHECK_EQ(total, 96 * 1024 + 1028);
 	CHECK(free > 0 && free <= total);
-	CHECK_EQ(figure("/proc/vmstat", "nr_free_cma"), meminfo("CmaFree") / 4);
+	CHECK_EQ(read_field("/proc/vmstat", "nr_free_cma"), meminfo("CmaFree") / 4);
 	snprintf(path, sizeof(path), "%salloc_pages_success", dir);
 	long pages = read_number(path);
 	int fd = heap_buffer("reserved", 5 * PAGE);
 
 	REQUIRE(fd >= 0);
 	CHECK_EQ(read_number(path), pages + 5);
-	CHECK_EQ(figure("/proc/vmstat", "cma_alloc_success"), success + 1);
+	CHECK_EQ(read_field("/proc/vmstat", "cma_alloc_success"), success + 1);
 	snprintf(path, sizeof(path), "%salloc_pages_fail", dir);
 	pages = read_number(path);
 	CHECK_ERR(heap_buffer("reserved", 200 * MIB), ENOMEM);
 	CHECK_EQ(read_number(path), pages + 200 * MIB / PAGE);
-	CHECK_EQ(figure("/proc/vmstat", "cma_alloc_fail"), fail + 1);
+	CHECK_EQ(read_field("/proc/vmstat", "cma_alloc_fail"), fail + 1);
 }
 
 TEST(runs_by_hand)
@@ -716,7 +683,6 @@ TEST(write_protection_goes_along)
 	struct uffdio_range range = {(uintptr_t)p, 8 * PAGE};
 	struct uffdio_register reg = {.range = range, .mode = UFFDIO_REGISTER_MODE_WP};
 	struct uffdio_writeprotect wp = {.range = range, .mode = UFFDIO_WRITEPROTECT_MODE_WP};
-	uint64_t word = 0;
 
 	REQUIRE(p != MAP_FAILED);
 	for (size_t i = 0; i < 8; i++)
@@ -725,14 +691,12 @@ TEST(write_protection_goes_along)
 	REQUIRE(!ioctl(u, UFFDIO_REGISTER, &reg) && !ioctl(u, UFFDIO_WRITEPROTECT, &wp));
 	close(held);
 
-	int fd = heap_buffer("reserved", 96 * MIB), map = open("/proc/self/pagemap", O_RDONLY);
+	int fd = heap_buffer("reserved", 96 * MIB);
 
 	CHECK(fd >= 0);
-	CHECK_EQ(pread(map, &word, 8, (off_t)((uintptr_t)p / PAGE * 8)), 8);
-	CHECK(word >> 57 & 1);
+	CHECK(pagemap_word(p) >> 57 & 1);
 	CHECK_EQ(p[3 * PAGE], 4);
-	CHECK_EQ(pread(map, &word, 8, (off_t)(((uintptr_t)p / PAGE + 3) * 8)), 8);
-	CHECK((word >> 57 & 1) && word >> 63);
+	CHECK((pagemap_word(p + 3 * PAGE) >> 57 & 1) && pagemap_word(p + 3 * PAGE) >> 63);
 	wp.mode = 0;
 	CHECK(!ioctl(u, UFFDIO_WRITEPROTECT, &wp));
 	p[3 * PAGE] = 9;

@@ -1,7 +1,6 @@
 /* MAP_DROPPABLE: memory that the kernel may take, and what it refuses to be. */
-#include "test.h"
+#include "proc_help.h"
 
-#include <stdbool.h>
 #include <sys/mman.h>
 
 #ifndef MAP_DROPPABLE
@@ -59,28 +58,6 @@ TEST(what_it_cannot_be)
 	fclose(f);
 }
 
-/* The flags in /proc/self/smaps of the mapping at @p; "" if there is none. */
-static const char *vm_flags(void *p)
-{
-	static char line[512];
-	FILE *f = fopen("/proc/self/smaps", "r");
-	bool here = false;
-	unsigned long start;
-
-	REQUIRE(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%*x", &start) == 1 && strchr(line, '-') &&
-		    strchr(line, ' ') > strchr(line, '-'))
-			here = start == (unsigned long)p;
-		if (here && !strncmp(line, "VmFlags:", 8)) {
-			fclose(f);
-			return line;
-		}
-	}
-	fclose(f);
-	return "";
-}
-
 TEST(advice)
 {
 	char *p = droppable(2 * PAGE);
@@ -92,12 +69,12 @@ TEST(advice)
 	CHECK_EQ(madvise(p, 2 * PAGE, MADV_DONTDUMP), 0);
 	/* Accepted, without effect. */
 	CHECK_EQ(mlock(p, 2 * PAGE), 0);
-	CHECK(strstr(vm_flags(p), " dp"));
-	CHECK(strstr(vm_flags(p), " wf"));
-	CHECK(strstr(vm_flags(p), " dd"));
-	CHECK(strstr(vm_flags(p), " nr"));
-	CHECK(!strstr(vm_flags(p), " lo"));
-	CHECK(!strstr(vm_flags(p), " ac"));
+	CHECK(strstr(smaps_field(p, "VmFlags"), " dp"));
+	CHECK(strstr(smaps_field(p, "VmFlags"), " wf"));
+	CHECK(strstr(smaps_field(p, "VmFlags"), " dd"));
+	CHECK(strstr(smaps_field(p, "VmFlags"), " nr"));
+	CHECK(!strstr(smaps_field(p, "VmFlags"), " lo"));
+	CHECK(!strstr(smaps_field(p, "VmFlags"), " ac"));
 }
 
 /* Children down to @depth find it empty; what each writes is its own. */
@@ -146,26 +123,12 @@ TEST(wiped_memory_can_be_kept_again)
 	}
 }
 
-/* Kilobytes that nobody has, by /proc/meminfo. */
-static size_t free_kib(void)
-{
-	char line[128];
-	size_t kib = 0;
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	REQUIRE(f);
-	while (!kib && fgets(line, sizeof(line), f))
-		sscanf(line, "MemFree: %zu", &kib);
-	fclose(f);
-	return kib;
-}
-
 #define MIB (1ul << 20)
 
 /* Memory that stays: all that is free but @spare, in huge pages where there are some. */
 static void fill_memory_but(size_t spare)
 {
-	size_t len = (free_kib() * 1024 - spare) / (2 * MIB) * (2 * MIB);
+	size_t len = ((size_t)meminfo("MemFree") * 1024 - spare) / (2 * MIB) * (2 * MIB);
 	char *p = mmap(NULL, len, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	REQUIRE(p != MAP_FAILED);
@@ -179,7 +142,7 @@ TEST(gives_way)
 	size_t len = 48 * MIB, more = 72 * MIB, kept = 0, dropped = 0;
 	int status;
 
-	if (!in_test_machine() || free_kib() < 200 * 1024) {
+	if (!in_test_machine() || meminfo("MemFree") < 200 * 1024) {
 		printf("# needs a machine of its own\n");
 		return;
 	}

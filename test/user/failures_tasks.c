@@ -1,5 +1,6 @@
 /* Failing allocations in calls on memory, IPC, tasks, programs and rights. */
 #include "failures.h"
+#include "proc_help.h"
 #include <grp.h>
 #include <linux/falloc.h>
 #include <linux/filter.h>
@@ -7,6 +8,8 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+
+#define POOL "/proc/sys/vm/nr_hugepages"
 
 static void *map(size_t len, int prot, int flags, int fd)
 {
@@ -75,14 +78,6 @@ static int do_hugetlb(void)
 	q[0] = 3;
 	TRY(munmap(q, (size_t)h));
 	return 0;
-}
-
-static void set_pool(const char *pages)
-{
-	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
-
-	CHECK_EQ(write(fd, pages, strlen(pages)), strlen(pages));
-	close(fd);
 }
 
 static int do_map(void)
@@ -294,15 +289,10 @@ TEST(memory)
 
 TEST(huge_pages)
 {
-	set_pool("6");
+	CHECK(!write_text(POOL, "6"));
 	SWEEP({"hugetlb", do_hugetlb, IN_CHILD, 0});
-	set_pool("0");
-	long left = -1;
-	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "r");
-
-	CHECK_EQ(fscanf(f, "%ld", &left), 1);
-	CHECK_EQ(left, 0);
-	fclose(f);
+	CHECK(!write_text(POOL, "0"));
+	CHECK_EQ(read_number("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"), 0);
 }
 
 TEST(ipc)

@@ -1,40 +1,15 @@
 /* /dev/hwrng and its files in /sys, on a machine with or without a random device. */
-#include <fcntl.h>
+#include "proc_help.h"
 #include <sys/syscall.h>
-#include "test.h"
 
 #define NODE "/dev/hwrng"
 #define SYS "/sys/class/misc/hw_random/"
-
-static ssize_t file_text(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	n = read(fd, buf, size - 1);
-	close(fd);
-	buf[n > 0 ? n : 0] = 0;
-	return n;
-}
-
-static int file_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), err;
-
-	if (fd < 0)
-		return errno;
-	err = write(fd, text, strlen(text)) < 0 ? errno : 0;
-	close(fd);
-	return err;
-}
 
 static int has_device(void)
 {
 	char text[64];
 
-	return file_text(SYS "rng_current", text, sizeof(text)) > 0 && strcmp(text, "none\n");
+	return read_text(SYS "rng_current", text, sizeof(text)) > 0 && strcmp(text, "none\n");
 }
 
 static int there(void)
@@ -66,11 +41,11 @@ TEST(without_a_device)
 	CHECK_ERR(read(fd, buf, sizeof(buf)), ENODEV);
 	CHECK(read(fd, buf, 0) == 0);
 	close(fd);
-	CHECK(file_text(SYS "rng_available", buf, sizeof(buf)) == 1 && buf[0] == '\n');
-	CHECK(file_text(SYS "rng_selected", buf, sizeof(buf)) == 2 && !strcmp(buf, "0\n"));
-	CHECK_EQ(file_write(SYS "rng_current", "virtio_rng.0\n"), 0); /* nobody of that name */
-	CHECK_EQ(file_write(SYS "rng_current", "\n"), 0);
-	CHECK(file_text(SYS "rng_quality", buf, sizeof(buf)) < 0);
+	CHECK(read_text(SYS "rng_available", buf, sizeof(buf)) == 1 && buf[0] == '\n');
+	CHECK(read_text(SYS "rng_selected", buf, sizeof(buf)) == 2 && !strcmp(buf, "0\n"));
+	CHECK_EQ(write_text(SYS "rng_current", "virtio_rng.0\n"), 0); /* nobody of that name */
+	CHECK_EQ(write_text(SYS "rng_current", "\n"), 0);
+	CHECK(read_text(SYS "rng_quality", buf, sizeof(buf)) < 0);
 }
 
 TEST(with_a_device)
@@ -90,17 +65,17 @@ TEST(with_a_device)
 	CHECK(memcmp(a, b, sizeof(a)) != 0);
 	CHECK_ERR(syscall(SYS_read, fd, 8, 16), EFAULT);
 	close(fd);
-	CHECK(file_text(SYS "rng_current", name, sizeof(name)) > 1);
-	CHECK(file_text(SYS "rng_available", all, sizeof(all)) > 1);
+	CHECK(read_text(SYS "rng_current", name, sizeof(name)) > 1);
+	CHECK(read_text(SYS "rng_available", all, sizeof(all)) > 1);
 	name[strlen(name) - 1] = 0;
 	CHECK(strstr(all, name) != NULL);
-	CHECK_EQ(file_write(SYS "rng_current", "no-such-device"), 0);
-	CHECK(file_text(SYS "rng_selected", text, sizeof(text)) > 0 && !strcmp(text, "0\n"));
-	CHECK(file_write(SYS "rng_current", name) == 0);
-	CHECK(file_text(SYS "rng_selected", text, sizeof(text)) > 0 && !strcmp(text, "1\n"));
-	CHECK(file_write(SYS "rng_current", "\n") == 0);
-	CHECK(file_text(SYS "rng_selected", text, sizeof(text)) > 0 && !strcmp(text, "0\n"));
-	CHECK(file_write(SYS "rng_quality", "1025") == EINVAL);
+	CHECK_EQ(write_text(SYS "rng_current", "no-such-device"), 0);
+	CHECK(read_text(SYS "rng_selected", text, sizeof(text)) > 0 && !strcmp(text, "0\n"));
+	CHECK(write_text(SYS "rng_current", name) == 0);
+	CHECK(read_text(SYS "rng_selected", text, sizeof(text)) > 0 && !strcmp(text, "1\n"));
+	CHECK(write_text(SYS "rng_current", "\n") == 0);
+	CHECK(read_text(SYS "rng_selected", text, sizeof(text)) > 0 && !strcmp(text, "0\n"));
+	CHECK_ERR(write_text(SYS "rng_quality", "1025"), EINVAL);
 }
 
 TEST(listed)
@@ -111,10 +86,10 @@ TEST(listed)
 		printf("# skipped: no /dev/hwrng here\n");
 		return;
 	}
-	CHECK(file_text("/proc/misc", text, sizeof(text)) > 0);
+	CHECK(read_text("/proc/misc", text, sizeof(text)) > 0);
 	CHECK(strstr(text, "183 hw_random\n") != NULL);
-	CHECK(file_text(SYS "dev", text, sizeof(text)) > 0 && !strcmp(text, "10:183\n"));
-	CHECK(file_text(SYS "uevent", text, sizeof(text)) > 0);
+	CHECK(read_text(SYS "dev", text, sizeof(text)) > 0 && !strcmp(text, "10:183\n"));
+	CHECK(read_text(SYS "uevent", text, sizeof(text)) > 0);
 	CHECK(strstr(text, "DEVNAME=hwrng\n") != NULL);
 }
 

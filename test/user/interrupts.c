@@ -2,11 +2,9 @@
  * Counts of interrupts: /proc/interrupts, /proc/stat, /sys/kernel/irq agree, are wide enough, and
  * never go back; /proc/irq says where lines go and moves them.
  */
-#include "test.h"
+#include "proc_help.h"
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -17,29 +15,8 @@ static char text[TEXT_MAX];
 
 static char *text_of(const char *path)
 {
-	size_t have = 0;
-	ssize_t n;
-	int fd = open(path, O_RDONLY);
-
-	while (fd >= 0 && have < sizeof(text) - 1 &&
-	       (n = read(fd, text + have, sizeof(text) - 1 - have)) > 0)
-		have += (size_t)n;
-	if (fd >= 0)
-		close(fd);
-	text[have] = 0;
+	(void)read_text(path, text, sizeof(text));
 	return text;
-}
-
-static int write_text(const char *path, const char *what)
-{
-	int fd = open(path, O_WRONLY), err = 0;
-
-	if (fd < 0)
-		return -1;
-	if (write(fd, what, strlen(what)) != (ssize_t)strlen(what))
-		err = errno ? -errno : -1;
-	close(fd);
-	return err;
 }
 
 static void mounts(void)
@@ -310,9 +287,8 @@ TEST(lines_are_moved)
 	last = cpu_count - 1;
 	snprintf(dir, sizeof(dir), "/proc/irq/%d", irq);
 #define FILE_OF(name) (snprintf(path, sizeof(path), "%s/%s", dir, name), path)
-	snprintf(all, sizeof(all), "%s", text_of(FILE_OF("smp_affinity")));
+	snprintf(all, sizeof(all), "%.31s", text_of(FILE_OF("smp_affinity")));
 	CHECK(all[0]);
-	snprintf(text, 16, "%u\n", last);
 	char list[16], map[32];
 
 	snprintf(list, sizeof(list), "%u\n", last);
@@ -327,11 +303,11 @@ TEST(lines_are_moved)
 		CHECK(!write_text(FILE_OF("smp_affinity"), map));
 		CHECK(!strcmp(text_of(FILE_OF("smp_affinity_list")), list));
 		/* No CPU that is there; no number; too many. */
-		CHECK(write_text(FILE_OF("smp_affinity"), "0\n") == -EINVAL);
-		CHECK(write_text(FILE_OF("smp_affinity"), "x\n") == -EINVAL);
-		CHECK(write_text(FILE_OF("smp_affinity"), "1ffffffff,ffffffff\n") == -EOVERFLOW);
-		CHECK(write_text(FILE_OF("smp_affinity_list"), "1-\n") == -EINVAL);
-		CHECK(write_text(FILE_OF("smp_affinity_list"), "9999\n") == -ERANGE);
+		CHECK_ERR(write_text(FILE_OF("smp_affinity"), "0\n"), EINVAL);
+		CHECK_ERR(write_text(FILE_OF("smp_affinity"), "x\n"), EINVAL);
+		CHECK_ERR(write_text(FILE_OF("smp_affinity"), "1ffffffff,ffffffff\n"), EOVERFLOW);
+		CHECK_ERR(write_text(FILE_OF("smp_affinity_list"), "1-\n"), EINVAL);
+		CHECK_ERR(write_text(FILE_OF("smp_affinity_list"), "9999\n"), ERANGE);
 		CHECK(!write_text(FILE_OF("smp_affinity"), all));
 	}
 	text_of(FILE_OF("spurious"));
@@ -362,7 +338,7 @@ TEST(a_moved_line_counts_elsewhere)
 	}
 	snprintf(name, sizeof(name), "%s", r->name);
 	snprintf(path, sizeof(path), "/proc/irq/%s/smp_affinity", name);
-	snprintf(all, sizeof(all), "%s", text_of(path));
+	snprintf(all, sizeof(all), "%.31s", text_of(path));
 	for (unsigned int to = 0; to < 2; to++) {
 		CHECK(!write_text(path, to ? "2\n" : "1\n"));
 		/* What was on its way is through. */
@@ -386,11 +362,11 @@ TEST(default_of_lines_to_come)
 	char was[32];
 
 	mounts();
-	snprintf(was, sizeof(was), "%s", text_of(path));
+	snprintf(was, sizeof(was), "%.31s", text_of(path));
 	CHECK(strtoul(was, NULL, 16) & 1);
 	CHECK(!write_text(path, "1\n"));
 	CHECK(strtoul(text_of(path), NULL, 16) == 1);
-	CHECK(write_text(path, "0\n") == -EINVAL);
+	CHECK_ERR(write_text(path, "0\n"), EINVAL);
 	CHECK(!write_text(path, was));
 	CHECK(!strcmp(text_of(path), was));
 }

@@ -2,8 +2,7 @@
  * Page-table isolation as programs see it, and the ways in and out of the kernel that it changes:
  * meant to be run with pti=on and pti=off.
  */
-#include "test.h"
-#include <fcntl.h>
+#include "proc_help.h"
 #include <sched.h>
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -16,21 +15,18 @@
 #include <sys/user.h>
 #include <ucontext.h>
 
-static const char *text_of(const char *path)
+static char *text_of(const char *path)
 {
 	static char text[65536];
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
+	(void)read_text(path, text, sizeof(text));
 	return text;
 }
 
 /* Is @word in the line of /proc/cpuinfo that begins with @name? */
 static bool cpuinfo_has(const char *name, const char *word)
 {
-	char *line = strstr((char *)text_of("/proc/cpuinfo"), name), *end, *w;
+	char *line = strstr(text_of("/proc/cpuinfo"), name), *end, *w;
 
 	if (!line)
 		return false;

@@ -1,11 +1,9 @@
 /* memfd_create(2) and file seals: who may still write, grow, shrink, run. */
-#include "test.h"
+#include "proc_help.h"
 
-#include <fcntl.h>
 #include <linux/falloc.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -23,6 +21,7 @@
 #define MFD_EXEC 16u
 #endif
 #define P 4096l
+#define NOEXEC "/proc/sys/vm/memfd_noexec"
 
 static int mfd(unsigned int flags)
 {
@@ -507,35 +506,11 @@ TEST(executable_for_good)
 	CHECK_ERR(fchmod(fd, 0777), EPERM);
 }
 
-static int set_noexec(const char *level)
-{
-	int fd = open("/proc/sys/vm/memfd_noexec", O_WRONLY), ret;
-
-	if (fd < 0)
-		return -1;
-	ret = write(fd, level, strlen(level)) < 0 ? -1 : 0;
-	int e = errno;
-
-	close(fd);
-	errno = e;
-	return ret;
-}
-
-static int get_noexec(void)
-{
-	char c = 0;
-	int fd = open("/proc/sys/vm/memfd_noexec", O_RDONLY);
-
-	CHECK_EQ(read(fd, &c, 1), 1);
-	close(fd);
-	return c - '0';
-}
-
 static void in_a_grandchild(void)
 {
-	CHECK_EQ(get_noexec(), 1);
-	CHECK_ERR(set_noexec("0"), EINVAL);
-	CHECK_EQ(set_noexec("2"), 0);
+	CHECK_EQ(read_number(NOEXEC), 1);
+	CHECK_ERR(write_text(NOEXEC, "0"), EINVAL);
+	CHECK_EQ(write_text(NOEXEC, "2"), 0);
 	CHECK_EQ(mode_of(mfd(0)), S_IFREG | 0666);
 	CHECK_EQ(fcntl(mfd(0), F_GET_SEALS), F_SEAL_EXEC);
 	CHECK_ERR(mfd(MFD_EXEC), EACCES);
@@ -561,22 +536,22 @@ static int in_pid_ns(void (*fn)(void))
 
 static void in_a_child(void)
 {
-	CHECK_EQ(get_noexec(), 0);
-	CHECK_ERR(set_noexec("3"), EINVAL);
-	CHECK_ERR(set_noexec("-1"), EINVAL);
-	CHECK_EQ(set_noexec("1"), 0);
+	CHECK_EQ(read_number(NOEXEC), 0);
+	CHECK_ERR(write_text(NOEXEC, "3"), EINVAL);
+	CHECK_ERR(write_text(NOEXEC, "-1"), EINVAL);
+	CHECK_EQ(write_text(NOEXEC, "1"), 0);
 	CHECK_EQ(mode_of(mfd(0)), S_IFREG | 0666);
 	CHECK_EQ(fcntl(mfd(MFD_ALLOW_SEALING), F_GET_SEALS), F_SEAL_EXEC);
 	CHECK_EQ(mode_of(mfd(MFD_EXEC)), S_IFREG | 0777);
 	CHECK_EQ(in_pid_ns(in_a_grandchild), 0);
-	CHECK_EQ(get_noexec(), 1);
-	CHECK_EQ(set_noexec("0"), 0);
+	CHECK_EQ(read_number(NOEXEC), 1);
+	CHECK_EQ(write_text(NOEXEC, "0"), 0);
 	CHECK_EQ(mode_of(mfd(0)), S_IFREG | 0777);
 }
 
 TEST(noexec_of_a_pid_namespace)
 {
-	if (access("/proc/sys/vm/memfd_noexec", W_OK) || geteuid()) {
+	if (access(NOEXEC, W_OK) || geteuid()) {
 		printf("# no vm.memfd_noexec to write here\n");
 		return;
 	}

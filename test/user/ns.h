@@ -1,7 +1,7 @@
 /* What the tests of namespaces have in common. */
 #pragma once
 
-#include "test.h"
+#include "proc_help.h"
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sys/mount.h>
@@ -40,18 +40,4 @@ static inline long clone_flags(unsigned long flags)
 static inline long clone3(struct clone_args *a)
 {
 	return syscall(SYS_clone3, a, sizeof(*a));
-}
-
-static inline int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0)
-		return -1;
-	ssize_t n = write(fd, text, strlen(text));
-	int err = errno;
-
-	close(fd);
-	errno = err;
-	return n == (ssize_t)strlen(text) ? 0 : -1;
 }

@@ -1,10 +1,8 @@
 /* /proc/kpageflags, kpagecount and what pagemap says of pages: the kernel's text on pagemap. */
-#include <fcntl.h>
-#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <linux/kernel-page-flags.h>
-#include "test.h"
+#include "proc_help.h"
 
 #define PAGE 4096ul
 #define PM_EXCLUSIVE (1ull << 56)
@@ -24,19 +22,14 @@ static uint64_t word(const char *path, uint64_t nr)
 	return w;
 }
 
-static uint64_t pagemap(const void *p)
-{
-	return word("/proc/self/pagemap", (uintptr_t)p / PAGE);
-}
-
 static uint64_t flags_of(const void *p)
 {
-	return word("/proc/kpageflags", pagemap(p) & PM_PFN);
+	return word("/proc/kpageflags", pagemap_word(p) & PM_PFN);
 }
 
 static uint64_t count_of(const void *p)
 {
-	return word("/proc/kpagecount", pagemap(p) & PM_PFN);
+	return word("/proc/kpagecount", pagemap_word(p) & PM_PFN);
 }
 
 static char *map(size_t len, int flags, int fd)
@@ -64,8 +57,8 @@ TEST(anonymous_pages)
 	char *p = map(PAGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
 	*p = 1;
-	CHECK((pagemap(p) & (PM_PRESENT | PM_FILE)) == PM_PRESENT);
-	CHECK(pagemap(p) & PM_EXCLUSIVE);
+	CHECK((pagemap_word(p) & (PM_PRESENT | PM_FILE)) == PM_PRESENT);
+	CHECK(pagemap_word(p) & PM_EXCLUSIVE);
 	CHECK_EQ(flags_of(p) & want, want);
 	CHECK_EQ(flags_of(p) & (FLAG(SLAB) | FLAG(BUDDY) | FLAG(THP) | FLAG(NOPAGE)), 0);
 	CHECK_EQ(count_of(p), 1);
@@ -73,10 +66,10 @@ TEST(anonymous_pages)
 
 	if (!pid) {
 		CHECK_EQ(count_of(p), 2);
-		CHECK(!(pagemap(p) & PM_EXCLUSIVE));
+		CHECK(!(pagemap_word(p) & PM_EXCLUSIVE));
 		*p = 2; /* a copy of its own */
 		CHECK_EQ(count_of(p), 1);
-		CHECK(pagemap(p) & PM_EXCLUSIVE);
+		CHECK(pagemap_word(p) & PM_EXCLUSIVE);
 		_exit(test_failures != 0);
 	}
 	wait_for(pid);
@@ -92,7 +85,7 @@ TEST(the_zero_page)
 	CHECK_EQ(*(volatile char *)p, 0);
 	CHECK(flags_of(p) & FLAG(ZERO_PAGE));
 	CHECK_EQ(flags_of(p) & (FLAG(ANON) | FLAG(LRU)), 0);
-	CHECK_EQ(pagemap(p) & (PM_FILE | PM_PRESENT), PM_PRESENT);
+	CHECK_EQ(pagemap_word(p) & (PM_FILE | PM_PRESENT), PM_PRESENT);
 }
 
 TEST(pages_of_files_are_counted_by_mappings)
@@ -114,8 +107,8 @@ TEST(pages_of_files_are_counted_by_mappings)
 	}
 	CHECK_EQ(flags_of(maps[0] + 3 * PAGE) & want, want);
 	CHECK_EQ(flags_of(maps[0] + 3 * PAGE) & FLAG(ANON), 0);
-	CHECK(pagemap(maps[0] + 3 * PAGE) & PM_FILE);
-	CHECK(!(pagemap(maps[0] + 3 * PAGE) & PM_EXCLUSIVE));
+	CHECK(pagemap_word(maps[0] + 3 * PAGE) & PM_FILE);
+	CHECK(!(pagemap_word(maps[0] + 3 * PAGE) & PM_EXCLUSIVE));
 	/* A neighbour has its own count. */
 	maps[2][4 * PAGE] = 1;
 	CHECK_EQ(count_of(maps[2] + 4 * PAGE), 1);
@@ -175,7 +168,7 @@ TEST(frame_numbers_are_secret)
 	char *p = map(PAGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
 	*p = 1;
-	CHECK(pagemap(p) & PM_PFN);
+	CHECK(pagemap_word(p) & PM_PFN);
 	pid_t pid = fork();
 
 	if (!pid) {
@@ -190,18 +183,10 @@ TEST(frame_numbers_are_secret)
 
 TEST(descriptors_have_a_price)
 {
-	char line[128];
-	long total = 0, memmap = 0;
-	FILE *f = fopen("/proc/meminfo", "r");
+	long total = meminfo("MemTotal"), memmap = meminfo("Memmap");
 
-	REQUIRE(f);
-	while (fgets(line, sizeof(line), f)) {
-		sscanf(line, "MemTotal: %ld", &total);
-		sscanf(line, "Memmap: %ld", &memmap);
-	}
-	fclose(f);
 	CHECK(total > 0);
-	if (!memmap)
+	if (memmap < 0)
 		exit(0); /* this kernel does not say */
 	/* 16 bytes for 4096, and little more. */
 	CHECK(memmap >= total / 256 * 9 / 10);

@@ -2,13 +2,12 @@
  * Faults of the kernel that are provoked on purpose (debug kernel, or one with PROVOKE_CRASH): the
  * task that asks dies, the report is in the log, the machine lives on.
  */
-#include <fcntl.h>
 #include <sched.h>
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include "test.h"
+#include "proc_help.h"
 
 #define SYS "/tmp/provoke-sys"
 #define DEBUG SYS "/kernel/debug"
@@ -30,17 +29,9 @@ static void playground(void)
 		exit(0);
 }
 
-static const char *read_text(const char *path)
+static const char *text_of(const char *path)
 {
-	int fd = open(path, O_RDONLY);
-	size_t len = 0;
-	ssize_t n;
-
-	REQUIRE(fd >= 0);
-	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
-		len += (size_t)n;
-	text[len] = 0;
-	close(fd);
+	REQUIRE(read_text(path, text, sizeof(text)) >= 0);
 	return text;
 }
 
@@ -116,7 +107,7 @@ TEST(provoked_faults_kill_who_asks)
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		expect_death(faults[i].name, faults[i].report);
 	/* Tainted: it died (D). */
-	CHECK(strtoul(read_text("/proc/sys/kernel/tainted"), NULL, 10) & 1u << 7);
+	CHECK(strtoul(text_of("/proc/sys/kernel/tainted"), NULL, 10) & 1u << 7);
 }
 
 TEST(what_only_reports_goes_on)
@@ -129,13 +120,13 @@ TEST(what_only_reports_goes_on)
 	CHECK(logged("message trigger"));
 	CHECK_EQ(status_of("REPORT_STACK"), 0);
 	CHECK(logged("Stack offset"));
-	CHECK(strtoul(read_text("/proc/sys/kernel/tainted"), NULL, 10) & 1u << 9);
+	CHECK(strtoul(text_of("/proc/sys/kernel/tainted"), NULL, 10) & 1u << 9);
 }
 
 TEST(names_are_listed_and_checked)
 {
 	playground();
-	CHECK(!strncmp(read_text(DIRECT), "Available crash types:\n", 23));
+	CHECK(!strncmp(text_of(DIRECT), "Available crash types:\n", 23));
 	CHECK(strstr(text, "\nWRITE_RO\n"));
 	CHECK(strstr(text, "\nWRITE_PMALLOC\n"));
 	int fd = open(DIRECT, O_WRONLY);
@@ -150,11 +141,11 @@ TEST(pools_are_shown)
 {
 	playground();
 	expect_death("WRITE_PMALLOC", "read-only");
-	CHECK(atol(read_text(SYS "/kernel/pmalloc/provoke/size")) >= 4096);
-	CHECK(atol(read_text(SYS "/kernel/pmalloc/provoke/chunks")) >= 1);
-	CHECK_EQ(atol(read_text(SYS "/kernel/pmalloc/provoke/avail")), 0);
-	CHECK(atol(read_text(SYS "/kernel/pmalloc/procfs/size")) >= 4096);
-	CHECK(strstr(read_text("/proc/vmallocinfo"), " pmalloc N0="));
+	CHECK(atol(text_of(SYS "/kernel/pmalloc/provoke/size")) >= 4096);
+	CHECK(atol(text_of(SYS "/kernel/pmalloc/provoke/chunks")) >= 1);
+	CHECK_EQ(atol(text_of(SYS "/kernel/pmalloc/provoke/avail")), 0);
+	CHECK(atol(text_of(SYS "/kernel/pmalloc/procfs/size")) >= 4096);
+	CHECK(strstr(text_of("/proc/vmallocinfo"), " pmalloc N0="));
 }
 
 /* No line of the kernel's page tables may be written and run; protected ranges are there. */
@@ -164,7 +155,7 @@ TEST(page_tables_have_no_page_that_is_written_and_run)
 	unsigned int lines = 0, code = 0, constants = 0;
 
 	playground();
-	read_text(DEBUG "/kernel_page_tables");
+	text_of(DEBUG "/kernel_page_tables");
 	CHECK(strstr(text, "---[ High Kernel Mapping ]---\n"));
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		int run = strstr(line, " x  ") != NULL, written = strstr(line, " RW ") != NULL;

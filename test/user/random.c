@@ -1,12 +1,10 @@
 /* getrandom, /dev/random and /dev/urandom once the source is ready; the files that tell of it. */
-#include "test.h"
+#include "proc_help.h"
 
-#include <fcntl.h>
 #include <linux/random.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -348,11 +346,8 @@ static const char *text(const char *name)
 
 	snprintf(path, sizeof(path), "/proc/sys/kernel/random/%s", name);
 	char *t = buf[turn ^= 1];
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, t, sizeof(buf[0]) - 1);
+	ssize_t n = read_text(path, t, sizeof(buf[0]));
 
-	close(fd);
-	t[n < 0 ? 0 : n] = 0;
 	if (n > 0 && t[n - 1] == '\n')
 		t[n - 1] = 0;
 	return t;

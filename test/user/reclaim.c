@@ -1,7 +1,6 @@
 /* Names fill memory and give way: dentries that exist and that do not, drop_caches, mlock. */
-#include "test.h"
+#include "proc_help.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -10,24 +9,6 @@
 
 #define NAMES 150000 /* of each kind */
 #define SECONDS 8    /* a slow machine makes fewer */
-
-/* A field of /proc/meminfo in KiB; -1: there is none. */
-static long meminfo(const char *field)
-{
-	char line[128];
-	FILE *f = fopen("/proc/meminfo", "r");
-	long kib = -1, got;
-
-	REQUIRE(f);
-	while (fgets(line, sizeof(line), f)) {
-		char name[64];
-
-		if (sscanf(line, "%63[^:]: %ld", name, &got) == 2 && !strcmp(name, field))
-			kib = got;
-	}
-	fclose(f);
-	return kib;
-}
 
 static bool drop_caches(void)
 {

@@ -11,16 +11,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-static int read_text(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
-
-	close(fd);
-	buf[n < 0 ? 0 : n] = 0;
-	return n < 0 ? -1 : 0;
-}
-
 static int reap(pid_t pid)
 {
 	int st;
@@ -67,9 +57,9 @@ TEST(first_namespace_is_identity)
 {
 	char text[128];
 
-	CHECK_EQ(read_text("/proc/self/uid_map", text, sizeof(text)), 0);
+	CHECK(read_text("/proc/self/uid_map", text, sizeof(text)) >= 0);
 	CHECK(!strcmp(text, "         0          0 4294967295\n"));
-	CHECK_EQ(read_text("/proc/self/setgroups", text, sizeof(text)), 0);
+	CHECK(read_text("/proc/self/setgroups", text, sizeof(text)) >= 0);
 	CHECK(!strcmp(text, "allow\n"));
 	CHECK_ERR(write_text("/proc/self/uid_map", "0 0 1"), EPERM);
 }
@@ -109,7 +99,7 @@ static int mapped(void)
 	CHECK_EQ(setresuid(0, 0, 0), 0);
 	CHECK_EQ(getuid(), 0);
 	CHECK_EQ(getgid(), 0);
-	CHECK_EQ(read_text("/proc/self/uid_map", text, sizeof(text)), 0);
+	CHECK(read_text("/proc/self/uid_map", text, sizeof(text)) >= 0);
 	CHECK(!strcmp(text,
 		      "         0     100000       1000\n      2000     200000          1\n"));
 	gid_t groups[2] = {5, 7}, got[4];
@@ -147,7 +137,7 @@ static int mapped(void)
 	CHECK_ERR(sethostname("x", 1), EPERM);
 	CHECK_EQ(unshare(CLONE_NEWUTS), 0);
 	CHECK_EQ(sethostname("x", 1), 0);
-	CHECK_EQ(read_text("/proc/self/status", text, sizeof(text)), 0);
+	CHECK(read_text("/proc/self/status", text, sizeof(text)) >= 0);
 	return 0;
 }
 
@@ -167,7 +157,7 @@ TEST(ids_are_translated)
 	char path[64], text[256];
 
 	map_path(path, sizeof(path), pid, "uid_map");
-	CHECK_EQ(read_text(path, text, sizeof(text)), 0);
+	CHECK(read_text(path, text, sizeof(text)) >= 0);
 	CHECK(!strcmp(text,
 		      "         0     100000       1000\n      2000     200000          1\n"));
 	close(go[1]);
@@ -280,7 +270,7 @@ TEST(ordinary_user)
 	CHECK_EQ(write_text("/proc/self/setgroups", "deny"), 0);
 	CHECK_ERR(write_text("/proc/self/setgroups", "allow"), EPERM);
 	CHECK_EQ(write_text("/proc/self/gid_map", "0 1000 1"), 0);
-	CHECK_EQ(read_text("/proc/self/setgroups", text, sizeof(text)), 0);
+	CHECK(read_text("/proc/self/setgroups", text, sizeof(text)) >= 0);
 	CHECK(!strcmp(text, "deny\n"));
 	CHECK_EQ(getuid(), 0);
 	CHECK_EQ(getgid(), 0);
