@@ -30,6 +30,7 @@ struct task;
 #define TASK_WORK_EMULATE 0x1000u
 #define TASK_WORK_ACCOUNT 0x2000u  /* precise user/system time at each crossing */
 #define TASK_WORK_DISPATCH 0x4000u /* PR_SET_SYSCALL_USER_DISPATCH */
+#define TASK_WORK_STACK 0x8000u	   /* look how deep the stack was used */
 
 /* Any of these: the slow way in, respectively out. */
 #define TASK_WORK_ENTER                                                          \
@@ -37,7 +38,7 @@ struct task;
 	 TASK_WORK_EMULATE | TASK_WORK_ACCOUNT | TASK_WORK_DISPATCH)
 #define TASK_WORK_LEAVE_SYSCALL                                                     \
 	(TASK_WORK_TRACE | TASK_WORK_AUDIT | TASK_WORK_LOG | TASK_WORK_SINGLESTEP | \
-	 TASK_WORK_ACCOUNT | TASK_WORK_DISPATCH)
+	 TASK_WORK_ACCOUNT | TASK_WORK_DISPATCH | TASK_WORK_STACK)
 #define TASK_WORK_LEAVE                                                                 \
 	(TASK_WORK_RESCHED | TASK_WORK_SIGNAL | TASK_WORK_NOTIFY | TASK_WORK_FPU_LOAD | \
 	 TASK_WORK_RESTORE_MASK | TASK_WORK_RSEQ | TASK_WORK_FULL_REGS | TASK_WORK_ACCOUNT)

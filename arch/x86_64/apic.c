@@ -80,6 +80,15 @@ void apic_eoi(void)
 	apic_write(APIC_EOI, 0);
 }
 
+bool apic_in_service(void)
+{
+	u32 any = 0;
+
+	for (u32 i = 0; i < 8; i++)
+		any |= apic_read(APIC_ISR + i * 0x10);
+	return any;
+}
+
 void apic_icr(u32 dest, u32 command)
 {
 	if (x2apic) {
@@ -500,7 +509,7 @@ int arch_init_irq(void)
 		return err;
 	irq_init();
 	smp_init_boot_cpu();
-	err = pti_prepare_cpu(0, boot_ist_stacks);
+	err = pti_prepare_cpu(0, &boot_ist);
 	if (err)
 		return err;
 	pti_start_cpu();

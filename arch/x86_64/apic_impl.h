@@ -7,6 +7,7 @@
 #define APIC_TPR 0x80
 #define APIC_EOI 0xb0
 #define APIC_SVR 0xf0
+#define APIC_ISR 0x100 /* eight registers of 32 vectors */
 #define APIC_ESR 0x280
 #define APIC_ICR 0x300
 #define APIC_ICR2 0x310
@@ -29,6 +30,8 @@ void apic_init_cpu(void);	  /* each CPU */
 u32 apic_id(void);
 void apic_icr(u32 dest, u32 command);
 void apic_eoi(void);
+/* An interrupt of this CPU has come and not been ended. */
+bool apic_in_service(void);
 
 /* Counted kinds of per-CPU interrupts, in the order of /proc/interrupts. */
 enum apic_count {

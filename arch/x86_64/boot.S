@@ -318,13 +318,12 @@ boot_pdpt_image:
 boot_pd:
 	.skip 4 * 4096
 	/* A page that paging.c leaves unmapped guards each of these stacks. */
-	.globl boot_stack_guard, boot_stack, boot_stack_top, boot_ist_guard, boot_ist_stacks
+	.globl boot_stack_guard, boot_stack, boot_stack_top, boot_ist_stacks
 boot_stack_guard:
 	.skip 4096
 boot_stack:
 	.skip BOOT_STACK_SIZE
 boot_stack_top:
-boot_ist_guard:
 	.skip 4096
 boot_ist_stacks:
-	.skip 4 * 4096
+	.skip 4 * (8192 + 4096) /* IST_COUNT stacks of IST_STACK_SIZE, with a guard behind each */

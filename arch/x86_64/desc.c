@@ -79,21 +79,13 @@ void desc_load_tss(struct x86_tss *tss, size_t size)
 	asm volatile("ltr %w0" : : "r"(X86_TSS_SEL) : "memory");
 }
 
-void desc_init_cpu(unsigned int cpu, void *ist)
+void desc_init_cpu(unsigned int cpu, const struct ist_stacks *ist)
 {
 	struct x86_gdt *gdt = this_cpu_ptr(cpu_gdt);
 	struct x86_tss *tss = this_cpu_ptr(cpu_tss);
 
-	/* The two that print and die get the room for it. */
-	static const u16 tops[IST_COUNT] = {
-		[IST_DOUBLE_FAULT - 1] = 8192,
-		[IST_MACHINE_CHECK - 1] = 12288,
-		[IST_NMI - 1] = 14336,
-		[IST_DEBUG - 1] = 16384,
-	};
-
 	for (unsigned int i = 0; i < IST_COUNT; i++)
-		tss->ist[i] = (u64)(unsigned long)ist + tops[i];
+		tss->ist[i] = (u64)(unsigned long)ist->stack[i] + IST_STACK_SIZE;
 	/* The limit of this segment is the CPU number: lsl and rdpid read it, also in user mode. */
 	gdt->entry[10] = (cpu & 0xffff) | 0x0040f50000000000ULL;
 

@@ -292,7 +292,8 @@ void paging_init(void)
 	map_image_part(init_data_start, init_end, PGPROT_KERNEL);
 	map_image_part(data_start, bss_end, PGPROT_KERNEL);
 	image_unmap_page(boot_stack_guard);
-	image_unmap_page(boot_ist_guard);
+	for (unsigned int i = 0; i <= IST_COUNT; i++)
+		image_unmap_page(boot_ist_stacks + i * (IST_STACK_SIZE + PAGE_SIZE) - PAGE_SIZE);
 	paging_prepare(kernel_pt_root, VMALLOC_BASE, VMALLOC_SIZE);
 	paging_prepare(kernel_pt_root, FRAME_MAP_BASE, FRAME_MAP_SIZE);
 	kasan_arch_early();

@@ -140,7 +140,7 @@ static u64 table_alloc(void)
 	return page ? virt_to_phys(page) : 0;
 }
 
-int pti_prepare_cpu(unsigned int cpu, void *ist)
+int pti_prepare_cpu(unsigned int cpu, const struct ist_stacks *ist)
 {
 	struct pti_cpu *p;
 	int err;
@@ -157,7 +157,9 @@ int pti_prepare_cpu(unsigned int cpu, void *ist)
 	err = share(p, PTI_CPU_SIZE, PGPROT_KERNEL, table_alloc);
 	if (!err)
 		err = share(per_cpu_ptr(cpu_user_sp, cpu), 1, PGPROT_KERNEL, table_alloc);
-	return err ? err : share(ist, THREAD_SIZE, PGPROT_KERNEL, table_alloc);
+	for (unsigned int i = 0; i < IST_COUNT && !err; i++)
+		err = share(ist->stack[i], IST_STACK_SIZE, PGPROT_KERNEL, table_alloc);
+	return err;
 }
 
 void pti_start_cpu(void)

@@ -57,7 +57,7 @@ static unsigned long count(struct ktest_ctx *t, const pte_t *table, unsigned int
 /* Area, exception stacks, entry stack of each CPU; entry code; interrupt table. */
 static unsigned long expected(void)
 {
-	unsigned long each = 1 + THREAD_SIZE / PAGE_SIZE + 4;
+	unsigned long each = 1 + IST_COUNT * IST_STACK_SIZE / PAGE_SIZE + 4;
 
 	return each * cpumask_weight(cpumask_read(&cpu_online_mask)) + 1 +
 	       (unsigned long)(entry_text_end - entry_text_start) / PAGE_SIZE;

@@ -1,6 +1,6 @@
 room := arch/x86_64
-deps := drivers/acpi kernel/boot kernel/cmdline kernel/cred kernel/exec kernel/file kernel/frame kernel/irq kernel/lock \
-	kernel/mm kernel/panic kernel/patch kernel/printk kernel/procfs kernel/rcu kernel/seq kernel/slab kernel/symbol \
+deps := drivers/acpi kernel/boot kernel/cmdline kernel/cred kernel/exec kernel/file kernel/frame kernel/irq kernel/kasan \
+	kernel/lock kernel/mm kernel/panic kernel/patch kernel/printk kernel/procfs kernel/rcu kernel/seq kernel/slab kernel/symbol \
 	kernel/syscall kernel/task kernel/uaccess kernel/vmap lib/bitmap
 objs := boot.o entry.o start.o bootinfo.o paging.o cpu.o cpuflags.o cache.o desc.o early.o firmware.o clock.o
 objs += trap.o user_return.o context.o fpu.o uaccess.o uaccess_asm.o poke.o

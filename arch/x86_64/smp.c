@@ -239,7 +239,7 @@ void smp_init_boot_cpu(void)
 }
 
 /* Per-CPU area, idle stack and exception stacks of one CPU. */
-static int ap_prepare(unsigned int cpu, void **ist)
+static int ap_prepare(unsigned int cpu, struct ist_stacks *ist)
 {
 	size_t size = (size_t)(percpu_template_end - percpu_template);
 	char *area = frame_alloc_virt(frame_order(size), 0);
@@ -252,21 +252,26 @@ static int ap_prepare(unsigned int cpu, void **ist)
 	per_cpu(cpu_number, cpu) = cpu;
 	per_cpu(stack_canary, cpu) = this_cpu_read(stack_canary);
 	idle_stacks[cpu] = vmap_stack_alloc();
-	*ist = vmap_stack_alloc();
-	if (!idle_stacks[cpu] || !*ist)
+	if (!idle_stacks[cpu])
 		return -ENOMEM;
+	/* vmalloc: an unmapped page before and behind each. */
+	for (unsigned int i = 0; i < IST_COUNT; i++) {
+		ist->stack[i] = vmalloc(IST_STACK_SIZE);
+		if (!ist->stack[i])
+			return -ENOMEM;
+	}
 	ap_stack_top[cpu] = (char *)idle_stacks[cpu] + THREAD_SIZE;
-	return pti_prepare_cpu(cpu, *ist);
+	return pti_prepare_cpu(cpu, ist);
 }
 
-static void *ap_ist[NR_CPUS_MAX];
+static struct ist_stacks ap_ist[NR_CPUS_MAX];
 
 /* Called by the trampoline on its own stack, with gs set. */
 __noreturn void ap_start(unsigned int cpu);
 void ap_start(unsigned int cpu)
 {
 	cpu_setup_control();
-	desc_init_cpu(cpu, ap_ist[cpu]);
+	desc_init_cpu(cpu, &ap_ist[cpu]);
 	pti_start_cpu();
 	apic_init_cpu();
 	cpumask_set(&cpu_online_mask, cpu);

@@ -20,15 +20,27 @@ struct bounds {
 	unsigned long lo, hi;
 };
 
+/* This CPU's exception stack number @i, from 0. */
+static struct bounds ist_bounds(unsigned int i)
+{
+	unsigned long top = this_cpu_ptr(cpu_tss)->ist[i];
+
+	return (struct bounds){top - IST_STACK_SIZE, top};
+}
+
 /* The stack that @sp lies on; an empty range if it is none that is known. */
 static struct bounds stack_bounds(unsigned long sp)
 {
-	unsigned long boot = (unsigned long)boot_stack, ist = (unsigned long)boot_ist_stacks;
+	unsigned long boot = (unsigned long)boot_stack;
 
 	if (sp >= boot && sp < boot + THREAD_SIZE)
 		return (struct bounds){boot, boot + THREAD_SIZE};
-	if (sp >= ist && sp < ist + THREAD_SIZE)
-		return (struct bounds){ist, ist + THREAD_SIZE};
+	for (unsigned int i = 0; i < IST_COUNT; i++) {
+		struct bounds b = ist_bounds(i);
+
+		if (sp >= b.lo && sp < b.hi)
+			return b;
+	}
 	/* Kernel stacks are naturally placed in slots of twice their size. */
 	unsigned long lo = ((sp - THREAD_SIZE / 2) & ~(2 * THREAD_SIZE - 1)) + THREAD_SIZE / 2;
 
@@ -49,6 +61,36 @@ static __no_sanitize_address unsigned long word_at(unsigned long addr)
 	return *(const volatile unsigned long *)addr;
 }
 
+/* A near call ends right before @ret: e8 rel32, or ff /2 in its short forms. */
+static bool follows_call(unsigned long ret)
+{
+	const volatile u8 *p = (const volatile u8 *)ret;
+
+	return p[-5] == 0xe8 || (p[-2] == 0xff && (p[-1] & 0x38) == 0x10) ||
+	       (p[-3] == 0xff && (p[-2] & 0x38) == 0x10) ||
+	       (p[-6] == 0xff && (p[-5] & 0x38) == 0x10) ||
+	       (p[-7] == 0xff && (p[-6] & 0x38) == 0x10);
+}
+
+static unsigned int scan(unsigned long from, struct bounds b, unsigned long *out, unsigned int max)
+{
+	unsigned int n = 0;
+
+	for (unsigned long at = (from + 7) & ~7UL; n < max && at + 8 <= b.hi; at += 8) {
+		/* What was found before must not be found again. */
+		if (at >= (unsigned long)out && at < (unsigned long)(out + max))
+			continue;
+		unsigned long v = word_at(at);
+
+		/* Our own output may lie on the same stack. */
+		if (at >= (unsigned long)out && at < (unsigned long)(out + max))
+			continue;
+		if (is_text(v) && follows_call(v))
+			out[n++] = v;
+	}
+	return n;
+}
+
 #ifdef CONFIG_FRAME_POINTER
 static unsigned int walk(unsigned long fp, struct bounds b, unsigned long *out, unsigned int max)
 {
@@ -67,42 +109,56 @@ static unsigned int walk(unsigned long fp, struct bounds b, unsigned long *out, 
 	return n;
 }
 #else
-/* A near call ends right before @ret: e8 rel32, or ff /2 in its short forms. */
-static bool follows_call(unsigned long ret)
-{
-	const volatile u8 *p = (const volatile u8 *)ret;
-
-	return p[-5] == 0xe8 || (p[-2] == 0xff && (p[-1] & 0x38) == 0x10) ||
-	       (p[-3] == 0xff && (p[-2] & 0x38) == 0x10) ||
-	       (p[-6] == 0xff && (p[-5] & 0x38) == 0x10) ||
-	       (p[-7] == 0xff && (p[-6] & 0x38) == 0x10);
-}
-
-static unsigned int walk(unsigned long fp, struct bounds b, unsigned long *out, unsigned int max)
-{
-	unsigned int n = 0;
-
-	for (unsigned long at = (fp + 7) & ~7UL; n < max && at + 8 <= b.hi; at += 8) {
-		/* What was found before must not be found again. */
-		if (at >= (unsigned long)out && at < (unsigned long)(out + max))
-			continue;
-		unsigned long v = word_at(at);
-
-		/* Our own output may lie on the same stack. */
-		if (at >= (unsigned long)out && at < (unsigned long)(out + max))
-			continue;
-		if (is_text(v) && follows_call(v))
-			out[n++] = v;
-	}
-	return n;
-}
+#define walk scan
 #endif
+
+static bool guards(const struct stack_place *s, unsigned long below, unsigned long addr)
+{
+	return (addr < s->lo && addr >= s->lo - below) ||
+	       (addr >= s->hi && addr < s->hi + PAGE_SIZE);
+}
+
+bool stack_of_guard(unsigned long addr, struct stack_place *out)
+{
+	static const char *const names[IST_COUNT] = {
+		[IST_DOUBLE_FAULT - 1] = "double fault",
+		[IST_NMI - 1] = "NMI",
+		[IST_MACHINE_CHECK - 1] = "machine check",
+		[IST_DEBUG - 1] = "debug",
+	};
+	unsigned long own = current ? (unsigned long)current->stack : 0;
+
+	*out = (struct stack_place){"TASK", own, own + THREAD_SIZE, true};
+	if (own == (unsigned long)boot_stack)
+		out->killable = false;
+	if (own &&
+	    guards(out, own == (unsigned long)boot_stack ? PAGE_SIZE : THREAD_SIZE / 2, addr))
+		return true;
+	for (unsigned int i = 0; i < IST_COUNT; i++) {
+		struct bounds b = ist_bounds(i);
+
+		*out = (struct stack_place){names[i], b.lo, b.hi, false};
+		if (guards(out, PAGE_SIZE, addr))
+			return true;
+	}
+	return false;
+}
 
 unsigned int stack_walk(unsigned long fp, unsigned long *out, unsigned int max)
 {
+	struct stack_place s;
+
 	if (!fp)
 		fp = (unsigned long)__builtin_frame_address(0);
+	/* Of a stack that has overflowed: what is on it. */
+	if (stack_of_guard(fp, &s))
+		return scan(s.lo, (struct bounds){s.lo, s.hi}, out, max);
 	return walk(fp, stack_bounds(fp), out, max);
+}
+
+unsigned int stack_scan(unsigned long from, unsigned long *out, unsigned int max)
+{
+	return scan(from, stack_bounds(from), out, max);
 }
 
 unsigned int stack_walk_task(const struct task *task, unsigned long *out, unsigned int max)

@@ -6,6 +6,10 @@
 
 #include "x86_impl.h"
 
+/* A guard page is before each stack and behind the last: paging_init() unmaps them. */
+#define BOOT_IST(i) (boot_ist_stacks + (i) * (IST_STACK_SIZE + PAGE_SIZE))
+const struct ist_stacks boot_ist = {{BOOT_IST(0), BOOT_IST(1), BOOT_IST(2), BOOT_IST(3)}};
+
 void arch_start(enum boot_protocol protocol, u64 param_phys)
 {
 	kasan_arch_boot();
@@ -15,7 +19,7 @@ void arch_start(enum boot_protocol protocol, u64 param_phys)
 	paging_init();
 	pti_init();
 	cpu_setup_control();
-	desc_init_cpu(0, boot_ist_stacks);
+	desc_init_cpu(0, &boot_ist);
 	idt_init();
 	extable_sort();
 	patch_apply_alternatives();

@@ -12,6 +12,7 @@
 #include <asm/uaccess.h>
 #include <kern/string.h>
 #include <kernel/arch_up.h>
+#include <kernel/kasan/kasan.h>
 #include <kernel/mm/mm.h>
 #include <kernel/panic/panic.h>
 #include <kernel/printk/printk.h>
@@ -19,6 +20,7 @@
 #include <kernel/vmap/vmap.h>
 #include <linux/signal.h>
 
+#include "apic_impl.h"
 #include "x86_impl.h"
 
 #define PF_PRESENT 1u
@@ -208,6 +210,7 @@ static void fault_in_kernel(struct regs *regs, unsigned long addr, unsigned long
 	if (!overwrite && extable_fixup(regs))
 		return;
 	const char *what = "page fault";
+	struct stack_place s;
 
 	if (addr < PAGE_SIZE)
 		what = "NULL pointer access";
@@ -216,8 +219,10 @@ static void fault_in_kernel(struct regs *regs, unsigned long addr, unsigned long
 				       : "kernel ran into data (NX)";
 	else if (addr < USER_END)
 		what = "kernel touched user memory without access functions (SMAP)";
+	else if (stack_of_guard(addr, &s))
+		what = "access to the guard page of a kernel stack";
 	else if (vmap_is_guard(addr))
-		what = "access to a guard page (stack overflow?)";
+		what = "access to an unmapped page of kernel memory";
 	else if (overwrite && ex_find(regs))
 		what = "usercopy: kernel memory overwrite attempt detected to read-only memory";
 	else if (overwrite)
@@ -275,18 +280,46 @@ void trap_bad_iret(struct regs *regs)
 	trap_user(regs, SIGSEGV, SI_KERNEL, 0);
 }
 
+/*
+ * The stack that overflowed is of no use any more, but its task can end on it: from its top, with
+ * nothing of what it was doing but whether interrupts are on.  What it held stays held, as after
+ * every oops.  Below the user's registers, which the end of the task may show.
+ */
+static void stack_overflow(struct regs *regs, unsigned long addr, const struct stack_place *s)
+{
+	pr_emerg("BUG: %s stack guard page was hit at %#lx (stack is %#lx..%#lx)\n", s->name, addr,
+		 s->lo, s->hi);
+	oops_report(regs, "kernel stack overflow", 0);
+	if (!s->killable)
+		panic("%s stack guard page was hit", s->name);
+	/* On the way into its handler: nobody would end it, and this CPU would get no other. */
+	if (apic_in_service())
+		panic("Fatal exception in interrupt");
+	kasan_unpoison((void *)s->lo, THREAD_SIZE);
+	u64 *top = (u64 *)stack_regs((void *)s->lo) - 1;
+
+	*top = 0; /* nobody called it */
+	regs->ip = (u64)(unsigned long)oops_exit;
+	regs->sp = (u64)(unsigned long)top;
+	regs->bp = 0;
+	/* Also of a user access, whose window must not stay open. */
+	regs->flags = X86_FLAGS_FIXED | (regs->flags & X86_FLAGS_IF);
+}
+
 static void double_fault(struct regs *regs)
 {
+	struct stack_place s;
 	unsigned long addr;
 
 	asm volatile("mov %%cr2, %0" : "=r"(addr));
-	const char *guard = boot_stack_guard;
-
-	if (vmap_is_guard(addr) || vmap_is_guard(regs->sp - 8) ||
-	    (addr & PAGE_MASK) == (unsigned long)guard)
-		panic("kernel stack overflow: stack pointer %#llx, fault address %#lx, ip %#llx",
-		      regs->sp, addr, regs->ip);
-	die(regs, "double fault", addr);
+	/* The push that failed; cr2 is of another fault if that was not one of pages. */
+	if (stack_of_guard(addr, &s) || stack_of_guard(regs->sp - 8, &s)) {
+		stack_overflow(regs, addr, &s);
+		return;
+	}
+	/* Nothing is known of its task's stack, and the end of a task is not for this one. */
+	oops_report(regs, "double fault", addr);
+	panic("Machine halted.");
 }
 
 /* On a stack of its own and from anywhere: takes no lock, sees per-CPU data. */

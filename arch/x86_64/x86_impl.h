@@ -15,8 +15,7 @@ struct task;
 extern char image_start[], image_end[], text_start[], text_end[], rodata_start[], rodata_end[];
 extern char init_start[], init_data_start[], init_end[], data_start[], bss_start[], bss_end[];
 extern char percpu_template[], percpu_template_end[], percpu_boot_area[];
-extern char boot_stack_guard[], boot_stack[], boot_stack_top[], boot_ist_guard[];
-extern char boot_ist_stacks[];
+extern char boot_stack_guard[], boot_stack[], boot_stack_top[], boot_ist_stacks[];
 extern pte_t boot_pgd[], boot_pgd5[];
 
 enum boot_protocol {
@@ -77,6 +76,18 @@ static inline void write_cr3(u64 v)
 
 /* --- descriptors (desc.c) --- */
 
+#define IST_DOUBLE_FAULT 1
+#define IST_NMI 2
+#define IST_MACHINE_CHECK 3
+#define IST_DEBUG 4
+#define IST_COUNT 4
+#define IST_STACK_SIZE 8192u
+
+/* Exception stacks by number, from 0: unmapped pages lie on both sides of each. */
+struct ist_stacks {
+	char *stack[IST_COUNT]; /* lowest addresses */
+};
+
 struct x86_tss {
 	u32 reserved0;
 	u64 rsp[3];
@@ -93,12 +104,6 @@ DECLARE_PERCPU(struct x86_tss, cpu_tss);
 #define PERCPU_ENTRY __attribute__((section(".percpu.entry")))
 extern PERCPU_ENTRY u64 cpu_user_sp; /* scratch of the system-call entry */
 
-#define IST_DOUBLE_FAULT 1
-#define IST_NMI 2
-#define IST_MACHINE_CHECK 3
-#define IST_DEBUG 4
-#define IST_COUNT 4
-
 struct x86_desc_ptr {
 	u16 limit;
 	u64 base;
@@ -112,9 +117,9 @@ struct x86_gate {
 };
 extern struct x86_gate idt[256];
 
-/* Loads GDT, TSS and IDT of this CPU; @ist: THREAD_SIZE bytes for the exception stacks, guarded
- * below. */
-void desc_init_cpu(unsigned int cpu, void *ist);
+extern const struct ist_stacks boot_ist; /* of CPU 0 */
+/* Loads GDT, TSS and IDT of this CPU. */
+void desc_init_cpu(unsigned int cpu, const struct ist_stacks *ist);
 /* This CPU's task-state segment from now on. Interrupts off, or the CPU starts. */
 void desc_load_tss(struct x86_tss *tss, size_t size);
 void idt_init(void);
@@ -125,7 +130,7 @@ extern pte_t *pti_root; /* whose kernel half the roots of user mode copy */
 /* Decides whether the kernel is isolated; then makes what user mode's roots share. */
 void pti_init(void);
 /* Gives @cpu what its entries need, and loads it on that CPU; no-ops where it is not isolated. */
-int pti_prepare_cpu(unsigned int cpu, void *ist) __must_check;
+int pti_prepare_cpu(unsigned int cpu, const struct ist_stacks *ist) __must_check;
 void pti_start_cpu(void);
 /* The roots of @am, in context @context (from 1; 0: none), for the next ways in and out of user
  * mode; @keep: the user's translations there are good. Interrupts off. */
@@ -159,6 +164,15 @@ extern char irq_stubs[]; /* vectors 32..255 */
 #define VEC_IPI_FIRST 0xf0 /* + enum ipi */
 #define VEC_TIMER 0xef
 #define VEC_SPURIOUS 0xff
+
+/* stack.c */
+struct stack_place {
+	const char *name;
+	unsigned long lo, hi;
+	bool killable; /* its task can do without it */
+};
+/* The stack of this CPU in whose guard pages @addr is. */
+bool stack_of_guard(unsigned long addr, struct stack_place *out);
 
 /* trap.c */
 void trap_exception(struct regs *regs, unsigned long err, unsigned int vector);

@@ -6,6 +6,7 @@
 #include <kernel/hugetlb/hugetlb.h>
 #include <kernel/mm/mm.h>
 #include <kernel/pagecache/pagecache.h>
+#include <kernel/task/task.h>
 #include <kernel/vmap/vmap.h>
 
 static void kb(struct seq *s, const char *name, u64 pages)
@@ -149,6 +150,9 @@ static int proc_vmstat(struct seq *s, void *v)
 		{"pageoutrun", r.kswapd_runs},
 		{"allocstall_normal", r.stalls},
 	};
+	u64 stacks[TASK_STACK_SIZES];
+
+	task_stack_ended(stacks);
 	for (size_t i = 0; i < ARRAY_SIZE(reclaim); i++)
 		seq_printf(s, "%s %llu\n", reclaim[i].name, (unsigned long long)reclaim[i].value);
 	seq_printf(s, "nr_free_pages %llu\nnr_anon_pages %llu\nnr_file_pages %llu\n", f.free,
@@ -175,6 +179,8 @@ static int proc_vmstat(struct seq *s, void *v)
 		   "vmacache_find_calls %llu\nvmacache_find_hits %llu\n"
 		   "vmacache_full_flushes %llu\nvmacache_find_cycles %llu\n",
 		   e.vmacache_calls, e.vmacache_hits, e.vmacache_flushes, e.vmacache_cycles);
+	for (unsigned int i = 0; i < TASK_STACK_SIZES; i++)
+		seq_printf(s, "kstack_%uk %llu\n", 1u << i, stacks[i]);
 	return 0;
 }
 

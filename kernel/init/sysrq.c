@@ -97,8 +97,8 @@ static void show_tasks(bool blocked_only)
 		p = t->process;
 		if (blocked_only && state != 'D')
 			continue;
-		pr_info("task:%-15s state:%c pid:%-5d ppid:%-6d\n", t->comm, state, task_tgid(t),
-			process_ppid(p));
+		pr_info("task:%-15s state:%c stack:%-5u pid:%-5d ppid:%-6d\n", t->comm, state,
+			task_stack_left(t), task_tgid(t), process_ppid(p));
 		if (t != current && state != 'R')
 			backtrace_print_task(t);
 	}

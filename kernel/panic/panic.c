@@ -198,7 +198,7 @@ static bool oops_is_fatal(const struct task *t, bool in_interrupt)
 	       !t->pid;
 }
 
-void oops(struct regs *regs, const char *what, unsigned long error)
+void oops_report(struct regs *regs, const char *what, unsigned long error)
 {
 	bool in_interrupt = in_irq();
 	struct task *t = current;
@@ -219,11 +219,29 @@ void oops(struct regs *regs, const char *what, unsigned long error)
 	pr_emerg("---[ end trace ]---\n");
 	if (oops_is_fatal(t, in_interrupt))
 		panic(in_interrupt ? "Fatal exception in interrupt" : "Fatal exception");
-	/* The task was anywhere: whatever it held stays held, but it must be able to switch. */
+}
+
+/* The task was anywhere: whatever it held stays held, but it must be able to switch. */
+void oops_exit(void)
+{
+	unsigned int count = preempt_count() & PREEMPT_MASK;
+
+	if (irqs_are_off())
+		pr_notice("note: %s[%d] exited with irqs disabled\n", current->comm,
+			  current->pid->nr);
+	if (count)
+		pr_notice("note: %s[%d] exited with preempt_count %u\n", current->comm,
+			  current->pid->nr, count);
 	while (preempt_count() & PREEMPT_MASK)
 		preempt_enable_no_resched();
 	irqs_on();
 	task_exit(SIGSEGV);
+}
+
+void oops(struct regs *regs, const char *what, unsigned long error)
+{
+	oops_report(regs, what, error);
+	oops_exit();
 }
 
 void die(struct regs *regs, const char *what, unsigned long error)

@@ -13,6 +13,12 @@ struct regs;
 void panic(const char *fmt, ...) __printf(1, 2) __attribute__((noreturn));
 /* An error in kernel code: prints registers and a back trace with names, then kills the task. */
 void oops(struct regs *regs, const char *what, unsigned long error) __attribute__((noreturn));
+/*
+ * The same in two halves, for who has to change stacks in between: the report, which does not come
+ * back if the machine cannot go on, and the end of the task, on any stack, interrupts on or off.
+ */
+void oops_report(struct regs *regs, const char *what, unsigned long error);
+void oops_exit(void) __attribute__((noreturn));
 /* Prints a back trace of the running code. */
 void backtrace_print(struct regs *regs);
 struct task;

@@ -71,4 +71,6 @@ void syscall_leave_slow(struct regs *regs)
 		syscall_log_leave(regs);
 	if (work & (WORK_TRACE | WORK_SINGLESTEP))
 		ptrace_syscall_leave(regs);
+	if (work & WORK_STACK)
+		task_stack_watch_call(regs);
 }

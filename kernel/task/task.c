@@ -14,6 +14,7 @@
 #include <kernel/cred/cred.h>
 #include <kernel/file/file.h>
 #include <kernel/ns/user.h>
+#include <kernel/patch/patch.h>
 #include <kernel/slab/slab.h>
 #include <kernel/vfs/vfs.h>
 #include <kernel/vmap/vmap.h>
@@ -136,6 +137,9 @@ int task_alloc(struct task **out)
 	}
 	t->refs = 2;
 	t->work = t->work & WORK_LOG;
+	t->stack_low_water = 0;
+	if (static_key_unlikely(&task_stack_watch))
+		task_stack_watch_begin(t);
 	t->flags = TF_FORKNOEXEC | (current->flags & TF_INHERITED);
 	t->state = TASK_NEW;
 	memset(&t->vma_cache, 0, sizeof(t->vma_cache));
@@ -235,6 +239,8 @@ void task_finish_dead(struct task *t)
 	void *stack = t->stack;
 
 	arch_thread_free(t);
+	if (static_key_unlikely(&task_stack_watch))
+		task_stack_watch_end(t);
 	t->stack = NULL;
 	vmap_stack_free(stack);
 	task_put(t);

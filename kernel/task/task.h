@@ -51,6 +51,7 @@ struct tty;
 #define WORK_EMULATE TASK_WORK_EMULATE	     /* entry: PTRACE_SYSEMU */
 #define WORK_SECCOMP TASK_WORK_SECCOMP	     /* entry */
 #define WORK_DISPATCH TASK_WORK_DISPATCH     /* entry and exit: calls of foreign code */
+#define WORK_STACK TASK_WORK_STACK	     /* exit from a call: how deep it went */
 #define WORK_AUDIT TASK_WORK_AUDIT	     /* entry and exit */
 #define WORK_ENTRY_MASK TASK_WORK_ENTER
 #define WORK_EXIT_MASK TASK_WORK_LEAVE
@@ -184,7 +185,7 @@ struct task {
 	struct rb_root pi_locks;     /* contended PI futexes that it owns; kernel/futex */
 	struct pi_waiter *pi_waits;  /* the one that it waits for; kernel/futex */
 	int symlink_depth;
-	u32 stack_low_water; /* bytes never used, as last measured */
+	u32 stack_low_water; /* bytes never used, as last measured; 0: never measured */
 	int (*kthread_fn)(void *ctx);
 	void *kthread_ctx;
 	struct rcu_head rcu;
@@ -450,3 +451,16 @@ int pid_last(void); /* newest number in current's namespace, /proc/loadavg */
 u32 task_count_all(void);
 u64 task_forks_total(void);
 extern int task_threads_max;
+
+/* --- stack_watch.c: how deep kernel stacks get --- */
+
+extern struct static_key task_stack_watch;
+/* While the watch is on: a task is made, has made a call (of regs), runs no more. */
+void task_stack_watch_begin(struct task *t);
+void task_stack_watch_call(const struct regs *regs);
+void task_stack_watch_end(struct task *t);
+/* Tasks that ended during the watch, by what they used: up to 1 KiB, 2, 4, 8, 16. */
+#define TASK_STACK_SIZES 5u
+void task_stack_ended(u64 out[TASK_STACK_SIZES]);
+/* Bytes of @t's stack that were never used. */
+u32 task_stack_left(const struct task *t);

@@ -1,6 +1,9 @@
-/* Numbers: allocation, lookup, freeing; and what current says of itself. */
+/* Numbers: allocation, lookup, freeing; what current says of itself; stacks that overflow. */
+#include <asm/irqflags.h>
+#include <asm/preempt.h>
 #include <kern/errno.h>
 #include <kern/ktest.h>
+#include <kernel/panic/panic.h>
 #include <kernel/sched/sched.h>
 #include <kernel/task/task_impl.h>
 #include <kernel/time/time.h>
@@ -84,4 +87,60 @@ KTEST(task, groups_of_init)
 	EXPECT_TRUE(p->group_flags & PROC_UNKILLABLE);
 	process_put(p);
 	EXPECT_NULL(task_find(0));
+}
+
+/* --- a stack that is not enough --- */
+
+static volatile unsigned int too_deep = 4 * THREAD_SIZE;
+
+static noinline unsigned int descend(unsigned int n)
+{
+	volatile u8 frame[128];
+
+	frame[0] = (u8)n;
+	return n < too_deep ? descend(n + 1) + frame[0] : frame[0];
+}
+
+/* Interrupts are off: one that comes at the stack's end makes it its own fault, a panic. */
+static int thread_descend(void *ctx)
+{
+	(void)ctx;
+	irqs_off();
+	return (int)descend(0);
+}
+
+/* As under a spinlock, whose count the end of the task has to put right. */
+static int thread_descend_atomic(void *ctx)
+{
+	preempt_disable();
+	return thread_descend(ctx);
+}
+
+static void overflow(struct ktest_ctx *t, int (*fn)(void *ctx))
+{
+	const unsigned long died = 1ul << TAINT_DIE;
+	unsigned long before = __atomic_fetch_and(&panic_taint, ~died, __ATOMIC_RELAXED);
+	struct task *task;
+
+	KTEST_REQUIRE(kthread_start(fn, NULL, "overflow", &task) == 0);
+	for (int i = 0; i < 1000 && READ_ONCE(task->exit_state) == EXIT_NONE; i++)
+		(void)!sched_sleep_until(time_mono_ns() + 10 * NSEC_PER_MSEC, TASK_UNINTERRUPTIBLE);
+	EXPECT_NE(task->exit_state, EXIT_NONE);
+	EXPECT_TRUE(panic_taint & died);
+	if (!(before & died))
+		__atomic_fetch_and(&panic_taint, ~died, __ATOMIC_RELAXED);
+	task_put(task);
+}
+
+/* More often than there are stacks kept mapped: the next owner of one finds it fit for use. */
+KTEST(task, stack_overflow_is_the_end_of_its_task_only)
+{
+	for (int i = 0; i < 12; i++)
+		overflow(t, thread_descend);
+}
+
+KTEST(task, stack_overflow_with_preemption_off)
+{
+	for (int i = 0; i < 4; i++)
+		overflow(t, thread_descend_atomic);
 }

@@ -148,3 +148,36 @@ void vmap_stack_free(void *stack)
 	vmap_unback((unsigned long)stack, THREAD_SIZE >> PAGE_SHIFT);
 	slot_give(stack_slot(stack));
 }
+
+/* By the direct map: the stack may be given back meanwhile, but not its frames under the lock. */
+static __no_sanitize_address size_t zero_bytes(const void *page)
+{
+	const volatile unsigned long *at = page;
+	size_t n = 0;
+
+	while (n < PAGE_SIZE / sizeof(*at) && !at[n])
+		n++;
+	return n * sizeof(*at);
+}
+
+size_t vmap_stack_unused(const void *stack)
+{
+	size_t unused = 0, n = PAGE_SIZE;
+
+	if ((unsigned long)stack - STACK_BASE >= STACK_END - STACK_BASE)
+		return 0;
+	spin_lock(&vmap_lock);
+	for (unsigned long at = (unsigned long)stack; unused < THREAD_SIZE && n == PAGE_SIZE;
+	     at += PAGE_SIZE) {
+		pte_t *e = vmap_entry(at, false);
+
+		if (!e || !pte_present(pte_read(e))) {
+			unused = 0;
+			break;
+		}
+		n = zero_bytes(phys_to_virt(pte_phys(pte_read(e))));
+		unused += n;
+	}
+	spin_unlock(&vmap_lock);
+	return unused;
+}

@@ -25,6 +25,9 @@ void vunmap_frames(const void *p);
 /* A kernel stack of THREAD_SIZE with guard pages on both sides; cached per CPU. */
 void *vmap_stack_alloc(void) __must_check;
 void vmap_stack_free(void *stack);
+/* Bytes at the low end of @stack that are zero, as all of it is at first; 0: it is none of
+ * vmap_stack_alloc() (any more). */
+size_t vmap_stack_unused(const void *stack);
 /* Is @addr in a guard page?  For the double-fault report. */
 bool vmap_is_guard(unsigned long addr);
 struct vmap_stats {

@@ -85,8 +85,9 @@ TEST(provoked_faults_kill_who_asks)
 	} faults[] = {
 		{"BUG", "kernel BUG at"},
 		{"EXCEPTION", "NULL pointer"},
-		{"STACK_GUARD_PAGE_LEADING", "guard page"},
-		{"STACK_GUARD_PAGE_TRAILING", "guard page"},
+		{"EXHAUST_STACK", "TASK stack guard page was hit"},
+		{"STACK_GUARD_PAGE_LEADING", "guard page of a kernel stack"},
+		{"STACK_GUARD_PAGE_TRAILING", "guard page of a kernel stack"},
 		{"EXEC_DATA", "(NX)"},
 		{"EXEC_STACK", "(NX)"},
 		{"EXEC_KMALLOC", "(NX)"},
@@ -108,6 +109,30 @@ TEST(provoked_faults_kill_who_asks)
 		expect_death(faults[i].name, faults[i].report);
 	/* Tainted: it died (D). */
 	CHECK(strtoul(text_of("/proc/sys/kernel/tainted"), NULL, 10) & 1u << 7);
+}
+
+/* On all CPUs at once, and again on each: the exception's stack and the task's are used anew. */
+TEST(stacks_overflow_again_and_again)
+{
+	playground();
+	for (int round = 0; round < 3; round++) {
+		pid_t pids[4];
+		int status;
+
+		for (int i = 0; i < 4; i++) {
+			pids[i] = fork();
+			REQUIRE(pids[i] >= 0);
+			if (!pids[i]) {
+				int fd = open(DIRECT, O_WRONLY);
+
+				_exit(fd < 0 || write(fd, "EXHAUST_STACK", 13) != 13);
+			}
+		}
+		for (int i = 0; i < 4; i++) {
+			CHECK_EQ(waitpid(pids[i], &status, 0), pids[i]);
+			CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+		}
+	}
 }
 
 TEST(what_only_reports_goes_on)
