@@ -195,7 +195,7 @@ void panic(const char *fmt, ...)
 static bool oops_is_fatal(const struct task *t, bool in_interrupt)
 {
 	return in_interrupt || panic_on_oops || !t || (t->flags & TF_IDLE) || t == init_task ||
-	       !t->pid;
+	       !t->pid || printk_is_showing();
 }
 
 void oops_report(struct regs *regs, const char *what, unsigned long error)

@@ -29,11 +29,12 @@ int printk_default_level = 4;
 int printk_minimum_level = 1;
 struct wait_queue printk_wait = WAIT_QUEUE_INIT(printk_wait);
 
-static struct console *consoles; /* grows and is replaced under the token */
-static u32 console_token;	 /* atomic: 1: somebody prints */
-static u64 console_seq;		 /* token: next to show */
-static bool console_midline;	 /* token: the last text did not end its line */
-static u64 wake_due;		 /* atomic: readers are to be woken */
+static struct console *consoles;   /* grows and is replaced under the token */
+static u32 console_token;	   /* atomic: 1: somebody prints */
+static struct task *console_owner; /* who has the token; changed by that task only */
+static u64 console_seq;		   /* token: next to show */
+static bool console_midline;	   /* token: the last text did not end its line */
+static u64 wake_due;		   /* atomic: readers are to be woken */
 
 /* --- formatting --- */
 
@@ -113,12 +114,21 @@ static void console_show_new(bool all)
 
 static bool console_try(void)
 {
-	return !__atomic_exchange_n(&console_token, 1, __ATOMIC_ACQUIRE);
+	if (__atomic_exchange_n(&console_token, 1, __ATOMIC_ACQUIRE))
+		return false;
+	WRITE_ONCE(console_owner, current);
+	return true;
 }
 
 static void console_release(void)
 {
+	WRITE_ONCE(console_owner, NULL);
 	__atomic_store_n(&console_token, 0, __ATOMIC_SEQ_CST);
+}
+
+bool printk_is_showing(void)
+{
+	return current && READ_ONCE(console_owner) == current;
 }
 
 /* True when the first record that was not shown is complete. */

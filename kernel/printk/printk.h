@@ -21,6 +21,8 @@
 
 int printk(const char *fmt, ...) __printf(1, 2);
 int vprintk(const char *fmt, __builtin_va_list ap);
+/* Is the running task at the consoles?  If it ended, nothing would be shown any more. */
+bool printk_is_showing(void);
 
 #ifndef PR_ROOM
 #define PR_ROOM ""
