@@ -156,9 +156,9 @@ unsigned int stack_walk(unsigned long fp, unsigned long *out, unsigned int max)
 	return walk(fp, stack_bounds(fp), out, max);
 }
 
-unsigned int stack_scan(unsigned long from, unsigned long *out, unsigned int max)
+unsigned int stack_scan(unsigned long from, unsigned long to, unsigned long *out, unsigned int max)
 {
-	return scan(from, stack_bounds(from), out, max);
+	return scan(from, (struct bounds){from, to}, out, max);
 }
 
 unsigned int stack_walk_task(const struct task *task, unsigned long *out, unsigned int max)

@@ -32,6 +32,7 @@
 
 #define TRACE_MAX 40u
 #define NO_CALL (~0u)
+#define OWN_FRAME 512u /* bytes that new_deepest() uses, at most */
 
 DEFINE_STATIC_KEY(task_stack_watch);
 
@@ -95,8 +96,11 @@ static void max_u32(u32 *at, u32 v)
 
 static noinline void new_deepest(const struct task *t, u32 depth, u32 call, unsigned long low)
 {
+	unsigned long own = (unsigned long)__builtin_frame_address(0) - OWN_FRAME;
+	unsigned long end = (unsigned long)t->stack + THREAD_SIZE;
 	unsigned long trace[TRACE_MAX];
-	unsigned int n = stack_scan(low, trace, TRACE_MAX);
+	/* On this very stack what is above is the watch itself. */
+	unsigned int n = stack_scan(low, own >= low && own < end ? own : end, trace, TRACE_MAX);
 	unsigned long irq = spin_lock_irqsave(&deepest_lock);
 
 	if (depth > deepest.depth) {

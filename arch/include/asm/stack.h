@@ -13,8 +13,9 @@ struct task;
  */
 unsigned int stack_walk(unsigned long fp, unsigned long *out, unsigned int max);
 
-/* All words from @from up that look like return addresses: a superset, also of frames long left. */
-unsigned int stack_scan(unsigned long from, unsigned long *out, unsigned int max);
+/* All words of a stack from @from to @to that look like return addresses: a superset of its
+ * callers, also of frames long left. */
+unsigned int stack_scan(unsigned long from, unsigned long to, unsigned long *out, unsigned int max);
 
 /* The same for a task that is not running (its saved frame). */
 unsigned int stack_walk_task(const struct task *task, unsigned long *out, unsigned int max);
