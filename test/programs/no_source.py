@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Boots without any source of randomness: no instruction, no seed, no device, one CPU.
 
-usage: no_source.py [--boots N] [--icount] [WAY...]
+usage: no_source.py [--boots N] [WAY...]
 
 Process 1 is a program that loads Debian's libgcrypt in FIPS mode; once this hung whole distributions. With
 --boots the library is loaded in so many machines, and the times to readiness are told at the end.

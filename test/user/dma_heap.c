@@ -55,12 +55,23 @@ static int heap_buffer(const char *name, size_t len)
 	return fd;
 }
 
+static int says(const char *path, const char *word)
+{
+	char text[4096];
+
+	return read_text(path, text, sizeof(text)) > 0 && strstr(text, word);
+}
+
+/* The test ends where there is no such region; who was asked for one has it. */
 static void need_region(const char *name)
 {
 	int h = heap(name);
 
-	if (h < 0)
-		exit(0); /* this machine has none */
+	if (h < 0) {
+		printf("# no region %s here\n", name);
+		exit(says("/proc/version", "(Corbel)") &&
+		     says("/proc/cmdline", !strcmp(name, "reserved") ? "cma=" : name));
+	}
 	close(h);
 }
 

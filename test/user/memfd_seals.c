@@ -4,6 +4,7 @@
 #include <linux/falloc.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -299,7 +300,7 @@ TEST(writers_are_counted)
 	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_WRITE);
 }
 
-TEST(every_writer_at_exec)
+TEST(every_writer_that_ends)
 {
 	int fd = mfd_pages(1);
 
@@ -314,10 +315,11 @@ TEST(every_writer_at_exec)
 				_exit(1);
 			m[i] = (char)i;
 			if (i == 1)
-				raise(9);
+				raise(SIGKILL);
 			_exit(0);
 		}
 		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK_EQ(status, i == 1 ? SIGKILL : 0);
 	}
 	CHECK_EQ(seal(fd, F_SEAL_WRITE), 0);
 }

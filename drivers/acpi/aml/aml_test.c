@@ -174,13 +174,19 @@ KTEST(aml, programs)
 	EXPECT_EQ(eval_int("\\_SB.CALL", &n), 0);
 }
 
+/* Where the header, VGIA and the scope end: nothing of what begins before is missing. */
+static bool is_between_terms(u32 len)
+{
+	return len == 36 || len == 46 || len == 365;
+}
+
 KTEST(aml, every_cut_of_the_table_ends)
 {
 	struct aml_value v;
 
 	for (u32 len = 0; len < sizeof(table); len++) {
 		aml_init(&aml, nodes, NODES, heap, sizeof(heap));
-		EXPECT_TRUE(aml_load(&aml, table, len) <= 0);
+		EXPECT_EQ(!aml_load(&aml, table, len), is_between_terms(len));
 		for (u32 i = 0; i < aml.nodes; i++)
 			(void)!aml_eval(&aml, (u16)i, &v);
 	}

@@ -96,10 +96,9 @@ KTEST(vring, a_table_takes_one_descriptor)
 KTEST(vring, event_indexes)
 {
 	struct vring_done done;
+	start(true);
 	u16 *wanted = (u16 *)&ring.avail->ring[SIZE];
 
-	start(true);
-	wanted = (u16 *)&ring.avail->ring[SIZE];
 	EXPECT_EQ(vring_split_add(&ring, bufs, 0, 1, &tokens[0], NULL, 0), 0);
 	EXPECT_TRUE(vring_split_publish(&ring)); /* asked to be told of index 0 */
 	EXPECT_EQ(vring_split_add(&ring, bufs, 0, 1, &tokens[1], NULL, 0), 0);
