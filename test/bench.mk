@@ -11,8 +11,12 @@ $(O)/test/ebizzy: test/bench/ebizzy.c
 	@mkdir -p $(@D)
 	$(call say,GUESTCC,$@)$(HOSTCC) -O2 -static -s -w -pthread -o $@ $<
 
+$(O)/test/lookups: test/bench/lookups.c
+	@mkdir -p $(@D)
+	$(call say,GUESTCC,$@)$(GUESTCC) -O2 -static -s -w -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu -o $@ $<
+
 .PHONY: bench-vmacache
-bench-vmacache: $(O)/corbel launcher $(O)/test/ebizzy rootfs
+bench-vmacache: $(O)/corbel launcher $(O)/test/ebizzy $(O)/test/lookups rootfs
 	$(Q)$(BOOT_ENV) test/bench/vmacache $(VMACACHE_ARGS)
 
 # Real time and scaling beside Linux 6.1 in the same machine; on an idle host.
