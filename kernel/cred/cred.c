@@ -21,10 +21,10 @@ static struct cred_groups groups_none = {.refs = 1};
 static struct cred_user user_root = {.uid = 0, .refs = 2};
 static struct cred_user *users[USER_BUCKETS] = {&user_root}; /* users_lock */
 static struct spinlock users_lock = SPINLOCK_INIT(LK_SPIN_LEAF);
-static struct slab_cache *cred_cache;
+static struct slab_cache *draft_cache __ro_after_init;
 
-struct cred cred_init = {
-	.refs = 2,
+static struct cred_head head_init = {.refs = 2, .cred = &cred_init};
+const struct cred cred_init = {
 	.cap_permitted = CAP_FULL_SET,
 	.cap_effective = CAP_FULL_SET,
 	.cap_bset = CAP_FULL_SET,
@@ -32,11 +32,12 @@ struct cred cred_init = {
 	.user = &user_root,
 	.ucounts = &ucounts_root,
 	.user_ns = &user_ns_init,
+	.head = &head_init,
 };
 
 void cred_system_init(void)
 {
-	cred_cache = SLAB_CACHE_BOOT(cred, 0);
+	draft_cache = SLAB_CACHE_BOOT(cred, 0);
 }
 
 /* ---- users ---- */
@@ -133,33 +134,32 @@ bool cred_in_group(const struct cred *c, u32 gid)
 
 /* ---- life cycle ---- */
 
-/* References are counted behind the const view that everybody else has. */
-static struct cred *cred_mut(const struct cred *c)
-{
-	return (struct cred *)(unsigned long)c;
-}
-
 const struct cred *cred_get(const struct cred *c)
 {
-	__atomic_fetch_add(&cred_mut(c)->refs, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&c->head->refs, 1, __ATOMIC_RELAXED);
 	return c;
 }
 
-static void cred_free_rcu(struct rcu_head *head)
+static void put_parts(const struct cred *c)
 {
-	struct cred *c = container_of(head, struct cred, rcu);
-
 	cred_groups_put(c->groups);
 	cred_user_put(c->user);
 	ucounts_put(c->ucounts);
 	user_ns_put(c->user_ns);
-	slab_free(cred_cache, c);
+}
+
+static void free_rcu(struct rcu_head *rcu)
+{
+	struct cred_head *h = container_of(rcu, struct cred_head, rcu);
+
+	put_parts(h->cred);
+	cred_place_give(h);
 }
 
 void cred_put(const struct cred *c)
 {
-	if (c && __atomic_sub_fetch(&cred_mut(c)->refs, 1, __ATOMIC_ACQ_REL) == 0)
-		rcu_call(&cred_mut(c)->rcu, cred_free_rcu);
+	if (c && __atomic_sub_fetch(&c->head->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		rcu_call(&c->head->rcu, free_rcu);
 }
 
 const struct cred *cred_of(struct task *t)
@@ -171,7 +171,7 @@ const struct cred *cred_of(struct task *t)
 	rcu_read_lock();
 	for (;;) {
 		c = rcu_dereference(t->cred);
-		if (ref_tryget(&cred_mut(c)->refs))
+		if (ref_tryget(&c->head->refs))
 			break;
 	}
 	rcu_read_unlock();
@@ -180,12 +180,18 @@ const struct cred *cred_of(struct task *t)
 
 int cred_prepare(struct cred **out)
 {
-	struct cred *c = slab_alloc(cred_cache, GFP_KERNEL);
+	struct cred *c = slab_alloc(draft_cache, GFP_KERNEL);
+	struct cred_head *h;
 
 	if (!c)
 		return -ENOMEM;
+	/* Now: to publish must not fail. */
+	if (cred_place_take(&h)) {
+		slab_free(draft_cache, c);
+		return -ENOMEM;
+	}
 	*c = *current->cred;
-	c->refs = 1;
+	c->head = h;
 	cred_groups_get(c->groups);
 	cred_user_get(c->user);
 	ucounts_get(c->ucounts);
@@ -199,11 +205,19 @@ void cred_abort(struct cred *new_cred)
 	if (!new_cred)
 		return;
 	/* Nobody has seen it: no grace period needed. */
-	cred_groups_put(new_cred->groups);
-	cred_user_put(new_cred->user);
-	ucounts_put(new_cred->ucounts);
-	user_ns_put(new_cred->user_ns);
-	slab_free(cred_cache, new_cred);
+	put_parts(new_cred);
+	cred_place_give(new_cred->head);
+	slab_free(draft_cache, new_cred);
+}
+
+const struct cred *cred_publish(struct cred *new_cred)
+{
+	struct cred_head *h = new_cred->head;
+
+	cred_place_fill(h, new_cred);
+	h->refs = 1;
+	slab_free(draft_cache, new_cred);
+	return h->cred;
 }
 
 int cred_set_account(struct cred *new_cred)
@@ -236,6 +250,11 @@ void cred_commit(struct cred *new_cred)
 {
 	const struct cred *old = current->cred;
 
+	/* As most programs leave them at exec. */
+	if (!memcmp(new_cred, old, offsetof(struct cred, head))) {
+		cred_abort(new_cred);
+		return;
+	}
 	if (old->euid != new_cred->euid || old->egid != new_cred->egid ||
 	    old->fsuid != new_cred->fsuid || old->fsgid != new_cred->fsgid ||
 	    !caps_within(new_cred, old)) {
@@ -248,7 +267,7 @@ void cred_commit(struct cred *new_cred)
 		(void)ucounts_charge(new_cred->ucounts, UCOUNT_NPROC, 1, RLIM64_INFINITY);
 		ucounts_uncharge(old->ucounts, UCOUNT_NPROC, 1);
 	}
-	rcu_assign(current->cred, new_cred);
+	rcu_assign(current->cred, cred_publish(new_cred));
 	cred_put(old);
 }
 

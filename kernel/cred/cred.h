@@ -1,6 +1,9 @@
 /*
  * Credentials: immutable once published; changed by copying.  RCU frees them.
  *
+ * Published ones lie in protectable memory (kernel/pmalloc): a stray or hostile write to them is a
+ * fault.  What changes, the count of references, is in a head of its own.
+ *
  * current's own credentials are stable without a reference (only the task itself replaces them).
  */
 #pragma once
@@ -31,8 +34,17 @@ struct cred_user {
 struct cred_user *cred_user_get(struct cred_user *u);
 void cred_user_put(struct cred_user *u);
 
-struct cred {
+/* What belongs to published credentials and changes; stays with its place. */
+struct cred_head {
 	u32 refs; /* atomic */
+	const struct cred *cred;
+	union {
+		struct rcu_head rcu;
+		struct cred_head *next; /* free */
+	};
+};
+
+struct cred {
 	u32 uid, euid, suid, fsuid;
 	u32 gid, egid, sgid, fsgid;
 	u32 securebits;
@@ -41,10 +53,10 @@ struct cred {
 	struct cred_user *user;	    /* +1; of uid */
 	struct ucounts *ucounts;    /* +1; account of uid in user_ns: kernel/ns/ucount.h */
 	struct user_ns *user_ns;    /* +1; what the ids and capabilities are relative to */
-	struct rcu_head rcu;
+	struct cred_head *head;
 };
 
-extern struct cred cred_init; /* root with all capabilities */
+extern const struct cred cred_init; /* root with all capabilities */
 #define current_cred() (current->cred)
 const struct cred *cred_get(const struct cred *c);
 void cred_put(const struct cred *c);
@@ -53,6 +65,8 @@ const struct cred *cred_of(struct task *t);
 /* A private copy of current's to change; then publish (consumes) or abort (consumes). */
 int cred_prepare(struct cred **out) __must_check;
 void cred_commit(struct cred *new_cred);
+/* For a task that is being made: consumes the private copy; +1. */
+const struct cred *cred_publish(struct cred *new_cred);
 void cred_abort(struct cred *new_cred);
 /* After a change of .uid or .user_ns of a private copy: the account that goes with them. -EAGAIN.
  */

@@ -10,3 +10,12 @@ void cred_groups_put(struct cred_groups *g);
 /* Changes of user ids move capabilities, as capabilities(7) says. */
 void cred_caps_fix_setuid(struct cred *c, const struct cred *old);
 void cred_caps_fix_setfsuid(struct cred *c, const struct cred *old);
+
+/*
+ * protected.c: places in protectable memory.  A place that was taken holds anything but .head; it
+ * is filled by one rare write.
+ */
+int cred_place_take(struct cred_head **out) __must_check;
+void cred_place_fill(const struct cred_head *h, const struct cred *from);
+/* Nobody looks at it any more. */
+void cred_place_give(struct cred_head *h);

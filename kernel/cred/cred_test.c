@@ -2,6 +2,8 @@
 #include <kern/ktest.h>
 #include <kernel/cred/cred_impl.h>
 #include <kernel/cred/filecaps.h>
+#include <kernel/pmalloc/pmalloc.h>
+#include <kernel/rcu/rcu.h>
 #include <kernel/task/task.h>
 #include <linux/securebits.h>
 #include <linux/stat.h>
@@ -42,4 +44,55 @@ KTEST(cred, exec_of_setuid_root)
 	current->no_new_privs = false;
 	EXPECT_EQ(c.euid, 1000);
 	EXPECT_EQ(c.cap_permitted, 0);
+}
+
+KTEST(cred, published_ones_are_protected)
+{
+	const struct cred *before = cred_get(current_cred()), *c;
+	struct cred *draft;
+
+	EXPECT_TRUE(pmalloc_is_protected(&cred_init, sizeof(cred_init)));
+	KTEST_REQUIRE(!cred_prepare(&draft));
+	EXPECT_FALSE(pmalloc_is_protected(draft, sizeof(*draft)));
+	draft->fsgid = 4711;
+	cred_commit(draft);
+	c = current_cred();
+	EXPECT_NE(c, before);
+	EXPECT_EQ(c->fsgid, 4711);
+	EXPECT_TRUE(pmalloc_is_protected(c, sizeof(*c)));
+	EXPECT_FALSE(pmalloc_is_protected(c->head, sizeof(*c->head)));
+
+	/* Nothing changes: the same ones stay. */
+	KTEST_REQUIRE(!cred_prepare(&draft));
+	cred_commit(draft);
+	EXPECT_EQ(current_cred(), c);
+
+	KTEST_REQUIRE(!cred_prepare(&draft));
+	draft->fsgid = before->fsgid;
+	cred_commit(draft);
+	cred_put(before);
+	/* A place is used again, and not before its readers are gone. */
+	EXPECT_NE(current_cred(), c);
+	rcu_synchronize();
+}
+
+KTEST(cred, places_are_used_again)
+{
+	static const struct cred *seen[4];
+	struct cred *draft;
+	bool again = false;
+
+	for (unsigned int i = 0; i < 200 && !again; i++) {
+		KTEST_REQUIRE(!cred_prepare(&draft));
+		draft->fsgid = i + 1;
+		cred_commit(draft);
+		again = i >= 4 && seen[0] == current_cred();
+		if (i < 4)
+			seen[i] = current_cred();
+		rcu_barrier();
+	}
+	EXPECT_TRUE(again);
+	KTEST_REQUIRE(!cred_prepare(&draft));
+	draft->fsgid = 0;
+	cred_commit(draft);
 }

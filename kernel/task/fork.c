@@ -247,7 +247,7 @@ static int copy_cred(struct task *t, u64 flags)
 			cred_abort(c);
 			return err;
 		}
-		t->cred = c;
+		t->cred = cred_publish(c);
 	}
 	if (unlikely(!ucounts_charge(t->cred->ucounts, UCOUNT_NPROC, 1,
 				     task_rlimit(RLIMIT_NPROC))) &&
