@@ -1,12 +1,12 @@
 room := arch/x86_64
 deps := drivers/acpi kernel/boot kernel/cmdline kernel/cred kernel/exec kernel/file kernel/frame kernel/irq kernel/kasan \
-	kernel/lock kernel/mm kernel/panic kernel/patch kernel/printk kernel/procfs kernel/rcu kernel/seq kernel/slab kernel/symbol \
-	kernel/syscall kernel/task kernel/uaccess kernel/vmap lib/bitmap
+	kernel/lock kernel/mm kernel/panic kernel/patch kernel/printk kernel/procfs kernel/rcu kernel/seccomp kernel/seq \
+	kernel/signal kernel/slab kernel/symbol kernel/syscall kernel/task kernel/uaccess kernel/vmap lib/bitmap
 objs := boot.o entry.o start.o bootinfo.o paging.o cpu.o cpuflags.o cache.o desc.o early.o firmware.o clock.o
 objs += trap.o user_return.o context.o fpu.o uaccess.o uaccess_asm.o poke.o
 objs += memory.o apic.o smp.o trampoline.o tlb.o power.o rtc.o stack.o sigframe.o vdso.o
 objs += pti.o regset.o debug.o ports.o ptrace.o speculation.o
-objs += protect.o ptdump.o
+objs += protect.o ptdump.o vsyscall.o
 tests := pti_test.o
 objs-$(CONFIG_KASAN) += kasan.o
 # These run before the shadow of the sanitizer exists.

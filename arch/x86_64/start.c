@@ -18,6 +18,7 @@ void arch_start(enum boot_protocol protocol, u64 param_phys)
 	paging_choose_levels();
 	paging_init();
 	pti_init();
+	vsyscall_init();
 	cpu_setup_control();
 	desc_init_cpu(0, &boot_ist);
 	idt_init();

@@ -27,7 +27,6 @@
 #define PF_WRITE 2u
 #define PF_USER 4u
 #define PF_RESERVED 8u
-#define PF_INSN 16u
 
 struct extable_entry {
 	s32 from, to;
@@ -262,6 +261,8 @@ void trap_page_fault(struct regs *regs, unsigned long err)
 		fault_in_kernel(regs, addr, err);
 		return;
 	}
+	if (addr >= USER_END && vsyscall_fault(regs, addr, err))
+		return;
 	/* Linux hides whether a kernel address is mapped. */
 	current->arch.trap_nr = VEC_PF;
 	current->arch.trap_err = err | (addr >= USER_END ? PF_PRESENT : 0);

@@ -129,6 +129,11 @@ void idt_set_handler(unsigned int vector, void *entry, unsigned int ist, unsigne
 extern pte_t *pti_root; /* whose kernel half the roots of user mode copy */
 /* Decides whether the kernel is isolated; then makes what user mode's roots share. */
 void pti_init(void);
+/* After pti_init(): vsyscall= of the command line. */
+void vsyscall_init(void);
+#define PF_INSN 16u /* error code of a page fault: an instruction was fetched */
+/* A fault of user mode above user addresses: was it a call there?  Interrupts on. */
+bool vsyscall_fault(struct regs *regs, unsigned long addr, unsigned long err) __must_check;
 /* Gives @cpu what its entries need, and loads it on that CPU; no-ops where it is not isolated. */
 int pti_prepare_cpu(unsigned int cpu, const struct ist_stacks *ist) __must_check;
 void pti_start_cpu(void);

@@ -9,6 +9,9 @@
 #include "mm_impl.h"
 
 #include <asm/current.h>
+#include <asm/page.h>
+#include <asm/vdso.h>
+#include <kernel/boot/boot.h>
 #include <kernel/file/file.h>
 #include <kernel/procfs/procfs.h>
 #include <kernel/ptrace/ptrace.h>
@@ -121,6 +124,31 @@ static void reader_end(struct reader *r)
 
 /* --- lists --- */
 
+/* The page above all address spaces, at the end of each list: in no tree, of no struct mm. */
+static const char *gate_name(struct vma *v)
+{
+	(void)v;
+	return "[vsyscall]";
+}
+
+static const struct vma_ops gate_ops = {.name = gate_name};
+static struct vma gate __ro_after_init = {.ops = &gate_ops};
+
+static void gate_init(void)
+{
+	bool readable;
+
+	gate.start = arch_gate_page(&readable);
+	gate.end = gate.start ? gate.start + PAGE_SIZE : 0;
+	gate.flags = VM_EXEC | (readable ? VM_READ : 0);
+}
+INITCALL(gate_init);
+
+static struct vma *or_gate(struct vma *v, u64 addr)
+{
+	return v || addr >= gate.end ? v : &gate;
+}
+
 static void *maps_start(struct seq *s, u64 addr)
 {
 	struct reader *r = s->private_data;
@@ -130,14 +158,13 @@ static void *maps_start(struct seq *s, u64 addr)
 		s->err = err == -ENXIO ? 0 : err;
 		return NULL;
 	}
-	return vma_find(r->mm, addr);
+	return or_gate(vma_find(r->mm, addr), addr);
 }
 
 static void *maps_next(struct seq *s, void *v, u64 addr)
 {
 	(void)s;
-	(void)addr;
-	return vma_next(((struct vma *)v)->mm, v);
+	return v == &gate ? NULL : or_gate(vma_next(((struct vma *)v)->mm, v), addr);
 }
 
 static void maps_stop(struct seq *s, void *v)
@@ -168,6 +195,8 @@ static int numa_show(struct seq *s, void *v)
 {
 	struct reader *r = s->private_data;
 
+	if (v == &gate)
+		return 0;
 	vma_show_numa(v, r->policy, s, r->name);
 	return 0;
 }

@@ -248,7 +248,10 @@ void vma_show_smaps(struct vma *v, struct seq *s, char *buf)
 {
 	struct smaps f = {0};
 
-	vma_add_smaps(v, v->start, &f);
+	if (v->mm)
+		vma_add_smaps(v, v->start, &f);
+	else
+		f.size = v->end - v->start;
 	vma_show(v, s, buf);
 	show_figures(s, &f, vma_page_size(v));
 	show_flags(s, v);

@@ -55,3 +55,6 @@ u64 vdso_data_phys(void);
 u64 vdso_text_phys(unsigned int page);
 /* Offset in the image of the signal return trampoline, 0 if none (x86-64 needs SA_RESTORER). */
 unsigned long vdso_sigreturn_offset(void);
+
+/* A page above user addresses that programs may call, and perhaps read; 0: none. */
+u64 arch_gate_page(bool *readable);
