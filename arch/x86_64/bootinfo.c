@@ -224,6 +224,7 @@ struct zp_setup_data {
 };
 #define ZP_SETUP_DTB 2
 #define ZP_SETUP_SEED 9
+#define FDT_NEAR (4u << 20)
 
 static u32 zp32(const u8 *zp, u32 at)
 {
@@ -278,6 +279,16 @@ static void read_linux(u64 phys)
 	}
 }
 
+/* Loaders put it right behind the image, where the first page tables would come. */
+static void keep_device_tree(void)
+{
+	u64 end = boot_info.fdt + boot_info.fdt_len;
+
+	if (boot_info.fdt_len && end > boot_info.kernel_end &&
+	    boot_info.fdt < boot_info.kernel_end + FDT_NEAR)
+		boot_info.kernel_end = (end + PAGE_SIZE - 1) & PAGE_MASK;
+}
+
 void bootinfo_read(enum boot_protocol protocol, u64 param_phys)
 {
 	if (protocol == BOOT_PROTOCOL_PVH)
@@ -287,4 +298,5 @@ void bootinfo_read(enum boot_protocol protocol, u64 param_phys)
 	mem_finish();
 	boot_info.kernel_start = kernel_sym_to_phys(image_start);
 	boot_info.kernel_end = kernel_sym_to_phys(image_end);
+	keep_device_tree();
 }

@@ -7,7 +7,7 @@
  *	+0x1000	the kernel image as it lies in memory from LOAD_PHYS on (bss left out)
  *
  * Both entries move the image to LOAD_PHYS, clear its bss and go on in it with the zero page in esi/rsi.
- * tools/mk-bzimage defines IMAGE_BYTES, BSS_BYTES and appends the image.
+ * tools/mk-bzimage defines IMAGE_BYTES, BSS_BYTES and appends the image, and zeros up to where it will end.
  */
 #define LOAD_PHYS 0x200000
 #define SETUP_SECTORS 7
@@ -26,7 +26,7 @@ sector:
 hdr:
 	.byte SETUP_SECTORS
 	.word 0
-	.long (HEAD_BYTES + IMAGE_BYTES + 15) / 16
+	.long (LOAD_PHYS - PROTECTED_LOAD + IMAGE_BYTES + BSS_BYTES + 15) / 16
 	.word 0
 	.word 0xffff
 	.word 0
