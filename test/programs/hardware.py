@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Devices of the machine: PCI as lspci tells it, random devices on all machines, a machine restored twice."""
+"""Devices of the machine: PCI as lspci tells it, random devices on all machines, a machine restored twice, interrupts as
+sysstat and irqbalance see them, regions of contiguous memory from a device tree."""
 import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -199,7 +201,59 @@ def power_button(report):
             report.test(any("power button" in line for line in r.lines), machine + ": the power button is heard", r.tail())
 
 
-PARTS = {"pci": pci, "random": random_devices, "identity": identity, "button": power_button}
+def flattened(node):
+    """The structure block of a device tree: node is (name, properties, children)."""
+    strings = bytearray()
+
+    def pad(data):
+        return data + b"\0" * (-len(data) % 4)
+
+    def structure(name, properties, children):
+        out = struct.pack(">I", 1) + pad(name.encode() + b"\0")
+        for key, value in properties.items():
+            out += struct.pack(">III", 3, len(value), len(strings)) + pad(value)
+            strings.extend(key.encode() + b"\0")
+        return out + b"".join(structure(*c) for c in children) + struct.pack(">I", 2)
+
+    body = structure(*node) + struct.pack(">I", 9)
+    head, reserved = 40, 16
+    at = head + reserved + len(body)
+    return struct.pack(">10I", 0xd00dfeed, at + len(strings), head + reserved, at, head, 17, 16, 0, len(strings),
+                       len(body)) + b"\0" * reserved + body + bytes(strings)
+
+
+def reserved_memory(*pools):
+    """A tree with pools: (name, properties)."""
+    two = struct.pack(">I", 2)
+    cells = {"#address-cells": two, "#size-cells": two}
+    return flattened(("", cells, [("reserved-memory", {**cells, "ranges": b""},
+                                   [(name, properties, []) for name, properties in pools])]))
+
+
+def device_tree(report):
+    """As a boot loader gives it: beside a bzImage, in setup_data."""
+    pool = {"compatible": b"shared-dma-pool\0", "reusable": b""}
+    tree = reserved_memory(
+        ("camera", {**pool, "size": struct.pack(">Q", 5 << 20), "linux,cma-default": b""}),
+        ("screen@8000000", {**pool, "reg": struct.pack(">QQ", 128 << 20, 1028 << 10)}),
+        ("kept@9000000", {**pool, "reg": struct.pack(">QQ", 144 << 20, 1 << 20), "no-map": b""}))
+    subprocess.run(["make", "-s", "bzImage"], cwd=boot.TOP, check=True)
+    command = ("mount -t debugfs none /tmp; ls /sys/kernel/mm/cma /dev/dma_heap; grep Cma /proc/meminfo; for r in /tmp/cma/*; do "
+               "echo $r $(cat $r/base_pfn) $(cat $r/count); echo $(cat $r/count) > $r/alloc && echo full $(cat $r/used); done; true")
+    for machine in ("q35", "pc"):
+        with tempfile.TemporaryDirectory() as tmp:
+            path = os.path.join(tmp, "dtb")
+            for what, data in (("whole", tree), ("cut", tree[:len(tree) - 60])):
+                with open(path, "wb") as f:
+                    f.write(data)
+                r, text = run(command, ["-dtb", path], machine=machine, kernel=os.path.join(boot.OUT, "bzImage"))
+                words = ("CmaTotal:           6148 kB", "/tmp/cma/screen@8000000 32768 257", "full 257", "full 1280")
+                has = [w in text for w in words] + ["kept" not in text]
+                ok = r.status == 0 and (all(has) if what == "whole" else "CmaTotal:              0 kB" in text)
+                report.test(ok, "%s: regions of a device tree that is %s" % (machine, what), text)
+
+
+PARTS = {"pci": pci, "random": random_devices, "identity": identity, "button": power_button, "tree": device_tree}
 
 
 def main():
