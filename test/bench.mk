@@ -38,3 +38,9 @@ bench-wall: $(O)/corbel $(O)/test/kbench $(O)/test/scale $(O)/test/userfault $(L
 # What page-table isolation costs, in instructions.
 bench-isolation: $(O)/corbel $(O)/test/kbench $(LINUX)
 	$(Q)$(BOOT_ENV) test/bench/run --isolation $(LINUX) $(BENCH_ARGS)
+
+# What protectable memory costs: a release kernel with its tests prints it.
+.PHONY: bench-protected
+bench-protected:
+	$(Q)$(MAKE) --no-print-directory CONFIG=bench O=out/$(ARCH)-bench out/$(ARCH)-bench/corbel
+	$(Q)$(BOOT_ENV) test/bench/protected --kernel out/$(ARCH)-bench/corbel
