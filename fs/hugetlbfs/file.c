@@ -162,15 +162,18 @@ static int punch(struct inode *i, loff_t off, loff_t len)
 /* A page for @index if there is none. */
 static int allocate_one(struct inode *i, u64 index)
 {
-	u64 page = index << size_of(i)->order;
-	struct folio *f = pagecache_find(i->cache, page);
 	int err = 0;
+	struct folio *f;
 
+	/* The last page of the pool is enough for this and a fault. */
+	hugetlb_lock_page(i->cache, index);
+	f = pagecache_find(i->cache, index << size_of(i)->order);
 	if (!f)
 		err = hugetlb_add_page(i->cache, hugetlb_of(i)->map, index, &f);
+	hugetlb_unlock_page(i->cache, index);
 	if (!err)
 		folio_put(f);
-	return err == -EEXIST ? 0 : err;
+	return err;
 }
 
 static int allocate(struct inode *i, int mode, loff_t off, loff_t len)

@@ -76,17 +76,24 @@ void mm_populate(struct mm *mm, u64 start, u64 end)
 
 /* --- madvise --- */
 
-static int advise_zap(struct gather *g, struct vma *v, u64 from, u64 to, u64 forbidden)
+/* May pages of [from, *to) be taken away?  Of a pool no more than what is whole. */
+static int judge_zap(const struct vma *v, u64 from, u64 *to, int advice)
 {
-	if (v->flags & forbidden)
+	u64 forbidden = VM_PFNMAP | (advice == MADV_DONTNEED_LOCKED ? 0 : VM_LOCKED);
+
+	if (v->flags & forbidden || !vma_may_cut(v, from) ||
+	    (vma_is_hugetlb(v) && advice == MADV_FREE))
 		return -EINVAL;
-	if (vma_is_hugetlb(v)) {
-		if (!vma_may_cut(v, from))
-			return -EINVAL;
-		to &= ~(hugetlb_vma_size(v) - 1); /* no more than what is whole */
-		if (from >= to)
-			return 0;
-	}
+	*to = max(from, *to & ~(vma_page_size(v) - 1));
+	return 0;
+}
+
+static int advise_zap(struct gather *g, struct vma *v, u64 from, u64 to, int advice)
+{
+	int err = judge_zap(v, from, &to, advice);
+
+	if (err || from == to)
+		return err;
 	pt_zap(g, v, from, to, v->cache && v->flags & VM_UFFD_WP ? ZAP_KEEP_WP : ZAP_ALL);
 	return 0;
 }
@@ -259,12 +266,11 @@ static int advise_vma(struct gather *g, struct vma **vp, u64 from, u64 to, int a
 
 	switch (advice) {
 	case MADV_DONTNEED:
-		return advise_zap(g, v, from, to, VM_PFNMAP | VM_LOCKED);
 	case MADV_DONTNEED_LOCKED:
-		return advise_zap(g, v, from, to, VM_PFNMAP);
+		return advise_zap(g, v, from, to, advice);
 	case MADV_FREE:
 		/* Lazily or at once: reading zeroes is what the program must expect. */
-		return vma_is_anon(v) ? advise_zap(g, v, from, to, VM_PFNMAP | VM_LOCKED) : -EINVAL;
+		return vma_is_anon(v) ? advise_zap(g, v, from, to, advice) : -EINVAL;
 	case MADV_COLLAPSE:
 		return advise_collapse(v, from, to);
 	case MADV_REMOVE:
@@ -349,11 +355,15 @@ static int advise_range(struct gather *g, u64 start, u64 end, int advice)
 		}
 		if (v->start > start)
 			missing = -ENOMEM; /* goes on with the rest, as Linux does */
-		u64 from = max(start, v->start), to = min(end, v->end);
+		u64 from = max(start, v->start), to = min(end, v->end), gone = to;
 
 		if (unlikely(v->uffd) && advice_is(advice, ADVICE_REMOVES) &&
 		    uffd_wants(v->uffd, UFFD_FEATURE_EVENT_REMOVE)) {
-			v = tell_removal(g, v, from, to);
+			err = advice == MADV_REMOVE ? 0 : judge_zap(v, from, &gone, advice);
+			if (!err && gone > from)
+				v = tell_removal(g, v, from, gone);
+			if (err)
+				break;
 			if (!v) {
 				missing = -ENOMEM;
 				break;

@@ -13,6 +13,7 @@
 #include <asm/current.h>
 #include <asm/pagemem.h>
 #include <asm/tlb.h>
+#include <kern/bit.h>
 #include <kern/bug.h>
 #include <kernel/arch_up.h>
 #include <kernel/pagecache/pagecache.h>
@@ -354,9 +355,7 @@ static noinline int fault_marked(struct vma *vma, u64 addr, pte_t *at, pte_t e)
 	return reason ? reason : fault_protected(vma, addr, at, e);
 }
 
-/* A write to *e, which is write-protected for vma->uffd: 0 if that is over, *e says how it is now.
- */
-static noinline int write_told(struct vma *vma, pte_t *at, pte_t *e)
+noinline int mm_write_told(struct vma *vma, pte_t *at, pte_t *e)
 {
 	if (vma->flags & VM_UFFD_WP && !uffd_wants(vma->uffd, UFFD_FEATURE_WP_ASYNC))
 		return USERFAULT_WP;
@@ -379,10 +378,11 @@ static bool still_to_do(struct vma *vma, u64 addr, int reason)
 
 noinline int mm_userfault(struct mm *locked, struct vma *vma, u64 addr, u32 flags, int reason)
 {
+	u64 page = addr & ~(vma_page_size(vma) - 1);
 	struct uffd_fault f;
-	int err = uffd_fault_begin(vma->uffd, &f, addr, flags, reason);
+	int err = uffd_fault_begin(vma->uffd, &f, addr, page, flags, reason);
 	/* Who resolves it wakes whom it finds waiting afterwards. */
-	bool wait = !err && still_to_do(vma, page_down(addr), reason);
+	bool wait = !err && still_to_do(vma, page, reason);
 
 	if (locked)
 		rwsem_read_unlock(&locked->lock);
@@ -460,7 +460,7 @@ static int write_copy(struct vma *vma, u64 addr, pte_t *at, pte_t e, struct fram
 static int fault_write(struct vma *vma, u64 addr, pte_t *at, pte_t e, u32 flags)
 {
 	if (unlikely(pte_uffd_wp(e))) {
-		int err = write_told(vma, at, &e);
+		int err = mm_write_told(vma, at, &e);
 
 		if (err || !pte_present(e) || pte_uffd_wp(e) || pte_writable(e))
 			return err;
@@ -567,6 +567,14 @@ int mm_grow_stack(struct mm *mm, u64 addr)
 	else
 		mm_stat_account(mm, v->flags, (s64)pages);
 	return err;
+}
+
+unsigned int mm_page_shift(struct mm *mm, u64 addr)
+{
+	guard(read)(&mm->lock);
+	const struct vma *v = vma_at(mm, addr);
+
+	return v ? (unsigned int)__ffs(vma_page_size(v)) : PAGE_SHIFT;
 }
 
 /* -EACCES: there is a mapping, but not for this; -EFAULT: there is none. */

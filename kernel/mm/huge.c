@@ -404,7 +404,15 @@ bool huge_test_clear_young(pte_t *at)
 	return young;
 }
 
-bool huge_zap(struct gather *g, pte_t *at, u64 addr)
+/* What @keep leaves of @e: a mark, of files alone. */
+static pte_t zap_leaves(pte_t e, unsigned int keep)
+{
+	bool told = pte_present(e) ? pte_uffd_wp(e) : pte_is_mark(e, MARK_UFFD_WP);
+
+	return keep & ZAP_KEEP_WP && told ? pte_make_marker(MARK_UFFD_WP, 0) : (pte_t){0};
+}
+
+bool huge_zap(struct gather *g, pte_t *at, u64 addr, unsigned int keep)
 {
 	pte_t e;
 
@@ -412,7 +420,9 @@ bool huge_zap(struct gather *g, pte_t *at, u64 addr)
 		e = settled(at);
 		if (pte_none(e) || pte_is_table(e))
 			return false;
-	} while (!pte_cmpxchg(at, &e, (pte_t){0}));
+	} while (!pte_cmpxchg(at, &e, zap_leaves(e, keep)));
+	if (unlikely(pte_is_marker(e)))
+		return true;
 	if (unlikely(is_hugetlb(e))) {
 		hugetlb_zapped(g, addr, e);
 		return true;
@@ -439,23 +449,23 @@ bool huge_protect(const struct vma *v, pte_t *at, bool *changed)
 		e = settled(at);
 		if (pte_none(e) || pte_is_table(e))
 			return false;
-		new = pt_protected(v, e);
+		new = pte_present(e) ? pt_protected(v, e) : e;
 	} while (new.raw != e.raw && !pte_cmpxchg(at, &e, new));
 	*changed = new.raw != e.raw;
 	return true;
 }
 
 /* The VMA of @from is write-locked, @to is new. */
-int huge_copy(struct mm *to, u64 addr, pte_t *from, bool *protected)
+int huge_copy(struct mm *to, u64 addr, pte_t *from, bool told, bool *protected)
 {
 	pte_t e = settled(from), *dest;
 	struct frame *head = pfn_to_frame(pte_pfn(e)), *table;
 
+	if (unlikely(pte_is_marker(e) || is_hugetlb(e)))
+		return hugetlb_copy(to, addr, from, e, told, protected);
 	/* Zeroes come back by a fault. */
 	if (pte_special(e))
 		return 0;
-	if (unlikely(is_hugetlb(e)))
-		return hugetlb_copy(to, addr, from, e, protected);
 	dest = pt_make_upper(to, addr);
 	table = dest ? pt_table_alloc() : NULL;
 	if (!table)
@@ -470,7 +480,7 @@ int huge_copy(struct mm *to, u64 addr, pte_t *from, bool *protected)
 }
 
 /* Both VMAs are write-locked. */
-int huge_move(struct mm *mm, pte_t *from, u64 to, bool *moved)
+int huge_move(struct mm *mm, pte_t *from, u64 to, bool keep_wp, bool *moved)
 {
 	pte_t e = settled(from), *dest;
 
@@ -482,7 +492,8 @@ int huge_move(struct mm *mm, pte_t *from, u64 to, bool *moved)
 		return -ENOMEM;
 	if (!pte_none(pte_read(dest)))
 		return 0;
-	pte_write(dest, pte_xchg(from, (pte_t){0}));
+	e = pte_xchg(from, (pte_t){0});
+	pte_write(dest, keep_wp ? e : pte_not_told(e));
 	*moved = true;
 	return 0;
 }

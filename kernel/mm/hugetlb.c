@@ -7,8 +7,7 @@
  * One fault at a time makes the page of a place (`fault_locks`), so that the last page of a pool
  * that two threads touch is enough.
  *
- * Whoever wants to be asked for missing pages, or told of present ones that are not mapped, does so
- * in fault_missing(): before and after the cache was looked at.
+ * Entries may also be marks, as small ones are: see userfault.c.
  */
 #include "mm_impl.h"
 
@@ -18,7 +17,10 @@
 #include <kernel/file/file.h>
 #include <kernel/hugetlb/hugetlb.h>
 #include <kernel/pagecache/pagecache.h>
+#include <kernel/mm/userfault.h>
 #include <kernel/sched/sched.h>
+#include <kernel/uaccess/uaccess.h>
+#include <kernel/uffd/uffd.h>
 #include <kernel/vfs/vfs.h>
 
 #define LOCKS 64u
@@ -51,12 +53,21 @@ static bool has_own_map(const struct vma *v)
 	return is_private(v) && !map_of(v)->none;
 }
 
-static struct mutex *fault_lock(const struct vma *v, u64 addr)
+static struct mutex *page_lock(const struct pagecache *pc, u64 index)
 {
-	u64 key = is_private(v) ? (u64)(unsigned long)v->mm ^ addr >> PT_SHIFT(1)
-				: (u64)(unsigned long)v->cache ^ map_index(v, addr);
+	u64 key = (u64)(unsigned long)pc ^ index;
 
 	return &fault_locks[(key ^ key >> 7 ^ key >> 17) % LOCKS];
+}
+
+void hugetlb_lock_page(const struct pagecache *pc, u64 index)
+{
+	mutex_lock(page_lock(pc, index));
+}
+
+void hugetlb_unlock_page(const struct pagecache *pc, u64 index)
+{
+	mutex_unlock(page_lock(pc, index));
 }
 
 /* --- life of the VMAs --- */
@@ -125,6 +136,11 @@ static struct folio *folio_of(pte_t e)
 	return frame_head(pfn_to_frame(pte_pfn(e)))->owner;
 }
 
+bool hugetlb_is_copy(pte_t e)
+{
+	return folio_of(e)->flags & FOLIO_COPY;
+}
+
 static pte_t entry(const struct vma *v, u64 addr, struct folio *f)
 {
 	u64 phys = frame_to_phys(f->frame) + (addr & (hugetlb_vma_size(v) - 1) & HUGE_MASK);
@@ -161,12 +177,38 @@ static void drop_copy(struct vma *v, u64 addr, struct folio *f, bool promised)
 	hugetlb_untake(map_of(v), map_index(v, addr), f, promised);
 }
 
-/* Consumes a reference on @f; a copy was @promised. */
-static int install(struct vma *v, u64 addr, pte_t *at, struct folio *f, u32 flags, bool promised)
+/*
+ * @e for @f takes the place of @old.  False: something else is there, and the reference on @f, a
+ * copy that was @promised or a page of the file, is dropped.
+ */
+static bool put_entry(struct vma *v, u64 addr, pte_t *at, pte_t old, pte_t e, struct folio *f,
+		      bool promised)
 {
-	u64 index = vma_index(v, addr);
+	bool copy = f->flags & FOLIO_COPY, put;
+
+	(void)folio_get(f); /* the entry's may be gone at once */
+	put = pte_cmpxchg(at, &old, e);
+	if (put) {
+		__atomic_fetch_add(&v->mm->hugetlb, HUGE_PAGES, __ATOMIC_RELAXED);
+		/* Both ends of a truncation: the size shrinks, the folio leaves the cache. */
+		smp_mb();
+		if (truncated(v, vma_index(v, addr)) || (!copy && READ_ONCE(f->cache) != v->cache))
+			undo(v, addr, at, e);
+	} else if (copy) {
+		drop_copy(v, addr, f, promised);
+	} else {
+		folio_put(f);
+	}
+	folio_put(f);
+	return put;
+}
+
+/* Consumes a reference on @f; a copy was @promised.  @old: nothing, or a mark. */
+static void install(struct vma *v, u64 addr, pte_t *at, pte_t old, struct folio *f, u32 flags,
+		    bool promised)
+{
 	bool copy = f->flags & FOLIO_COPY, shared = v->flags & VM_SHARED;
-	pte_t none = {0}, e = entry(v, addr, f);
+	pte_t e = entry(v, addr, f);
 
 	if (!(v->flags & VM_WRITE) || (!shared && !copy))
 		e = pte_wrprotect(e);
@@ -174,19 +216,9 @@ static int install(struct vma *v, u64 addr, pte_t *at, struct folio *f, u32 flag
 		e = pte_mk_dirty(e);
 	else if (!(v->flags & VM_SOFTDIRTY))
 		e = pte_wrprotect(e);
-	if (!pte_cmpxchg(at, &none, e)) {
-		if (copy)
-			drop_copy(v, addr, f, promised);
-		else
-			folio_put(f);
-		return 0;
-	}
-	__atomic_fetch_add(&v->mm->hugetlb, HUGE_PAGES, __ATOMIC_RELAXED);
-	/* Both ends of a truncation: the size shrinks, the folio leaves the cache. */
-	smp_mb();
-	if (truncated(v, index) || (!copy && READ_ONCE(f->cache) != v->cache))
-		undo(v, addr, at, e);
-	return 0;
+	if (unlikely(pte_is_mark(old, MARK_UFFD_WP) && v->flags & VM_UFFD_WP))
+		e = pte_wrprotect(pte_mk_uffd_wp(e));
+	(void)put_entry(v, addr, at, old, e, f, promised);
 }
 
 /* --- pages --- */
@@ -238,7 +270,20 @@ static int make_copy(struct vma *v, u64 addr, const struct folio *from, struct f
 	return 0;
 }
 
-static int fault_missing(struct vma *v, u64 addr, pte_t *at, u32 flags)
+/* A page for the file, which must not become shorter meanwhile: the page would be left there. */
+static int add_inside(struct vma *v, u64 addr, struct folio **out)
+{
+	rwsem_read_lock(&v->cache->invalidate);
+	int err = truncated(v, vma_index(v, addr))
+			  ? -ENXIO
+			  : hugetlb_add_page(v->cache, map_of(v), map_index(v, addr), out);
+
+	rwsem_read_unlock(&v->cache->invalidate);
+	return err;
+}
+
+/* @old: nothing, or a mark.  USERFAULT_*: its monitor is asked first. */
+static int fault_missing(struct vma *v, u64 addr, pte_t *at, pte_t old, u32 flags)
 {
 	bool write = flags & FAULT_WRITE, promised = false;
 	u64 index = vma_index(v, addr);
@@ -249,19 +294,23 @@ static int fault_missing(struct vma *v, u64 addr, pte_t *at, u32 flags)
 		return -ENXIO;
 	if (map_of(v)->lost)
 		return -EIO;
+	if (unlikely(v->uffd))
+		err = mm_userfault_reason(v, addr);
+	if (err)
+		return err;
 	f = pagecache_find(v->cache, index);
 	if (!f && is_private(v)) {
 		err = make_copy(v, addr, NULL, &f, &promised);
 	} else if (!f) {
-		err = hugetlb_add_page(v->cache, map_of(v), map_index(v, addr), &f);
+		err = add_inside(v, addr, &f);
 	} else if (write && is_private(v)) {
 		err = make_copy(v, addr, f, &copy, &promised);
 		folio_put(f);
 		f = copy;
 	}
-	if (err)
-		return err == -EEXIST ? 0 : err; /* fallocate(2) was first: look again */
-	return install(v, addr, at, f, flags, promised);
+	if (!err)
+		install(v, addr, at, old, f, flags, promised);
+	return err;
 }
 
 /*
@@ -287,7 +336,7 @@ static void take_from_children(struct vma *v, u64 addr)
 		gather_begin(&g, w->mm, false);
 		at = pt_upper(w->mm, there, there + HUGE_SIZE, &next);
 		if (at)
-			(void)huge_zap(&g, at, there);
+			(void)huge_zap(&g, at, there, ZAP_ALL);
 		gather_end(&g);
 	}
 	rwsem_read_unlock(&v->cache->rmap_lock);
@@ -323,6 +372,11 @@ static int fault_write(struct vma *v, u64 addr, pte_t *at, pte_t e)
 
 	if (!(v->flags & VM_WRITE))
 		return -EFAULT; /* no forced writes here */
+	if (unlikely(pte_uffd_wp(e))) {
+		err = mm_write_told(v, at, &e);
+		if (err || !pte_present(e) || pte_uffd_wp(e) || pte_writable(e))
+			return err;
+	}
 	/* Truncation takes the entry and the page at any moment. */
 	if (!frame_tryget(head))
 		return 0;
@@ -340,15 +394,18 @@ static int fault_write(struct vma *v, u64 addr, pte_t *at, pte_t e)
 
 int hugetlb_fault(struct vma *v, u64 addr, pte_t *at, u32 flags)
 {
-	struct mutex *lock = fault_lock(v, addr & HUGE_MASK);
+	struct mutex *lock;
 	int err = 0;
 	pte_t e;
 
 	addr &= HUGE_MASK;
+	lock = page_lock(v->cache, map_index(v, addr));
 	mutex_lock(lock);
 	e = pte_read(at);
-	if (pte_none(e))
-		err = fault_missing(v, addr, at, flags);
+	if (pte_is_mark(e, MARK_POISON))
+		err = -EHWPOISON;
+	else if (pte_is_vacant(e))
+		err = fault_missing(v, addr, at, e, flags);
 	else if (flags & FAULT_WRITE && !pte_writable(e))
 		err = fault_write(v, addr, at, e);
 	else
@@ -367,25 +424,143 @@ void hugetlb_zapped(struct gather *g, u64 addr, pte_t e)
 	gather_frame(g, frame_head(pfn_to_frame(pte_pfn(e))));
 }
 
-int hugetlb_copy(struct mm *to, u64 addr, pte_t *from, pte_t e, bool *protected)
+int hugetlb_copy(struct mm *to, u64 addr, pte_t *from, pte_t e, bool told, bool *protected)
 {
-	struct folio *f = folio_of(e);
+	struct folio *f = pte_present(e) ? folio_of(e) : NULL;
+	bool copied = f && f->flags & FOLIO_COPY;
 	pte_t *dest;
 
 	/* Pages of the file come back by a fault. */
-	if (!(f->flags & FOLIO_COPY))
+	e = copied ? e : pte_for_child(e, told);
+	if (pte_none(e))
 		return 0;
 	dest = pt_make_upper(to, addr);
 	if (!dest)
 		return -ENOMEM;
+	if (!copied) {
+		pte_write(dest, e);
+		return 0;
+	}
 	(void)folio_get(f);
 	if (pte_writable(e)) {
 		pte_set_wrprotect(from);
 		*protected = true;
 	}
 	__atomic_fetch_add(&to->hugetlb, HUGE_PAGES, __ATOMIC_RELAXED);
-	pte_write(dest, pte_wrprotect(e));
+	pte_write(dest, pte_wrprotect(told ? e : pte_clear_uffd_wp(e)));
 	return 0;
+}
+
+/* --- for userfaultfd(2) --- */
+
+static int copy_from(struct folio *f, const char __user *src, u64 *copied)
+{
+	size_t left;
+
+	for (u64 i = 0; i < 1ull << f->order; i++) {
+		*copied = i << PAGE_SHIFT;
+		/* The VMA is locked, and this place: no other fault may happen. */
+		uaccess_nofault_begin();
+		left = copy_from_user(frame_to_virt(f->frame + i), src + *copied, PAGE_SIZE);
+		uaccess_nofault_end();
+		if (left)
+			return USERFAULT_MISSING;
+		if (!(i & 63))
+			sched_cond_resched();
+	}
+	return 0;
+}
+
+/* @f, filled, becomes the file's page. */
+static int publish(struct vma *v, u64 addr, struct folio *f)
+{
+	u64 index = vma_index(v, addr);
+
+	rwsem_read_lock(&v->cache->invalidate);
+	int err = truncated(v, index) ? -EFAULT : pagecache_insert(v->cache, index, f);
+
+	rwsem_read_unlock(&v->cache->invalidate);
+	return err;
+}
+
+/* @wp: writes are told. */
+static pte_t filled_entry(const struct vma *v, u64 addr, struct folio *f, bool wp)
+{
+	bool own = v->flags & VM_SHARED || f->flags & FOLIO_COPY;
+	pte_t e = pte_mk_dirty(entry(v, addr, f));
+
+	if (wp)
+		e = pte_mk_uffd_wp(e);
+	return wp || !own || !(v->flags & VM_WRITE) ? pte_wrprotect(e) : e;
+}
+
+static int fill_copy(struct vma *v, u64 addr, pte_t *at, const char __user *src, bool wp,
+		     u64 *copied)
+{
+	pte_t old = pte_read(at);
+	bool promised;
+	struct folio *f;
+	int err;
+
+	if (!pte_is_vacant(old) || (!is_private(v) && pagecache_has(v->cache, vma_index(v, addr))))
+		return -EEXIST;
+	if (hugetlb_take(map_of(v), map_index(v, addr), &f, &promised))
+		return -ENOMEM;
+	err = copy_from(f, src, copied);
+	if (!err && !is_private(v))
+		err = publish(v, addr, f);
+	if (err) {
+		drop_copy(v, addr, f, promised);
+		return err;
+	}
+	if (is_private(v)) {
+		f->flags |= FOLIO_COPY;
+		vma_note_anon(v);
+	}
+	return put_entry(v, addr, at, old, filled_entry(v, addr, f, wp), f, promised)
+		       ? 0
+		       : -EEXIST;
+}
+
+static int fill_continue(struct vma *v, u64 addr, pte_t *at, bool wp)
+{
+	struct folio *f = pagecache_find(v->cache, vma_index(v, addr));
+	pte_t old = pte_read(at);
+
+	if (!f)
+		return -EFAULT;
+	if (!pte_is_vacant(old)) {
+		folio_put(f);
+		return -EEXIST;
+	}
+	return put_entry(v, addr, at, old, filled_entry(v, addr, f, wp), f, false) ? 0 : -EEXIST;
+}
+
+static int fill_poison(struct vma *v, pte_t *at)
+{
+	pte_t none = {0};
+
+	vma_note_anon(v);
+	return pte_cmpxchg(at, &none, pte_make_marker(MARK_POISON, 0)) ? 0 : -EEXIST;
+}
+
+int hugetlb_fill(struct vma *v, u64 addr, const struct mm_uffd_fill *fill, u64 *copied)
+{
+	u64 index = map_index(v, addr);
+	pte_t *at = pt_make_upper(v->mm, addr);
+	int err;
+
+	if (!at)
+		return -ENOMEM;
+	hugetlb_lock_page(v->cache, index);
+	if (fill->how == UFFD_FILL_COPY)
+		err = fill_copy(v, addr, at, fill->src + (addr - fill->start), fill->wp, copied);
+	else if (fill->how == UFFD_FILL_CONTINUE)
+		err = fill_continue(v, addr, at, fill->wp);
+	else
+		err = fill_poison(v, at);
+	hugetlb_unlock_page(v->cache, index);
+	return err;
 }
 
 u64 hugetlb_file_size(const struct file *f)

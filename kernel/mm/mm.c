@@ -201,18 +201,9 @@ void mm_switch(struct mm *prev, struct mm *next, struct task *next_task)
 
 /* --- fork --- */
 
-/* What the child has where it gets no page, of @e: nothing, mostly. @told: of writes. */
-static pte_t mark_of(pte_t e, bool told)
-{
-	if (pte_is_mark(e, MARK_POISON) || (told && pte_is_mark(e, MARK_UFFD_WP)))
-		return e;
-	return told && pte_present(e) && pte_uffd_wp(e) ? pte_make_marker(MARK_UFFD_WP, 0)
-							: (pte_t){0};
-}
-
 static noinline int copy_mark(struct mm *to, u64 addr, pte_t e, bool told)
 {
-	pte_t mark = mark_of(e, told);
+	pte_t mark = pte_for_child(e, told);
 
 	if (pte_none(mark))
 		return 0;
@@ -248,14 +239,14 @@ static int copy_entries(struct mm *to, struct vma *v, bool told, bool *protected
 		pte_t *upper = pt_upper(v->mm, addr, v->end, &next), *from, *dest = NULL;
 		pte_t up = upper ? pte_read(upper) : (pte_t){0};
 
-		if (unlikely(told && !pte_none(up) && !pte_is_table(up))) {
+		if (unlikely(told && !pte_none(up) && !pte_is_table(up) && !vma_is_hugetlb(v))) {
 			huge_split(v->mm, addr, upper);
 			up = pte_read(upper);
 		}
 		if (pte_none(up))
 			continue;
 		if (unlikely(!pte_is_table(up))) {
-			err = huge_copy(to, addr, upper, protected);
+			err = huge_copy(to, addr, upper, told, protected);
 			continue;
 		}
 		from = pte_table(up) + pt_index(0, addr);
@@ -352,7 +343,7 @@ static int copy_vma(struct mm *to, struct btree_edit *e, struct vma *v, struct v
 	*made = n;
 	vma_rmap_add(n);
 	__atomic_store_n(&n->attached, to, __ATOMIC_RELEASE);
-	if (!n->has_anon)
+	if (!n->has_anon && likely(!(n->flags & VM_UFFD_WP)))
 		return 0;
 	/* Truncation must not drop a private page while it is being shared. */
 	if (v->cache)
@@ -472,6 +463,12 @@ int mm_fork(struct mm *from, struct mm **out)
 
 /* --- truncation --- */
 
+/* That writes are told, where the page goes.  Behind a new end there are no huge pages. */
+static bool marks_stay(const struct vma *v, bool truncated)
+{
+	return v->flags & VM_UFFD_WP && !(truncated && vma_is_hugetlb(v));
+}
+
 static void unmap_file(struct pagecache *pc, u64 first, u64 last, bool even_cow)
 {
 	struct vma *v;
@@ -489,7 +486,7 @@ static void unmap_file(struct pagecache *pc, u64 first, u64 last, bool even_cow)
 		gather_begin(&g, v->mm, false);
 		pt_zap(&g, v, v->start + (from << PAGE_SHIFT), v->start + (to << PAGE_SHIFT),
 		       (!even_cow && vma_is_cow(v) ? ZAP_KEEP_COW : 0) |
-			       (v->flags & VM_UFFD_WP ? ZAP_KEEP_WP : 0));
+			       (marks_stay(v, even_cow) ? ZAP_KEEP_WP : 0));
 		gather_end(&g);
 	}
 	rwsem_read_unlock(&pc->rmap_lock);

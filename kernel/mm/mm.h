@@ -282,13 +282,19 @@ void mm_events(struct mm_events *out); /* /proc/vmstat */
 u64 mm_huge_pages(void);	       /* huge pages mapped as such: AnonHugePages */
 u64 mm_locked_pages(void);	       /* Mlocked */
 
+/* log2 of the size of the page at @addr.  May sleep. */
+unsigned int mm_page_shift(struct mm *mm, u64 addr);
+
 /* Mappings of files of pages of a pool (kernel/hugetlb), in hugetlb.c. */
 struct folio;
 struct hugetlb_map;
 /* For their mmap op: @v gets pages promised as its flags say; @shared is the file's map. -ENOMEM.
  */
 int hugetlb_map_vma(struct vma *v, struct hugetlb_map *shared) __must_check;
-/* A new page of zeroes at @index (in such pages) of @pc, +1. -ENOSPC, -ENOMEM, -EEXIST. */
+/* One at a time makes the page @index (in such pages) of @pc. */
+void hugetlb_lock_page(const struct pagecache *pc, u64 index);
+void hugetlb_unlock_page(const struct pagecache *pc, u64 index);
+/* A new page of zeroes there, +1; its lock is held. -ENOSPC, -ENOMEM, -EEXIST. */
 int hugetlb_add_page(struct pagecache *pc, struct hugetlb_map *m, u64 index, struct folio **out)
 	__must_check;
 u64 hugetlb_file_size(const struct file *f); /* of a page of such a file; 0: it is another one */

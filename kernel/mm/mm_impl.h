@@ -149,7 +149,7 @@ static inline bool huge_whole(u64 addr, u64 next)
 {
 	return !(addr & ~HUGE_MASK) && next - addr == HUGE_SIZE;
 }
-#define HUGE_SMALL 1 /* go on with small pages */
+#define HUGE_SMALL 100 /* go on with small pages; others are USERFAULT_* */
 /* A fault where *@at, an entry of level 1, leads to no table.  0: done, or try again. */
 int huge_fault(struct vma *vma, u64 addr, pte_t *at, u32 flags) __must_check;
 /* Afterwards *@at is not huge (but may become so again, unless the VMA is write-locked). */
@@ -159,11 +159,12 @@ bool huge_test_clear_young(pte_t *at);	      /* unless it is being split, or cha
 /* No huge entry spans @addr, where a border will be.  The VMA is write-locked. */
 void huge_split_at(struct mm *mm, u64 addr);
 /* Whole entries; false: it is not huge (any more). */
-bool huge_zap(struct gather *g, pte_t *at, u64 addr);
+bool huge_zap(struct gather *g, pte_t *at, u64 addr, unsigned int keep);
 bool huge_protect(const struct vma *vma, pte_t *at, bool *changed);
-int huge_copy(struct mm *to, u64 addr, pte_t *from, bool *protected) __must_check;
+/* @told: the child's monitor is told of writes as the parent's is. */
+int huge_copy(struct mm *to, u64 addr, pte_t *from, bool told, bool *protected) __must_check;
 /* To @to, another place of the same address space; false: goes by small pages. -ENOMEM. */
-int huge_move(struct mm *mm, pte_t *from, u64 to, bool *moved) __must_check;
+int huge_move(struct mm *mm, pte_t *from, u64 to, bool keep_wp, bool *moved) __must_check;
 /*
  * Makes a huge page of the small ones of [@start, +2 MiB) in @vma.  mm->lock held for writing.
  * -EINVAL: cannot be, -EAGAIN: somebody else has a page, -ENOMEM: no block.  @max_none: how many
@@ -206,7 +207,16 @@ void hugetlb_gone(struct vma *v, u64 start, u64 end); /* that part of it is bein
 int hugetlb_fault(struct vma *v, u64 addr, pte_t *at, u32 flags) __must_check;
 /* For huge.c, which has taken @e out, respectively found it at @from. */
 void hugetlb_zapped(struct gather *g, u64 addr, pte_t e);
-int hugetlb_copy(struct mm *to, u64 addr, pte_t *from, pte_t e, bool *protected) __must_check;
+int hugetlb_copy(struct mm *to, u64 addr, pte_t *from, pte_t e, bool told, bool *protected)
+	__must_check;
+/*
+ * The page at @addr as mm_uffd_fill() has it, the VMA locked.  COPY only: USERFAULT_MISSING: the
+ * source has to be brought in first, from *@copied bytes of this page on.
+ */
+struct mm_uffd_fill;
+bool hugetlb_is_copy(pte_t e); /* a private one, in no file */
+int hugetlb_fill(struct vma *v, u64 addr, const struct mm_uffd_fill *fill, u64 *copied)
+	__must_check;
 static inline bool vma_is_hugetlb(const struct vma *v)
 {
 	return unlikely(v->flags & VM_HUGETLB);
@@ -338,6 +348,21 @@ static inline bool pte_is_mark(pte_t e, unsigned int type)
 {
 	return pte_is_marker(e) && pte_marker_type(e) == type;
 }
+/* What a child has where it gets no page, of @e: nothing, mostly.  @told: of writes. */
+static inline pte_t pte_for_child(pte_t e, bool told)
+{
+	if (pte_is_mark(e, MARK_POISON) || (told && pte_is_mark(e, MARK_UFFD_WP)))
+		return e;
+	return told && pte_present(e) && pte_uffd_wp(e) ? pte_make_marker(MARK_UFFD_WP, 0)
+							: (pte_t){0};
+}
+/* What was told of is told of no more: nobody is there to whom. */
+static inline pte_t pte_not_told(pte_t e)
+{
+	if (pte_present(e))
+		return pte_clear_uffd_wp(e);
+	return pte_is_mark(e, MARK_UFFD_WP) ? (pte_t){0} : e;
+}
 /* Nothing is mapped, and something may be. */
 static inline bool pte_none_mostly(pte_t e)
 {
@@ -363,6 +388,9 @@ int mm_fault_vma(struct vma *vma, u64 addr, u32 flags) __must_check;
  * -EINTR: current is being killed.
  */
 int mm_userfault(struct mm *locked, struct vma *vma, u64 addr, u32 flags, int reason) __must_check;
+/* A write to *@e, which is write-protected for vma->uffd: 0 if that is over, *@e says how it is
+ * now. */
+int mm_write_told(struct vma *vma, pte_t *at, pte_t *e) __must_check;
 /* Whom to ask before something comes into an empty place: USERFAULT_*, 0 nobody. */
 int mm_userfault_reason(struct vma *vma, u64 addr);
 /*

@@ -395,7 +395,7 @@ void pt_zap(struct gather *g, struct vma *vma, u64 start, u64 end, unsigned int 
 		pte_t *upper = pt_upper(g->mm, addr, end, &next);
 
 		if (!upper || (huge_whole(addr, next) && !pte_is_table(pte_read(upper)) &&
-			       huge_zap(g, upper, addr)))
+			       huge_zap(g, upper, addr, keep)))
 			continue;
 		pte_t *table = pt_small(g->mm, addr, upper), *at;
 

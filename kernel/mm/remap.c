@@ -30,7 +30,7 @@ static int move_entries(struct mm *mm, u64 from, u64 to, u64 len, bool keep_wp, 
 			continue;
 		if (huge_whole(addr, next) && !pte_is_table(pte_read(upper))) {
 			bool whole = false;
-			int err = huge_move(mm, upper, to + (addr - from), &whole);
+			int err = huge_move(mm, upper, to + (addr - from), keep_wp, &whole);
 
 			*moved = addr - from;
 			if (err)
@@ -56,9 +56,7 @@ static int move_entries(struct mm *mm, u64 from, u64 to, u64 len, bool keep_wp, 
 			pte_t e = pte_xchg(at, (pte_t){0});
 
 			if (unlikely(!keep_wp))
-				e = pte_is_mark(e, MARK_UFFD_WP) ? (pte_t){0}
-				    : pte_present(e)		 ? pte_clear_uffd_wp(e)
-								 : e;
+				e = pte_not_told(e);
 			pte_write(dest, e);
 		}
 	}

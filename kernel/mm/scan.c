@@ -143,6 +143,28 @@ static int scan_small(struct scan *s, struct vma *v, pte_t *table, u64 *addr, u6
 	return 0;
 }
 
+/* A page of a pool, or what the range has of it; such is protected as a whole or not at all. */
+static int scan_hugetlb(struct scan *s, struct vma *v, pte_t *at, u64 *addr, u64 end)
+{
+	pte_t e = at ? pte_read(at) : (pte_t){0};
+	u64 bits = at ? PAGE_IS_HUGE : 0, size = hugetlb_vma_size(v);
+	bool whole = !(*addr & (size - 1)) && end - *addr == size;
+
+	if (!pte_none(e))
+		bits |= bits_of(s, e, true);
+	if (pte_present(e) && hugetlb_is_copy(e))
+		bits &= ~(u64)PAGE_IS_FILE;
+	if (at && s->arg.flags & PM_SCAN_WP_MATCHING && wants(s, bits | s->vma_bits)) {
+		if (s->regions && s->arg.max_pages - s->pages < size >> PAGE_SHIFT)
+			return -ENOSPC;
+		if (!whole) {
+			*addr = end;
+			return 0;
+		}
+	}
+	return scan_run(s, v, bits, addr, end);
+}
+
 static int scan_pages(struct scan *s, struct vma *v, u64 *addr, u64 end)
 {
 	u64 from = *addr, next;
@@ -153,12 +175,15 @@ static int scan_pages(struct scan *s, struct vma *v, u64 *addr, u64 end)
 		pte_t *upper = pt_upper(v->mm, *addr, end, &next), *table;
 		pte_t e = upper ? pte_read(upper) : (pte_t){0};
 
+		if (vma_is_hugetlb(v)) {
+			err = scan_hugetlb(s, v, upper, addr, next);
+			continue;
+		}
 		if (pte_none(e)) {
 			err = scan_run(s, v, 0, addr, next);
 			continue;
 		}
-		if (!pte_is_table(e) && pte_present(e) &&
-		    (huge_whole(*addr, next) || vma_is_hugetlb(v))) {
+		if (!pte_is_table(e) && pte_present(e) && huge_whole(*addr, next)) {
 			err = scan_run(s, v, bits_of(s, e, true), addr, next);
 			continue;
 		}

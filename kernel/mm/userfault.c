@@ -23,7 +23,7 @@
 
 #define BATCH 16u
 
-/* Memory is the only home of its pages. */
+/* Memory is the only home of its pages, small ones or those of a pool. */
 static bool is_shmem(const struct vma *v)
 {
 	return v->cache && v->cache->flags & PAGECACHE_MEMORY && !(v->ops && v->ops->fault);
@@ -31,8 +31,7 @@ static bool is_shmem(const struct vma *v)
 
 static bool can_have(const struct vma *v, const struct uffd *u, u64 flags)
 {
-	/* Nothing here knows the huge pages of a pool yet. */
-	if (v->flags & (VM_PFNMAP | VM_IO | VM_DROPPABLE | VM_HUGETLB))
+	if (v->flags & (VM_PFNMAP | VM_IO | VM_DROPPABLE))
 		return false;
 	/* Only marks writes, which any memory can. */
 	if (flags == VM_UFFD_WP && uffd_wants(u, UFFD_FEATURE_WP_ASYNC))
@@ -97,6 +96,29 @@ static bool protect_huge(pte_t *at, bool enable, bool *flush)
 	return true;
 }
 
+/* Pages of a pool. */
+static int protect_hugetlb(struct vma *v, u64 start, u64 end, bool enable, bool mark)
+{
+	bool flush = false;
+	u64 next;
+
+	for (u64 addr = start; addr < end; addr = next) {
+		pte_t *at = pt_upper(v->mm, addr, end, &next);
+
+		if (!at && mark) {
+			next = pt_next(1, addr, end);
+			at = pt_make_upper(v->mm, addr);
+			if (!at)
+				return -ENOMEM;
+		}
+		if (at)
+			flush |= protect_one(v, at, enable, mark);
+	}
+	if (flush)
+		tlb_flush_mm_range(&v->mm->arch, start, end, false);
+	return 0;
+}
+
 /* The VMA is locked for reading, or written. */
 static int protect_range(struct vma *v, u64 start, u64 end, bool enable)
 {
@@ -108,6 +130,8 @@ static int protect_range(struct vma *v, u64 start, u64 end, bool enable)
 
 	if (mark)
 		vma_note_anon(v);
+	if (vma_is_hugetlb(v))
+		return protect_hugetlb(v, start, end, enable, mark);
 	for (u64 addr = start; addr < end && !err; addr = next) {
 		pte_t *upper = pt_upper(v->mm, addr, end, &next), *table;
 
@@ -158,29 +182,40 @@ static int first_vma(struct mm *mm, u64 start, u64 end, struct vma **out)
 	return (*out)->start >= end ? -EINVAL : 0;
 }
 
-static int check_register(struct vma *v, const struct uffd *u, u64 end, u64 flags)
+/* [start, end), as far as it is in @v, is whole pages. */
+static bool is_whole(const struct vma *v, u64 start, u64 end)
+{
+	return vma_may_cut(v, max(start, v->start)) && vma_may_cut(v, min(end, v->end));
+}
+
+static int check_register(struct vma *v, const struct uffd *u, u64 start, u64 end, u64 flags,
+			  u64 *ioctls)
 {
 	struct mm *mm = v->mm;
 
 	for (; v && v->start < end; v = vma_next(mm, v)) {
-		if (!can_have(v, u, flags))
+		if (!can_have(v, u, flags) || !is_whole(v, start, end))
 			return -EINVAL;
 		/* Otherwise pages would come into a file that may not be written. */
 		if (!(v->flags & VM_MAYWRITE))
 			return -EPERM;
 		if (v->uffd && v->uffd != u)
 			return -EBUSY;
+		/* There are no huge pages of zeroes, and those of a pool are not moved. */
+		if (vma_is_hugetlb(v))
+			*ioctls &= ~(1ull << _UFFDIO_ZEROPAGE | 1ull << _UFFDIO_MOVE);
 	}
 	return 0;
 }
 
-static int register_locked(struct mm *mm, struct uffd *u, u64 start, u64 end, u64 flags)
+static int register_locked(struct mm *mm, struct uffd *u, u64 start, u64 end, u64 flags,
+			   u64 *ioctls)
 {
 	struct vma *v;
 	int err = first_vma(mm, start, end, &v);
 
 	if (!err)
-		err = check_register(v, u, end, flags);
+		err = check_register(v, u, start, end, flags, ioctls);
 	while (!err && v && v->start < end) {
 		u64 from = max(start, v->start), to = min(end, v->end);
 
@@ -198,14 +233,14 @@ static int register_locked(struct mm *mm, struct uffd *u, u64 start, u64 end, u6
 
 int mm_uffd_register(struct mm *mm, struct uffd *u, u64 start, u64 end, u64 flags, u64 *ioctls)
 {
+	*ioctls = UFFD_API_RANGE_IOCTLS | 1ull << _UFFDIO_MOVE | 1ull << _UFFDIO_POISON;
 	if (rwsem_write_lock_killable(&mm->lock))
 		return -EINTR;
-	int err = register_locked(mm, u, start, end, flags);
+	int err = register_locked(mm, u, start, end, flags, ioctls);
 
 	rwsem_write_unlock(&mm->lock);
 	if (err)
 		return err;
-	*ioctls = UFFD_API_RANGE_IOCTLS | 1ull << _UFFDIO_MOVE | 1ull << _UFFDIO_POISON;
 	if (!(flags & VM_UFFD_WP))
 		*ioctls &= ~(1ull << _UFFDIO_WRITEPROTECT);
 	if (!(flags & VM_UFFD_MINOR))
@@ -222,7 +257,8 @@ int mm_uffd_unregister(struct mm *mm, struct uffd *u, u64 start, u64 end)
 	int err = first_vma(mm, start, end, &v);
 
 	for (struct vma *c = v; !err && c && c->start < end; c = vma_next(mm, c)) {
-		if (!can_have(c, u, VM_UFFD_WP) || (c->uffd && c->uffd != u))
+		if (!can_have(c, u, VM_UFFD_WP) || (c->uffd && c->uffd != u) ||
+		    !is_whole(c, start, end))
 			err = -EINVAL;
 	}
 	while (!err && v && v->start < end) {
@@ -330,10 +366,23 @@ static bool goes_to_cache(const struct vma *v)
 	return v->cache && v->flags & VM_SHARED;
 }
 
+/* How a page gets there. */
+enum { KIND_PRIVATE, KIND_SHARED, KIND_HUGETLB };
+
+static u8 kind_of(const struct vma *v)
+{
+	if (vma_is_hugetlb(v))
+		return KIND_HUGETLB;
+	return goes_to_cache(v) ? KIND_SHARED : KIND_PRIVATE;
+}
+
 static int check_fill(const struct vma *v, const struct mm_uffd_fill *fill)
 {
 	if (uffd_is_changing(fill->uffd))
 		return -EAGAIN;
+	if (vma_is_hugetlb(v) && (fill->how == UFFD_FILL_ZERO ||
+				  !is_whole(v, fill->start, fill->start + fill->len)))
+		return -EINVAL;
 	if (!vma_is_anon(v) && !is_shmem(v))
 		return -EINVAL;
 	if (fill->how == UFFD_FILL_CONTINUE && !is_shmem(v))
@@ -369,24 +418,28 @@ static int put_shared(struct vma *v, u64 addr, struct folio *folio, bool wp)
 
 	if (err)
 		return err;
+	/* A page must not come behind the end of a file that is becoming shorter: it would stay. */
+	rwsem_read_lock(&v->cache->invalidate);
 	if (mm_truncated(v->cache, index))
-		return -EFAULT;
-	if (!pte_is_vacant(pte_read(at)))
-		return -EEXIST;
-	err = pagecache_publish(v->cache, index, folio);
+		err = -EFAULT;
+	else if (!pte_is_vacant(pte_read(at)))
+		err = -EEXIST;
+	else
+		err = pagecache_publish(v->cache, index, folio);
+	rwsem_read_unlock(&v->cache->invalidate);
 	return err ? err : mm_map_cached(v, addr, at, folio->frame, wp);
 }
 
 /* Pages that are filled, but nobody's yet: frames, or folios for a cache. */
 struct load {
 	unsigned int count, used;
-	bool shared;
+	u8 kind;
 	void *page[BATCH];
 };
 
 static struct frame *load_frame(const struct load *l, unsigned int i)
 {
-	return l->shared ? ((struct folio *)l->page[i])->frame : l->page[i];
+	return l->kind == KIND_SHARED ? ((struct folio *)l->page[i])->frame : l->page[i];
 }
 
 static void load_drop(struct load *l)
@@ -399,8 +452,9 @@ static void load_drop(struct load *l)
 static int load_user(struct load *l, const char __user *src, unsigned int max)
 {
 	for (l->count = l->used = 0; l->count < max; src += PAGE_SIZE) {
-		void *p = l->shared ? (void *)pagecache_new()
-				    : (void *)frame_alloc(0, FRAME_ANON, GFP_USER);
+		void *p = l->kind == KIND_SHARED
+				  ? (void *)pagecache_new()
+				  : (void *)frame_alloc(0, FRAME_ANON, GFP_USER);
 
 		if (!p)
 			return -ENOMEM;
@@ -414,7 +468,8 @@ static int load_user(struct load *l, const char __user *src, unsigned int max)
 }
 
 /* @addr and on.  -ESTALE: it is memory of another kind. */
-static int load_put(struct mm *mm, const struct mm_uffd_fill *fill, struct load *l, u64 addr)
+static int load_put(struct mm *mm, const struct mm_uffd_fill *fill, struct load *l, u64 addr,
+		    u8 *kind)
 {
 	struct place p;
 	int err = lock_place(mm, addr, fill->start + fill->len, &p);
@@ -422,47 +477,88 @@ static int load_put(struct mm *mm, const struct mm_uffd_fill *fill, struct load 
 	if (err)
 		return err;
 	err = check_fill(p.vma, fill);
-	if (!err && l->shared != goes_to_cache(p.vma)) {
-		*fill->shared = !l->shared;
+	*kind = err ? *kind : kind_of(p.vma);
+	if (!err && l->kind != *kind)
 		err = -ESTALE;
-	}
-	if (!err && !l->shared)
+	if (!err && l->kind == KIND_PRIVATE)
 		vma_note_anon(p.vma);
 	for (; !err && l->used < l->count; addr += PAGE_SIZE) {
 		void *page = l->page[l->used];
 
-		err = l->shared ? put_shared(p.vma, addr, page, fill->wp)
-				: put_private(p.vma, addr, page, fill->wp);
+		err = l->kind == KIND_SHARED ? put_shared(p.vma, addr, page, fill->wp)
+					     : put_private(p.vma, addr, page, fill->wp);
 		l->used += !err;
 	}
 	unlock_place(&p);
 	return err;
 }
 
+/* Some small pages. */
+static int copy_small(struct mm *mm, const struct mm_uffd_fill *fill, u8 *kind, u64 *done)
+{
+	struct load l = {.kind = *kind};
+	u64 left = (fill->len - *done) >> PAGE_SHIFT;
+	int src_err = load_user(&l, fill->src + *done, (unsigned int)min_t(u64, left, BATCH));
+	/* What is wrong with the place is said first. */
+	int err = load_put(mm, fill, &l, fill->start + *done, kind);
+
+	*done += (u64)l.used << PAGE_SHIFT;
+	load_drop(&l);
+	return err ? err : src_err;
+}
+
+static int bring_in(const char __user *src, u64 len)
+{
+	char c;
+
+	for (u64 at = 0; at < len; at += PAGE_SIZE) {
+		if (get_user(c, src + at))
+			return -EFAULT;
+		if (signal_fatal_pending(current))
+			return -EINTR;
+	}
+	return get_user(c, src + len - 1) ? -EFAULT : 0;
+}
+
+/* One huge page, or what it is to be copied from. */
+static int copy_hugetlb(struct mm *mm, const struct mm_uffd_fill *fill, u8 *kind, u64 *done)
+{
+	u64 addr = fill->start + *done, copied, size;
+	struct place p;
+	int err = lock_place(mm, addr, fill->start + fill->len, &p);
+
+	if (err)
+		return err;
+	err = check_fill(p.vma, fill);
+	*kind = err ? *kind : kind_of(p.vma);
+	if (!err && *kind != KIND_HUGETLB)
+		err = -ESTALE;
+	size = vma_page_size(p.vma);
+	if (!err)
+		err = hugetlb_fill(p.vma, addr, fill, &copied);
+	unlock_place(&p);
+	if (err == USERFAULT_MISSING)
+		return bring_in(fill->src + *done + copied, size - copied);
+	*done += err ? 0 : size;
+	return err;
+}
+
 static s64 fill_copy(struct mm *mm, const struct mm_uffd_fill *fill)
 {
+	u8 kind = READ_ONCE(*fill->kind), guess = kind;
 	u64 done = 0;
 	int err = 0;
 
 	while (done < fill->len && !err) {
-		struct load l;
-		u64 left = (fill->len - done) >> PAGE_SHIFT;
-
-		l.shared = READ_ONCE(*fill->shared);
-		int src_err =
-			load_user(&l, fill->src + done, (unsigned int)min_t(u64, left, BATCH));
-
-		/* What is wrong with the place is said first. */
-		err = load_put(mm, fill, &l, fill->start + done);
-		done += (u64)l.used << PAGE_SHIFT;
-		load_drop(&l);
+		err = kind == KIND_HUGETLB ? copy_hugetlb(mm, fill, &kind, &done)
+					   : copy_small(mm, fill, &kind, &done);
 		if (err == -ESTALE)
 			err = 0;
-		else if (!err)
-			err = src_err;
 		if (!err && signal_fatal_pending(current))
 			err = -EINTR;
 	}
+	if (kind != guess)
+		WRITE_ONCE(*fill->kind, kind);
 	return done ? (s64)done : err;
 }
 
@@ -526,6 +622,8 @@ static int fill_poison(struct vma *v, u64 addr)
 
 static int fill_one(struct vma *v, u64 addr, const struct mm_uffd_fill *fill)
 {
+	if (vma_is_hugetlb(v))
+		return hugetlb_fill(v, addr, fill, NULL);
 	switch (fill->how) {
 	case UFFD_FILL_ZERO:
 		return fill_zero(v, addr);
@@ -539,7 +637,7 @@ static int fill_one(struct vma *v, u64 addr, const struct mm_uffd_fill *fill)
 s64 mm_uffd_fill(struct mm *mm, const struct mm_uffd_fill *fill)
 {
 	struct place p;
-	u64 done = 0;
+	u64 done = 0, size;
 	int err;
 
 	if (fill->how == UFFD_FILL_COPY)
@@ -548,7 +646,8 @@ s64 mm_uffd_fill(struct mm *mm, const struct mm_uffd_fill *fill)
 	if (err)
 		return err;
 	err = check_fill(p.vma, fill);
-	for (; !err && done < fill->len; done += err ? 0 : PAGE_SIZE) {
+	size = vma_page_size(p.vma);
+	for (; !err && done < fill->len; done += err ? 0 : size) {
 		err = fill_one(p.vma, fill->start + done, fill);
 		if (!err && signal_fatal_pending(current))
 			err = -EINTR;
@@ -568,6 +667,8 @@ int mm_uffd_protect(struct mm *mm, const struct uffd *u, u64 start, u64 len, boo
 		err = -EAGAIN;
 	else if (!(p.vma->flags & VM_UFFD_WP))
 		err = -ENOENT;
+	else if (!is_whole(p.vma, start, start + len))
+		err = -EINVAL;
 	else
 		err = protect_range(p.vma, start, start + len, enable);
 	unlock_place(&p);

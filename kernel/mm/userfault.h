@@ -28,7 +28,7 @@ struct mm_uffd_fill {
 	u64 start, len;
 	const char __user *src; /* COPY */
 	bool wp;		/* COPY, CONTINUE: writes are told */
-	bool *shared;		/* COPY: what kind of memory the last one was */
+	u8 *kind;		/* COPY: of what memory the last page went to; 0 at first */
 };
 /*
  * Puts pages where nothing is.  Bytes done, or, for the first page: -ENOENT: no VMA that has a

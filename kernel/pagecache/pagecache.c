@@ -752,6 +752,11 @@ void pagecache_truncate(struct pagecache *pc, loff_t new_size)
 {
 	u64 size = (u64)new_size, first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 
+	/* Who goes by the old size puts his page there before it is looked for. */
+	if (pc->flags & PAGECACHE_MEMORY) {
+		rwsem_write_lock(&pc->invalidate);
+		rwsem_write_unlock(&pc->invalidate);
+	}
 	if (size & ~PAGE_MASK)
 		pagecache_zero(pc, new_size, (loff_t)(first << PAGE_SHIFT));
 	if (radix_empty(&pc->tree))

@@ -55,7 +55,8 @@ struct pagecache {
 	struct radix_tree tree; /* index -> folio; LK_PAGECACHE for change */
 	struct spinlock lock;
 	u64 nr_pages;		 /* LK_PAGECACHE */
-	struct rwsem invalidate; /* LK_PAGECACHE_INVALIDATE: held while folios change places */
+	struct rwsem invalidate; /* LK_PAGECACHE_INVALIDATE: held while folios change places, and
+				    by who puts one below the end of a file by himself */
 	struct rwsem rmap_lock;	 /* LK_RMAP */
 	struct list_head vmas;	 /* that map it; LK_RMAP (interval tree when it matters) */
 	s32 writable_maps;	 /* atomic: shared writable VMAs and other writers; negative: denied

@@ -11,6 +11,7 @@
 #include <kern/string.h>
 #include <kernel/arch_up.h>
 #include <kernel/coredump/coredump.h>
+#include <kernel/mm/mm.h>
 #include <kernel/syscall/syscall.h>
 #include <asm/page.h>
 #include <asm/regs.h>
@@ -274,7 +275,7 @@ void signal_force(int sig, int code, u64 addr, int trapno)
 	info.si_code = code;
 	info.si_addr = (void *)(unsigned long)addr;
 	if (sig == SIGBUS && code == BUS_MCEERR_AR)
-		info.si_addr_lsb = PAGE_SHIFT; /* so much is lost */
+		info.si_addr_lsb = (short)mm_page_shift(current->mm, addr); /* so much is lost */
 	signal_force_info(&info, FORCE_HANDLER);
 }
 

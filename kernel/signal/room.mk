@@ -1,5 +1,5 @@
 room := kernel/signal
-deps := kernel/coredump kernel/cred kernel/lock kernel/ns kernel/rcu kernel/slab kernel/syscall \
+deps := kernel/coredump kernel/cred kernel/lock kernel/mm kernel/ns kernel/rcu kernel/slab kernel/syscall \
 	kernel/task kernel/time kernel/uaccess kernel/wait
 objs := signal.o send.o deliver.o stop.o trace.o calls.o mask.o
 tests := signal_test.o

@@ -166,7 +166,7 @@ static long do_copy(struct uffd *u, void __user *arg)
 		.len = c.len,
 		.src = (const char __user *)(unsigned long)c.src,
 		.wp = c.mode & UFFDIO_COPY_MODE_WP,
-		.shared = &u->shared_last,
+		.kind = &u->last_kind,
 	};
 
 	return fill(u, &f, &uc->copy, !(c.mode & UFFDIO_COPY_MODE_DONTWAKE));

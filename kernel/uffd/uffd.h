@@ -38,11 +38,12 @@ struct uffd_fault {
 };
 
 /*
- * With the VMA of @u locked: from now on whoever wakes @addr finds @f, and monitors may read of it.
- * @fault_flags: FAULT_*.  -EIO: not by this one (SIGBUS).  Else uffd_fault_end() must follow.
+ * With the VMA of @u locked: from now on whoever wakes @page, which @addr is in, finds @f, and
+ * monitors may read of it.  @fault_flags: FAULT_*.  -EIO: not by this one (SIGBUS).  Else
+ * uffd_fault_end() must follow.
  */
-int uffd_fault_begin(struct uffd *u, struct uffd_fault *f, u64 addr, u32 fault_flags, int reason)
-	__must_check;
+int uffd_fault_begin(struct uffd *u, struct uffd_fault *f, u64 addr, u64 page, u32 fault_flags,
+		     int reason) __must_check;
 /*
  * With no lock: waits, unless told otherwise.  0: look again, or a signal has come for a program
  * that is in user mode; -EINTR: current is being killed inside a system call.

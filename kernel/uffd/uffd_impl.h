@@ -25,7 +25,7 @@ struct uffd {
 	u64 features;		    /* atomic; UFFD_READY and what UFFDIO_API asked for, then [I] */
 	struct mm *mm;		    /* [I] the struct, not what is mapped */
 	bool released;		    /* the file is closed: nobody waits any more */
-	bool shared_last;	    /* the last page went to shared memory: a guess for the next */
+	u8 last_kind;		    /* of what memory the last page went to: a guess for the next */
 	u32 pending;		    /* atomic: faults in the shards that are to be read of */
 	u32 cursor;		    /* the shard to be read first; races cost nothing */
 	u32 changing;		    /* atomic: changes that are not told yet */

@@ -46,9 +46,10 @@ static struct uffd_shard *shard_of(struct uffd *u, u64 addr)
 
 /* --- who waits --- */
 
-int uffd_fault_begin(struct uffd *u, struct uffd_fault *f, u64 addr, u32 fault_flags, int reason)
+int uffd_fault_begin(struct uffd *u, struct uffd_fault *f, u64 addr, u64 page, u32 fault_flags,
+		     int reason)
 {
-	struct uffd_shard *s = shard_of(u, addr);
+	struct uffd_shard *s;
 
 	f->user = fault_flags & FAULT_USER;
 	if (u->features & UFFD_FEATURE_SIGBUS || (u->flags & UFFD_USER_MODE_ONLY && !f->user) ||
@@ -56,12 +57,13 @@ int uffd_fault_begin(struct uffd *u, struct uffd_fault *f, u64 addr, u32 fault_f
 		return -EIO;
 	f->uffd = uffd_get(u);
 	f->task = current;
-	f->addr = u->features & UFFD_FEATURE_EXACT_ADDRESS ? addr : addr & PAGE_MASK;
+	f->addr = u->features & UFFD_FEATURE_EXACT_ADDRESS ? addr : page;
 	f->flags = (fault_flags & FAULT_WRITE ? UFFD_PAGEFAULT_FLAG_WRITE : 0) |
 		   (reason == USERFAULT_WP ? UFFD_PAGEFAULT_FLAG_WP : 0) |
 		   (reason == USERFAULT_MINOR ? UFFD_PAGEFAULT_FLAG_MINOR : 0);
 	f->thread = u->features & UFFD_FEATURE_THREAD_ID ? (u32)task_tid(current) : 0;
 	f->told = false;
+	s = shard_of(u, f->addr);
 	spin_lock(&s->lock);
 	list_add_tail(&f->link, &s->pending);
 	__atomic_fetch_add(&u->pending, 1, __ATOMIC_SEQ_CST);
