@@ -505,7 +505,7 @@ static int fill_copy(struct vma *v, u64 addr, pte_t *at, const char __user *src,
 	if (!pte_is_vacant(old) || (!is_private(v) && pagecache_has(v->cache, vma_index(v, addr))))
 		return -EEXIST;
 	if (hugetlb_take(map_of(v), map_index(v, addr), &f, &promised))
-		return -ENOMEM;
+		return truncated(v, vma_index(v, addr)) ? -EFAULT : -ENOMEM;
 	err = copy_from(f, src, copied);
 	if (!err && !is_private(v))
 		err = publish(v, addr, f);
@@ -517,9 +517,7 @@ static int fill_copy(struct vma *v, u64 addr, pte_t *at, const char __user *src,
 		f->flags |= FOLIO_COPY;
 		vma_note_anon(v);
 	}
-	return put_entry(v, addr, at, old, filled_entry(v, addr, f, wp), f, promised)
-		       ? 0
-		       : -EEXIST;
+	return put_entry(v, addr, at, old, filled_entry(v, addr, f, wp), f, promised) ? 0 : -EEXIST;
 }
 
 static int fill_continue(struct vma *v, u64 addr, pte_t *at, bool wp)

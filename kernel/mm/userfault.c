@@ -380,8 +380,8 @@ static int check_fill(const struct vma *v, const struct mm_uffd_fill *fill)
 {
 	if (uffd_is_changing(fill->uffd))
 		return -EAGAIN;
-	if (vma_is_hugetlb(v) && (fill->how == UFFD_FILL_ZERO ||
-				  !is_whole(v, fill->start, fill->start + fill->len)))
+	if (vma_is_hugetlb(v) &&
+	    (fill->how == UFFD_FILL_ZERO || !is_whole(v, fill->start, fill->start + fill->len)))
 		return -EINVAL;
 	if (!vma_is_anon(v) && !is_shmem(v))
 		return -EINVAL;
@@ -452,9 +452,8 @@ static void load_drop(struct load *l)
 static int load_user(struct load *l, const char __user *src, unsigned int max)
 {
 	for (l->count = l->used = 0; l->count < max; src += PAGE_SIZE) {
-		void *p = l->kind == KIND_SHARED
-				  ? (void *)pagecache_new()
-				  : (void *)frame_alloc(0, FRAME_ANON, GFP_USER);
+		void *p = l->kind == KIND_SHARED ? (void *)pagecache_new()
+						 : (void *)frame_alloc(0, FRAME_ANON, GFP_USER);
 
 		if (!p)
 			return -ENOMEM;

@@ -3,7 +3,9 @@
 #include "userfault.h"
 #include "../../abi/include/abi/pagemap.h"
 #include "../../abi/include/abi/userfaultfd.h"
+#include <linux/falloc.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #define H (2l << 20)
 #define POOL "/proc/sys/vm/nr_hugepages"
@@ -47,8 +49,9 @@ static void pool(long n)
 	}
 	write_number(POOL, n);
 	REQUIRE(meminfo("HugePages_Total") == n);
-	REQUIRE(meminfo("HugePages_Free") == n);
-	REQUIRE(meminfo("HugePages_Rsvd") == 0);
+	/* Files of who has just ended may be on their way. */
+	while (meminfo("HugePages_Free") != n || meminfo("HugePages_Rsvd"))
+		usleep(1000);
 }
 
 static char *map(long pages, int flags)
@@ -786,6 +789,110 @@ TEST(scans_of_what_was_written)
 	CHECK_EQ(r[1].start, p + 3 * H);
 	CHECK_EQ(scan(p, 4 * H, r, 8, 0), 0);
 	CHECK(silent(fd));
+}
+
+/* --- one page, and two who come to it at once --- */
+
+static pthread_barrier_t both;
+static int race_fd, race_file;
+static char *race_page, *race_src;
+static long race_len;
+
+static int race_rounds;
+
+static void *race_copy(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < race_rounds; i++) {
+		pthread_barrier_wait(&both);
+		if (copy(race_fd, race_page, race_src, race_len))
+			CHECK_EQ(errno, EFAULT);
+		pthread_barrier_wait(&both);
+	}
+	return NULL;
+}
+
+/* A file that becomes empty while pages come into it is empty. */
+static void copies_against_truncation(int file, char *p, long len, int rounds)
+{
+	int fd = uffd_open(0);
+	struct stat st;
+	pthread_t t;
+
+	REQUIRE(!uffd_register(fd, p, len, MISSING));
+	race_fd = fd;
+	race_page = p;
+	race_len = len;
+	race_rounds = rounds;
+	race_src = filled(len, 'r');
+	pthread_barrier_init(&both, NULL, 2);
+	start(&t, race_copy, NULL);
+	for (int i = 0; i < race_rounds; i++) {
+		CHECK_EQ(ftruncate(file, len), 0);
+		pthread_barrier_wait(&both);
+		for (long wait = 0; wait < i * len / 20 / rounds; wait++)
+			__asm__ volatile("" ::: "memory");
+		CHECK_EQ(ftruncate(file, 0), 0);
+		pthread_barrier_wait(&both);
+		CHECK(!fstat(file, &st));
+		CHECK_EQ(st.st_blocks, 0);
+		if (test_failures)
+			exit(1);
+	}
+	joined(t);
+}
+
+TEST(copies_against_truncation)
+{
+	int file = memfd_create("small", 0);
+
+	REQUIRE(file >= 0 && !ftruncate(file, PAGE));
+	copies_against_truncation(file, mmap(NULL, PAGE, RW, MAP_SHARED, file, 0), PAGE, 150);
+}
+
+TEST(copies_against_truncation_of_huge_pages)
+{
+	pool(1);
+	int file = memfd(1);
+
+	copies_against_truncation(file, map_file(file, 1, MAP_SHARED), H, 40);
+	CHECK_EQ(meminfo("HugePages_Free"), 1);
+}
+
+static void *race_fallocate(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < race_rounds; i++) {
+		pthread_barrier_wait(&both);
+		CHECK_EQ(fallocate(race_file, 0, 0, H), 0);
+		pthread_barrier_wait(&both);
+	}
+	return NULL;
+}
+
+/* The last page of the pool is enough for a fault and fallocate(2) of one place. */
+TEST(fallocate_against_faults)
+{
+	pool(1);
+	int file = memfd(1);
+	char *p = map_file(file, 1, MAP_SHARED | MAP_NORESERVE);
+	pthread_t t;
+
+	alarm(60);
+	race_file = file;
+	race_rounds = 20;
+	pthread_barrier_init(&both, NULL, 2);
+	start(&t, race_fallocate, NULL);
+	for (int i = 0; i < race_rounds; i++) {
+		pthread_barrier_wait(&both);
+		*(volatile char *)p = 1; /* SIGBUS ends the test */
+		pthread_barrier_wait(&both);
+		CHECK_EQ(fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, H), 0);
+		CHECK_EQ(meminfo("HugePages_Free"), 1);
+		if (test_failures)
+			exit(1);
+	}
+	joined(t);
 }
 
 int main(void)
