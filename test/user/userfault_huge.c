@@ -50,8 +50,10 @@ static void pool(long n)
 	write_number(POOL, n);
 	REQUIRE(meminfo("HugePages_Total") == n);
 	/* Files of who has just ended may be on their way. */
-	while (meminfo("HugePages_Free") != n || meminfo("HugePages_Rsvd"))
+	for (int i = 0; i < 5000 && (meminfo("HugePages_Free") != n || meminfo("HugePages_Rsvd"));
+	     i++)
 		usleep(1000);
+	REQUIRE(meminfo("HugePages_Free") == n && !meminfo("HugePages_Rsvd"));
 }
 
 static char *map(long pages, int flags)
@@ -850,15 +852,6 @@ TEST(copies_against_truncation)
 	copies_against_truncation(file, mmap(NULL, PAGE, RW, MAP_SHARED, file, 0), PAGE, 150);
 }
 
-TEST(copies_against_truncation_of_huge_pages)
-{
-	pool(1);
-	int file = memfd(1);
-
-	copies_against_truncation(file, map_file(file, 1, MAP_SHARED), H, 40);
-	CHECK_EQ(meminfo("HugePages_Free"), 1);
-}
-
 static void *race_fallocate(void *unused)
 {
 	(void)unused;
@@ -893,6 +886,16 @@ TEST(fallocate_against_faults)
 			exit(1);
 	}
 	joined(t);
+}
+
+/* The last: Linux 6.1 forgets what it has promised. */
+TEST(copies_against_truncation_of_huge_pages)
+{
+	pool(1);
+	int file = memfd(1);
+
+	copies_against_truncation(file, map_file(file, 1, MAP_SHARED), H, 40);
+	CHECK_EQ(meminfo("HugePages_Free"), 1);
 }
 
 int main(void)
