@@ -5,9 +5,13 @@
 #include <linux/falloc.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+
+static char *fill_source;
 
 #define POOL "/proc/sys/vm/nr_hugepages"
 
@@ -78,6 +82,35 @@ static int do_hugetlb(void)
 	q[0] = 3;
 	TRY(munmap(q, (size_t)h));
 	return 0;
+}
+
+/* userfaultfd(2) on pages of the pool. */
+static int do_hugetlb_fill(void)
+{
+	long h = 2 << 20;
+	int u = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffdio_api api = {.api = UFFD_API};
+	char *p;
+
+	TRY(u);
+	TRY(ioctl(u, UFFDIO_API, &api));
+	p = map((size_t)(2 * h), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB,
+		-1);
+	if (p == MAP_FAILED)
+		return -errno;
+	struct uffdio_register r = {
+		.range = {(unsigned long)p, (unsigned long)(2 * h)},
+		.mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP,
+	};
+	struct uffdio_copy c = {(unsigned long)p, (unsigned long)fill_source, (unsigned long)h, 0,
+				0};
+	struct uffdio_writeprotect w = {r.range, UFFDIO_WRITEPROTECT_MODE_WP};
+
+	TRY(ioctl(u, UFFDIO_REGISTER, &r));
+	TRY(ioctl(u, UFFDIO_COPY, &c));
+	TRY(ioctl(u, UFFDIO_WRITEPROTECT, &w));
+	TRY(madvise(p, (size_t)h, MADV_DONTNEED));
+	return *(volatile char *)p == 'f' ? 0 : -EIO;
 }
 
 static int do_map(void)
@@ -289,8 +322,12 @@ TEST(memory)
 
 TEST(huge_pages)
 {
+	fill_source = malloc(2 << 20);
+	REQUIRE(fill_source);
+	memset(fill_source, 'f', 2 << 20);
 	CHECK(!write_text(POOL, "6"));
-	SWEEP({"hugetlb", do_hugetlb, IN_CHILD, 0});
+	SWEEP({"hugetlb", do_hugetlb, IN_CHILD, 0},
+	      {"userfaultfd of huge pages", do_hugetlb_fill, IN_CHILD, 0});
 	CHECK(!write_text(POOL, "0"));
 	CHECK_EQ(read_number("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"), 0);
 }
