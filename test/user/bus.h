@@ -485,13 +485,13 @@ static inline int join_child(pid_t pid)
 
 	return waitpid(pid, &status, 0) == pid ? status : -1;
 }
-#define IN_CHILD_DO(code)                          \
+#define IN_CHILD_DO(...)                           \
 	do {                                       \
 		pid_t pid_ = fork();               \
 		REQUIRE(pid_ >= 0);                \
 		if (!pid_) {                       \
 			test_failures = 0;         \
-			code;                      \
+			__VA_ARGS__;               \
 			fflush(stdout);            \
 			_exit(test_failures != 0); \
 		}                                  \
