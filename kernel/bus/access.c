@@ -16,8 +16,7 @@ bool bus_is_privileged(const struct bus_endpoint *ep, const struct cred *cred)
 
 bool bus_is_owner(const struct bus_endpoint *ep, const struct cred *cred)
 {
-	return !ep->user &&
-	       (cred->euid == ep->bus->node.uid || bus_is_privileged(ep, cred));
+	return !ep->user && (cred->euid == ep->bus->node.uid || bus_is_privileged(ep, cred));
 }
 
 static struct bus_policy_who who_is(const struct cred *c)
@@ -96,8 +95,8 @@ static u32 import_gid(void *ctx, u64 id)
 	return id >= U32_MAX ? U32_MAX : gid_from_user((u32)id);
 }
 
-int bus_policy_import(const struct bus_policy *p, const struct bus_args *a, u32 max,
-		      bool wildcards, struct bus_policy_set **out)
+int bus_policy_import(const struct bus_policy *p, const struct bus_args *a, u32 max, bool wildcards,
+		      struct bus_policy_set **out)
 {
 	static const struct bus_policy_ids ids = {.uid = import_uid, .gid = import_gid};
 

@@ -24,9 +24,9 @@ enum bus_node_kind { BUS_NODE_BUS, BUS_NODE_ENDPOINT };
 
 /* What has a name in the file system: a directory for a bus, in it a file for each endpoint. */
 struct bus_node {
-	enum bus_node_kind kind; /* [I] */
-	umode_t mode;		 /* [I] permissions */
-	u32 uid, gid;		 /* [I] kernel ids */
+	enum bus_node_kind kind;	  /* [I] */
+	umode_t mode;			  /* [I] permissions */
+	u32 uid, gid;			  /* [I] kernel ids */
 	char name[BUS_NODE_NAME_MAX + 1]; /* [I] */
 	struct dentry *dentry;		  /* the file system's */
 };

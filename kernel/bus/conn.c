@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Connections: made by HELLO, ended by BYEBYE, by the close of their file, or with their endpoint. */
+/* Connections: made by HELLO, ended by BYEBYE, by the close of their file, or with their endpoint.
+ */
 #include "bus_impl.h"
 
 #include <kern/hash.h>
@@ -124,8 +125,7 @@ static int judge_hello(const struct bus_args *a, const struct bus_endpoint *ep, 
 		return -EOPNOTSUPP;
 	if (!owner && special)
 		return -EPERM;
-	if (!owner &&
-	    (a->found[HELLO_CREDS] || a->found[HELLO_PIDS] || a->found[HELLO_SECLABEL]))
+	if (!owner && (a->found[HELLO_CREDS] || a->found[HELLO_PIDS] || a->found[HELLO_SECLABEL]))
 		return -EPERM;
 	return 0;
 }
@@ -170,9 +170,9 @@ static int find_account(struct bus_conn *c)
 	if (err)
 		return err;
 	/* Taken back by conn_free(), whatever comes of it. */
-	return __atomic_add_fetch(&c->user->conns, 1, __ATOMIC_RELAXED) > (s32)BUS_USER_CONNS_MAX ?
-		       -EMFILE :
-		       0;
+	return __atomic_add_fetch(&c->user->conns, 1, __ATOMIC_RELAXED) > (s32)BUS_USER_CONNS_MAX
+		       ? -EMFILE
+		       : 0;
 }
 
 static int find_meta(struct bus_conn *c, const struct bus_args *a)
@@ -324,8 +324,7 @@ static int hello(struct bus_endpoint *ep, struct file *f, const struct bus_args 
 	return err;
 }
 
-int bus_cmd_hello(struct bus_endpoint *ep, struct file *f, void __user *user,
-		  struct bus_conn **out)
+int bus_cmd_hello(struct bus_endpoint *ep, struct file *f, void __user *user, struct bus_conn **out)
 {
 	struct bus_args a;
 	int err = bus_args_begin(&a, &hello_rule, user);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Into queues. To one receiver: a place in his pool is taken under his lock, the message is copied
- * into it in the sender's context without a lock, and enqueued. To many: payload and head are stored
- * once; each receiver gets an entry that refers to them, and the place that it will be copied to
- * when he receives it.
+ * into it in the sender's context without a lock, and enqueued. To many: payload and head are
+ * stored once; each receiver gets an entry that refers to them, and the place that it will be
+ * copied to when he receives it.
  */
 #include "bus_impl.h"
 
@@ -190,8 +190,8 @@ static int place(struct bus_message *m, struct bus_conn *dst, struct bus_entry *
 	return err;
 }
 
-int bus_deliver(struct bus_message *m, struct bus_conn *dst, struct bus_tracker *t,
-		u64 name_serial, u32 handovers)
+int bus_deliver(struct bus_message *m, struct bus_conn *dst, struct bus_tracker *t, u64 name_serial,
+		u32 handovers)
 {
 	struct bus_entry *e;
 	u64 size;

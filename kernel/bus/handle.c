@@ -58,8 +58,7 @@ static bool is_setup(unsigned int cmd)
 
 /* ---- commands that decide what the file is ---- */
 
-static long setup_control(struct file *f, struct bus_handle *h, unsigned int cmd,
-			  void __user *user)
+static long setup_control(struct file *f, struct bus_handle *h, unsigned int cmd, void __user *user)
 {
 	int err;
 

@@ -4,16 +4,15 @@
 
 #include <kern/errno.h>
 #include <kern/string.h>
-
-#include "bus.h"
+#include <kernel/bus/bus.h>
 
 enum form {
-	FORM_ANY,     /* what it must be depends on more than the item */
-	FORM_EXACT,   /* .size bytes */
-	FORM_LEAST,   /* .size bytes or more */
-	FORM_ARRAY,   /* a multiple of .size */
-	FORM_STRING,  /* terminated at the end and nowhere else */
-	FORM_NODE,    /* name of a bus or endpoint */
+	FORM_ANY,    /* what it must be depends on more than the item */
+	FORM_EXACT,  /* .size bytes */
+	FORM_LEAST,  /* .size bytes or more */
+	FORM_ARRAY,  /* a multiple of .size */
+	FORM_STRING, /* terminated at the end and nowhere else */
+	FORM_NODE,   /* name of a bus or endpoint */
 };
 
 struct item_form {

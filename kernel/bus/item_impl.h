@@ -16,7 +16,7 @@ static inline u64 bus_item_payload(const struct kdbus_item *i)
 }
 
 /* The list of @size bytes at @items has been judged. */
-#define bus_item_for_each(i, items, size_)                                          \
+#define bus_item_for_each(i, items, size_)                             \
 	for (i = (void *)(items); (uptr)(i) < (uptr)(items) + (size_); \
 	     i = (void *)((uptr)(i) + BUS_ALIGN8((i)->size)))
 
@@ -40,5 +40,6 @@ bool bus_items_complete(const struct bus_item_rule *rules, u32 n, struct kdbus_i
 /* Is @type one of them? */
 bool bus_items_known(u64 type, const struct bus_item_rule *rules, u32 n);
 
-/* Writes head and payload (NULL: zeroes) and zeroes the padding; returns where the next one goes. */
+/* Writes head and payload (NULL: zeroes) and zeroes the padding; returns where the next one goes.
+ */
 void *bus_item_write(void *to, u64 type, const void *payload, size_t len);

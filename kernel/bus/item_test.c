@@ -2,7 +2,7 @@
 
 #include <kern/errno.h>
 
-#include "bus.h"
+#include <kernel/bus/bus.h>
 #include "test_impl.h"
 
 static u64 list[512];

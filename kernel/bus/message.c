@@ -168,7 +168,8 @@ static int judge(const struct bus_args *a, const struct bus *b, bool sync, struc
 
 	if (err)
 		return err;
-	bus_item_for_each (i, a->items, a->items_size) {
+	bus_item_for_each(i, a->items, a->items_size)
+	{
 		err = judge_item(i, msg, b, n);
 		if (err)
 			return err;
@@ -316,7 +317,8 @@ static int import_items(struct bus_message *m, const struct bus_args *a, const s
 	/* The descriptors first: files[] is without gaps then, whatever fails. */
 	if (n->fd_item)
 		err = import_fds(m, (struct kdbus_item *)(uptr)n->fd_item, n->fds);
-	bus_item_for_each (i, a->items, a->items_size) {
+	bus_item_for_each(i, a->items, a->items_size)
+	{
 		if (err)
 			return err;
 		switch (i->type) {
@@ -444,7 +446,8 @@ static void move_payload(struct kdbus_msg *msg, size_t msg_size, u64 to)
 {
 	struct kdbus_item *i;
 
-	bus_item_for_each (i, msg->items, msg_size - sizeof(*msg)) {
+	bus_item_for_each(i, msg->items, msg_size - sizeof(*msg))
+	{
 		if (i->type == KDBUS_ITEM_PAYLOAD_OFF && i->vec.offset != ~0ull)
 			i->vec.offset += to;
 	}
@@ -490,8 +493,7 @@ int bus_message_head(struct bus_message *m, const struct bus_conn *dst, struct b
 	}
 	err = write_head(m, dst, mask, out);
 	if (!err && m->head_count < BUS_HEADS) {
-		m->heads[m->head_count++] =
-			(struct bus_head){mask, &dst->view, bus_blob_get(*out)};
+		m->heads[m->head_count++] = (struct bus_head){mask, &dst->view, bus_blob_get(*out)};
 	}
 	return err;
 }

@@ -461,25 +461,18 @@ static void write_audit(const struct bus_meta_source *s, const struct bus_meta_v
 	i->audit = (struct kdbus_audit){.sessionid = U32_MAX, .loginuid = U32_MAX};
 }
 
-/* In the order in which they stand in a message. No .size: a word. */
+/* By the number of the bit, which is the order in a message. No .size: a word. */
 static const struct meta_item {
-	u64 bit;
-	u64 type;
 	size_t (*size)(const struct bus_meta_source *s, const struct bus_meta_view *v);
 	void (*write)(const struct bus_meta_source *s, const struct bus_meta_view *v,
 		      struct kdbus_item *i);
 } meta_items[] = {
-	{KDBUS_ATTACH_CREDS, KDBUS_ITEM_CREDS, creds_size, write_creds},
-	{KDBUS_ATTACH_PIDS, KDBUS_ITEM_PIDS, pids_size, write_pids},
-	{KDBUS_ATTACH_AUXGROUPS, KDBUS_ITEM_AUXGROUPS, groups_size, write_groups},
-	{KDBUS_ATTACH_TID_COMM, KDBUS_ITEM_TID_COMM, NULL, NULL},
-	{KDBUS_ATTACH_PID_COMM, KDBUS_ITEM_PID_COMM, NULL, NULL},
-	{KDBUS_ATTACH_EXE, KDBUS_ITEM_EXE, NULL, NULL},
-	{KDBUS_ATTACH_CMDLINE, KDBUS_ITEM_CMDLINE, cmdline_size, write_cmdline},
-	{KDBUS_ATTACH_CGROUP, KDBUS_ITEM_CGROUP, NULL, NULL},
-	{KDBUS_ATTACH_CAPS, KDBUS_ITEM_CAPS, caps_size, write_caps},
-	{KDBUS_ATTACH_SECLABEL, KDBUS_ITEM_SECLABEL, NULL, NULL},
-	{KDBUS_ATTACH_AUDIT, KDBUS_ITEM_AUDIT, audit_size, write_audit},
+	[KDBUS_ITEM_CREDS - _KDBUS_ITEM_ATTACH_BASE] = {creds_size, write_creds},
+	[KDBUS_ITEM_PIDS - _KDBUS_ITEM_ATTACH_BASE] = {pids_size, write_pids},
+	[KDBUS_ITEM_AUXGROUPS - _KDBUS_ITEM_ATTACH_BASE] = {groups_size, write_groups},
+	[KDBUS_ITEM_CMDLINE - _KDBUS_ITEM_ATTACH_BASE] = {cmdline_size, write_cmdline},
+	[KDBUS_ITEM_CAPS - _KDBUS_ITEM_ATTACH_BASE] = {caps_size, write_caps},
+	[KDBUS_ITEM_AUDIT - _KDBUS_ITEM_ATTACH_BASE] = {audit_size, write_audit},
 };
 
 /* Which items of the task there are. */
@@ -487,16 +480,18 @@ static u64 task_mask(const struct bus_meta_source *s, u64 mask, const struct bus
 {
 	if (!s->task)
 		return 0;
-	mask &= s->task->valid;
+	mask &= s->task->valid & BUS_META_PROCESS;
 	if (mask & KDBUS_ATTACH_EXE && !is_same_place(&s->task->root, &v->root))
 		mask &= ~(u64)KDBUS_ATTACH_EXE;
 	return mask;
 }
 
-static size_t payload_size(const struct meta_item *k, const struct bus_meta_source *s,
+static size_t payload_size(unsigned int bit, const struct bus_meta_source *s,
 			   const struct bus_meta_view *v)
 {
-	return k->size ? k->size(s, v) : strlen(word_of(s->task, k->type)) + 1;
+	if (meta_items[bit].size)
+		return meta_items[bit].size(s, v);
+	return strlen(word_of(s->task, _KDBUS_ITEM_ATTACH_BASE + bit)) + 1;
 }
 
 static size_t whole_size(size_t payload)
@@ -506,13 +501,12 @@ static size_t whole_size(size_t payload)
 
 size_t bus_meta_size(const struct bus_meta_source *s, u64 mask, const struct bus_meta_view *v)
 {
-	u64 of_task = task_mask(s, mask, v);
 	size_t size = 0;
 
-	for (size_t k = 0; k < ARRAY_SIZE(meta_items); k++) {
-		if (of_task & meta_items[k].bit)
-			size += whole_size(payload_size(&meta_items[k], s, v));
-	}
+	if (!mask)
+		return 0;
+	for (u64 left = task_mask(s, mask, v); left; left &= left - 1)
+		size += whole_size(payload_size((unsigned int)__builtin_ctzll(left), s, v));
 	if (s->description && mask & KDBUS_ATTACH_CONN_DESCRIPTION)
 		size += whole_size(strlen(s->description) + 1);
 	if (s->timestamp && mask & KDBUS_ATTACH_TIMESTAMP)
@@ -535,28 +529,27 @@ static struct kdbus_item *put_head(char *buf, size_t *at, u64 type, size_t paylo
 	return i;
 }
 
-static void put_item(const struct meta_item *k, const struct bus_meta_source *s,
+static void put_item(unsigned int bit, const struct bus_meta_source *s,
 		     const struct bus_meta_view *v, char *buf, size_t *at)
 {
-	size_t payload = payload_size(k, s, v);
-	struct kdbus_item *i = put_head(buf, at, k->type, payload);
+	size_t payload = payload_size(bit, s, v);
+	struct kdbus_item *i = put_head(buf, at, _KDBUS_ITEM_ATTACH_BASE + bit, payload);
 
-	if (k->write)
-		k->write(s, v, i);
+	if (meta_items[bit].write)
+		meta_items[bit].write(s, v, i);
 	else
-		memcpy(i->str, word_of(s->task, k->type), payload);
+		memcpy(i->str, word_of(s->task, i->type), payload);
 }
 
 size_t bus_meta_write(const struct bus_meta_source *s, u64 mask, const struct bus_meta_view *v,
 		      void *buf, size_t size)
 {
-	u64 of_task = task_mask(s, mask, v);
 	size_t at = 0;
 
-	for (size_t k = 0; k < ARRAY_SIZE(meta_items); k++) {
-		if (of_task & meta_items[k].bit)
-			put_item(&meta_items[k], s, v, buf, &at);
-	}
+	if (!mask)
+		return 0;
+	for (u64 left = task_mask(s, mask, v); left; left &= left - 1)
+		put_item((unsigned int)__builtin_ctzll(left), s, v, buf, &at);
 	if (s->description && mask & KDBUS_ATTACH_CONN_DESCRIPTION) {
 		size_t len = strlen(s->description) + 1;
 

@@ -39,9 +39,9 @@ void bus_notice_free_all(struct bus *b)
 		bus_name_event_free(&b->names, e);
 }
 
-#define NOTICE_MAX                                                                  \
-	(sizeof(struct kdbus_msg) + BUS_ITEM_HEAD +                                 \
-	 sizeof(struct kdbus_notify_name_change) + BUS_NAME_LEN_MAX + 1 + 7)
+#define NOTICE_MAX                                                                            \
+	(sizeof(struct kdbus_msg) + BUS_ITEM_HEAD + sizeof(struct kdbus_notify_name_change) + \
+	 BUS_NAME_LEN_MAX + 1 + 7)
 
 static size_t write_item(const struct bus_name_event *e, struct kdbus_item *i)
 {

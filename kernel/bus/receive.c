@@ -152,8 +152,8 @@ static int receive(struct bus_conn *c, struct kdbus_cmd_recv *cmd)
 
 	mutex_lock(&c->receive);
 	spin_lock(&c->lock);
-	e = c->active ? bus_queue_peek(c, cmd->flags & KDBUS_RECV_USE_PRIORITY, cmd->priority) :
-			NULL;
+	e = c->active ? bus_queue_peek(c, cmd->flags & KDBUS_RECV_USE_PRIORITY, cmd->priority)
+		      : NULL;
 	spin_unlock(&c->lock);
 	if (!e) {
 		mutex_unlock(&c->receive);

@@ -40,8 +40,7 @@ static bool any_left(struct bus_conn *from, u64 serial)
 }
 
 /* Without memory for the quotas or ranges that it takes, what is left is lost. */
-static void give_up(struct bus_conn *from, struct bus_conn *to, u64 serial,
-		    struct list_head *lost)
+static void give_up(struct bus_conn *from, struct bus_conn *to, u64 serial, struct list_head *lost)
 {
 	struct bus_entry *e, *next;
 
@@ -235,9 +234,9 @@ static int match_add(struct bus_conn *c, const struct bus_args *a)
 	if (err)
 		return err;
 	rwsem_write_lock(&b->registry);
-	err = c->active ? bus_match_add(&b->matches, &c->matches, m,
-					cmd->flags & KDBUS_MATCH_REPLACE) :
-			  -ESHUTDOWN;
+	err = c->active
+		      ? bus_match_add(&b->matches, &c->matches, m, cmd->flags & KDBUS_MATCH_REPLACE)
+		      : -ESHUTDOWN;
 	rwsem_write_unlock(&b->registry);
 	if (err)
 		bus_match_free(&b->matches, m);

@@ -1,7 +1,7 @@
 room := kernel/bus
-deps := kernel/boot kernel/cred kernel/file kernel/frame kernel/lock kernel/mm kernel/ns \
-	kernel/pagecache kernel/poll kernel/rcu kernel/rng kernel/sched kernel/seq kernel/signal \
-	kernel/slab kernel/syscall kernel/task kernel/time kernel/uaccess kernel/uio kernel/vfs \
+deps := kernel/cred kernel/file kernel/lock kernel/mm kernel/ns \
+	kernel/pagecache kernel/poll kernel/rcu kernel/rng kernel/sched kernel/seq \
+	kernel/slab kernel/task kernel/time kernel/uaccess kernel/uio kernel/vfs \
 	kernel/wait kernel/work lib/hash lib/rbtree
 objs := item.o slice.o args.o domain.o make.o conn.o info.o access.o registry.o pool.o queue.o \
 	message.o deliver.o send.o receive.o reply.o cancel.o notify.o stats.o handle.o \

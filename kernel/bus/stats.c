@@ -41,7 +41,8 @@ static u32 copy_quotas(struct bus_conn *c, u32 skip, struct quota_line *out)
 	struct bus_quota *q;
 	u32 n = 0;
 
-	rb_for_each_entry (q, &c->quotas, node) {
+	rb_for_each_entry(q, &c->quotas, node)
+	{
 		if (skip) {
 			skip--;
 			continue;
