@@ -198,6 +198,19 @@ int kernfs_parent(struct dentry *root, const char *path, struct dentry **out, co
 	return 0;
 }
 
+int kernfs_mount_point(struct dentry *root, const char *path)
+{
+	struct dentry *dir;
+	const char *name;
+	int err = kernfs_parent(root, path, &dir, &name);
+
+	if (!err)
+		err = kernfs_dir(dir, name, &dir);
+	if (!err)
+		dir->inode->flags |= INODE_EMPTY_DIR;
+	return err;
+}
+
 /*
  * In sysfs of Linux the length of a text is a page, whatever it says; in debugfs nothing. A file
  * with operations of its own says itself.

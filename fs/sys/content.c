@@ -262,17 +262,17 @@ int sysfs_populate(struct dentry *root)
 {
 	static const char *const empty[] = {"block",  "bus",	"firmware", "fs",
 					    "kernel", "module", "power"};
+	/* Of debugfs and kdbusfs. */
+	static const char *const mount_points[] = {"kernel/debug", "fs/kdbus"};
 	struct dentry *devices, *system, *unused;
-	const char *rest;
 	int err = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(empty) && !err; i++)
 		err = kernfs_dir(root, empty[i], &unused);
 	if (!err)
 		err = kernfs_dir(root, "devices", &devices);
-	/* Where debugfs is mounted. */
-	if (!err)
-		err = kernfs_parent(root, "kernel/debug/", &unused, &rest);
+	for (unsigned int i = 0; i < ARRAY_SIZE(mount_points) && !err; i++)
+		err = kernfs_mount_point(root, mount_points[i]);
 	if (!err)
 		err = kernfs_dir(devices, "system", &system);
 	if (!err)
