@@ -8,7 +8,6 @@
  *
  * usage: bus_fuzz [SECONDS [SEED]]; or bus_fuzz=SECONDS on the kernel's command line.
  */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
