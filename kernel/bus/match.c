@@ -151,17 +151,35 @@ static bool choose_bucket(const struct bus_match_index *x, const u64 *mask, u32 
 	return best != U32_MAX;
 }
 
+/* The word of @mask that asks for most: few filters that have the bucket's bit have it all. */
+static void choose_word(const struct bus_match_index *x, const u64 *mask, struct match_place *p)
+{
+	int most = 0;
+
+	for (u32 w = 0; w < x->words; w++) {
+		int bits = (int)hweight64(mask[w]);
+
+		if (bits <= most)
+			continue;
+		most = bits;
+		p->word = w;
+		p->bits = mask[w];
+	}
+}
+
 static void put_on_bits(struct bus_match_index *x, struct bus_match *m, const struct match_rule *r)
 {
 	for (u32 g = 0; g < r->masks; g++) {
 		struct match_place *p = next_place(m, LIST_BIT);
+		const u64 *mask = r->mask + (size_t)g * x->words;
 
 		p->mask = g;
 		p->masks = r->masks;
-		if (!choose_bucket(x, r->mask + (size_t)g * x->words, &p->bucket)) {
+		if (!choose_bucket(x, mask, &p->bucket)) {
 			put_on_any(x, p);
 			continue;
 		}
+		choose_word(x, mask, p);
 		hlist_add_head(&p->link, &x->bit[p->bucket]);
 		if (!x->crowd[p->bucket]++)
 			x->used[p->bucket / 64] |= 1ull << p->bucket % 64;
@@ -394,6 +412,24 @@ static int look_at_list(struct question *q, const struct hlist_head *h)
 	return err;
 }
 
+static int look_at_bucket(struct question *q, const struct hlist_head *h)
+{
+	const u64 *filter = q->message->filter;
+	const struct match_place *p;
+	int err = 0;
+
+	hlist_for_each_entry (p, h, link) {
+		if (p->bits & ~filter[p->word]) {
+			q->scan->passed++;
+			continue;
+		}
+		err = look_at(q, p);
+		if (err)
+			break;
+	}
+	return err;
+}
+
 static int look_at_key(struct question *q, u32 key)
 {
 	const struct match_place *p;
@@ -440,7 +476,7 @@ static int look_at_bits(struct question *q)
 		set[i & (words - 1)] |= q->message->filter[i];
 	for (u32 i = 0; !err && i < words; i++) {
 		for (u64 left = set[i] & x->used[i]; !err && left; left &= left - 1)
-			err = look_at_list(q, &x->bit[i * 64 + (u32)__builtin_ctzll(left)]);
+			err = look_at_bucket(q, &x->bit[i * 64 + (u32)__builtin_ctzll(left)]);
 	}
 	return err;
 }

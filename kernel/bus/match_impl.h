@@ -106,7 +106,8 @@ struct bus_match_scan {
 	const struct bus_mem *mem;
 	u64 *seen; /* bitmap by slot; @small for few */
 	u32 slots;
-	u64 looked; /* rules looked at: for stats and tests */
+	u64 looked; /* matches looked at: for stats and tests */
+	u64 passed; /* passed over by a look at one word of their mask */
 	u64 small[16];
 };
 void bus_match_scan_init(struct bus_match_scan *s, const struct bus_mem *mem);

@@ -42,8 +42,11 @@ struct match_place {
 		struct bus_table_node node; /* LIST_KEY */
 		struct hlist_node link;
 	};
-	struct bus_match *match;
+	/* LIST_BIT: one word of the mask, to tell most that do not fit without going further. */
+	u64 bits;
+	u32 word;
 	enum match_list list;
+	struct bus_match *match;
 	u32 bucket; /* LIST_BIT */
 	u32 mask;   /* which of the rule's masks: LIST_BIT, and LIST_ANY */
 	u32 masks;  /* 0: good for every generation */
