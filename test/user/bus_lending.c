@@ -3,7 +3,6 @@
  * A synchronous call of a real-time thread: who answers has its priority for as long as that takes,
  * so that one of a priority in between does not keep the caller waiting.
  */
-#define _GNU_SOURCE
 #include "bus.h"
 #include <pthread.h>
 #include <sys/syscall.h>
