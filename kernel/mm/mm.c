@@ -331,6 +331,10 @@ static int copy_vma(struct mm *to, struct btree_edit *e, struct vma *v, struct v
 		err = fork_uffd(to, n, forks);
 	if (v->flags & VM_WIPEONFORK)
 		n->has_anon = false;
+	/* Linux keeps these apart from new neighbours, for the sake of its reverse map; programs
+	 * see it in maps. */
+	if (n->has_anon)
+		n->flags |= VM_FORKED;
 	if (!err)
 		err = btree_edit_insert(e, n->start, n->end, n);
 	if (err) {
