@@ -283,6 +283,8 @@ int vma_split_at(struct mm *mm, u64 addr) __must_check;
 int vma_insert(struct mm *mm, struct vma *v, struct vma **out) __must_check;
 /* Moves one end of @v.  The range in between is free (growth). */
 int vma_extend(struct vma *v, u64 start, u64 end) __must_check;
+/* The same upwards; it becomes one with the VMA at @end if they are alike. */
+int vma_extend_to_next(struct vma *v, u64 end) __must_check;
 
 void vma_detach(struct vma *v);
 void vma_set_extent(struct vma *v, u64 start, u64 end); /* write-locked */

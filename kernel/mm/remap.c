@@ -219,7 +219,7 @@ static long grow(struct mm *mm, struct vma *v, u64 old, u64 old_len, u64 new_len
 
 		if (v->flags & VM_ACCOUNT && mm_commit(pages))
 			return -ENOMEM;
-		if (vma_extend(v, v->start, end)) {
+		if (vma_extend_to_next(v, end)) {
 			if (v->flags & VM_ACCOUNT)
 				mm_uncommit(pages);
 			return -ENOMEM;

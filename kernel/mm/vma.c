@@ -359,6 +359,17 @@ static int join(struct mm *mm, struct vma *prev, struct vma *v, struct vma *next
 	return 0;
 }
 
+int vma_extend_to_next(struct vma *v, u64 end)
+{
+	struct vma *next = vma_next(v->mm, v);
+	struct vma probe;
+
+	memcpy(&probe, v, sizeof(probe));
+	probe.end = end;
+	return next && vma_can_merge(&probe, next) ? join(v->mm, v, v, next, false)
+						   : vma_extend(v, v->start, end);
+}
+
 int vma_insert(struct mm *mm, struct vma *v, struct vma **out)
 {
 	struct vma *prev = btree_before(&mm->vmas, v->start, NULL);
