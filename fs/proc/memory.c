@@ -101,6 +101,7 @@ static int proc_meminfo(struct seq *s, void *v)
 	kb(s, "VmallocTotal:", vm.total >> PAGE_SHIFT);
 	kb(s, "VmallocUsed:", vm.used >> PAGE_SHIFT);
 	kb(s, "VmallocChunk:", 0);
+	kb(s, "HardwareCorrupted:", mm_poisoned_pages());
 	kb(s, "CmaTotal:", f.aside);
 	kb(s, "CmaFree:", f.aside_free);
 	kb(s, "AnonHugePages:", mm_huge_pages() << 9);

@@ -43,10 +43,11 @@ struct frame {
 };
 _Static_assert(sizeof(struct frame) == 16, "frame descriptors are 16 bytes");
 
-#define FRAME_F_PINNED 1u  /* long-term references from outside page tables exist */
-#define FRAME_F_INITRD 2u  /* memory of the boot archive, adopted in place */
-#define FRAME_F_CMA 4u	   /* of a region that was set aside: kernel/cma gets it back */
-#define FRAME_ORDER_MAX 18 /* 1 GiB */
+#define FRAME_F_PINNED 1u   /* long-term references from outside page tables exist */
+#define FRAME_F_INITRD 2u   /* memory of the boot archive, adopted in place */
+#define FRAME_F_CMA 4u	    /* of a region that was set aside: kernel/cma gets it back */
+#define FRAME_F_POISONED 8u /* bad, or said to be: never given out again */
+#define FRAME_ORDER_MAX 18  /* 1 GiB */
 
 /* Allocation context: may it sleep and reclaim, and what it wants. */
 #define GFP_KERNEL 0u /* may sleep, may reclaim */

@@ -378,16 +378,25 @@ static int advise_range(struct gather *g, u64 start, u64 end, int advice)
 	return err ? err : missing;
 }
 
+int mm_populate_read(struct mm *mm, u64 start, u64 end)
+{
+	return populate(mm, start, end, false);
+}
+
 static int advise(struct mm *mm, u64 start, u64 len, int advice)
 {
 	struct gather g;
 	u64 end;
 	int err;
 
-	if (!advice_is(advice, ADVICE_KNOWN) || !range_is_good(start, len, &end))
+	if (!advice_is(advice, ADVICE_KNOWN) && advice != MADV_HWPOISON)
+		return -EINVAL;
+	if (!range_is_good(start, len, &end))
 		return -EINVAL;
 	if (end == start)
 		return 0;
+	if (unlikely(advice == MADV_HWPOISON))
+		return mm_poison(mm, start, end);
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
 		return populate(mm, start, end, advice == MADV_POPULATE_WRITE);
 	bool write = advice_is(advice, ADVICE_WRITES);

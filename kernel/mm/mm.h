@@ -60,7 +60,8 @@ struct vma;
 #define VM_STACK 0x100000000ul
 #define VM_DROPPABLE 0x200000000ul   /* reclaim may take the pages: MAP_DROPPABLE */
 #define VM_UFFD_MINOR 0x2000000000ul /* asked for what is in the file, but not mapped */
-#define VM_FORKED 0x4000000000ul /* has had private pages of a parent's: not one with what is new */
+#define VM_FORKED 0x4000000000ul /* has had private pages of a parent's: not one with what is new \
+				  */
 #define VM_UFFD (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
 
 /* What a fault wants from the owner of a mapping. */
@@ -281,6 +282,7 @@ struct mm_events {
 };
 void mm_events(struct mm_events *out); /* /proc/vmstat */
 u64 mm_huge_pages(void);	       /* huge pages mapped as such: AnonHugePages */
+u64 mm_poisoned_pages(void);	       /* HardwareCorrupted */
 u64 mm_locked_pages(void);	       /* Mlocked */
 
 /* log2 of the size of the page at @addr.  May sleep. */

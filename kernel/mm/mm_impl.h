@@ -321,6 +321,10 @@ bool mm_range_free(struct mm *mm, u64 start, u64 end);
 int mm_find_gap(struct mm *mm, u64 len, u64 hint, u32 flags, u64 *out) __must_check;
 u64 mm_prot_flags(u32 prot);
 void mm_populate(struct mm *mm, u64 start, u64 end); /* best effort, mm->lock not held */
+/* As MADV_POPULATE_READ. */
+int mm_populate_read(struct mm *mm, u64 start, u64 end) __must_check;
+/* MADV_HWPOISON: -EPERM, -EFAULT, -EBUSY: a page that cannot be taken away; -EINTR. */
+int mm_poison(struct mm *mm, u64 start, u64 end) __must_check;
 void mm_stat_account(struct mm *mm, u64 flags, s64 pages);
 bool mm_may_expand(struct mm *mm, u64 flags, u64 pages);
 int mm_may_lock(struct mm *mm, u64 pages) __must_check; /* -EPERM, -EAGAIN */

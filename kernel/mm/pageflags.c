@@ -131,6 +131,8 @@ static u64 flags_word(u64 pfn)
 		out |= BIT_OF(COMPOUND_HEAD);
 	if (mm_is_huge_zero(head))
 		return out | BIT_OF(ZERO_PAGE) | BIT_OF(THP);
+	if (unlikely(READ_ONCE(f->flags) & FRAME_F_POISONED))
+		out |= BIT_OF(HWPOISON);
 	return out | type_flags(head, tail);
 }
 

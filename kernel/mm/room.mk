@@ -5,6 +5,6 @@ deps := kernel/boot kernel/cmdline kernel/cred kernel/file kernel/frame kernel/h
 	kernel/seq kernel/signal kernel/slab kernel/task kernel/time kernel/uaccess kernel/uio \
 	kernel/uffd kernel/vfs kernel/wait lib/btree lib/parse
 objs := mm.o vma.o lookup.o pgtable.o map.o protect.o fault.o shared.o account.o oom.o vmctl.o access.o advise.o lock.o remap.o show.o maps.o policy.o huge.o hugetlb.o thp.o inspect.o userfault.o scan.o knobs.o droppable.o
-objs += pageflags.o
+objs += pageflags.o poison.o
 objs-$(CONFIG_DEBUG_FAIL) += fail.o
 tests := mm_test.o
