@@ -1,5 +1,5 @@
 # Long runs, each a target of its own: nothing here belongs to `make test`.
-.PHONY: soak-trinity soak-stress test-selfbuild test-python
+.PHONY: soak-trinity soak-stress soak-failures test-selfbuild test-python
 # SOAK_ARGS='--minutes 30 --cpus 2'
 soak-trinity: $(O)/corbel launcher $(ROOTFS)/load.tar
 	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel
@@ -21,3 +21,12 @@ test-python: $(O)/corbel launcher $(ROOTFS)/full.tar $(LINUX)
 	@mkdir -p $(O)/test
 	$(Q)$(BOOT_ENV) test/soak/python.py --linux $(abspath $(LINUX)) $(PYTHON_ARGS) > $(O)/test/python.log 2>&1; \
 		tools/count-tap python $$? $(O)/test
+
+# Each allocation of a program fails once. FAILURES_ARGS='memfd_seals userfault:copy /path/of/a/static/program'
+$(GUEST)/fail-each: test/soak/fail-each.c guest/guest.mk
+	@mkdir -p $(@D)
+	$(call say,GUESTCC,$@)$(GUESTCC) $(GUEST_CFLAGS) -o $@ $<
+
+soak-failures: user-tests $(GUEST)/fail-each $(GUEST)/corbel-init
+	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel
+	$(Q)$(BOOT_ENV) KERNEL=$(abspath $(DEBUG_O)/corbel) test/soak/failures.py $(FAILURES_ARGS)

@@ -41,8 +41,11 @@ static int store_drop_caches(const char *text)
 		return -EINVAL;
 	if (what & 1)
 		pagecache_drop_clean();
-	if (what & 2)
+	if (what & 2) {
 		vfs_drop_slabs();
+		slab_settle();
+		(void)slab_shrink(~0ull);
+	}
 	if (what & 4)
 		WRITE_ONCE(quiet, true);
 	if (!READ_ONCE(quiet))

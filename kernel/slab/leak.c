@@ -95,8 +95,7 @@ static int visit(const struct slab_info *i, void *ctx)
 	return 0;
 }
 
-/* What is on its way to be free is free. */
-static void settle(void)
+void slab_settle(void)
 {
 	/* Descriptors of slabs that fall empty go the same way as their objects. */
 	for (int i = 0; i < 3; i++) {
@@ -109,7 +108,7 @@ void slab_report_begin(void)
 {
 	struct walk w = {0};
 
-	settle();
+	slab_settle();
 	(void)slab_for_each(visit, &w);
 }
 
@@ -117,6 +116,6 @@ void slab_report_leaks(void)
 {
 	struct walk w = {.print = true};
 
-	settle();
+	slab_settle();
 	(void)slab_for_each(visit, &w);
 }

@@ -85,10 +85,15 @@ static inline bool slab_should_fail(void)
 #endif
 
 #ifdef CONFIG_DEBUG
+/* What was freed is free: readers of RCU have gone, and KASAN watches it no longer.  May sleep. */
+void slab_settle(void);
 /* Prints which caches grew since slab_report_begin(): at power-off. */
 void slab_report_begin(void);
 void slab_report_leaks(void);
 #else
+static inline void slab_settle(void)
+{
+}
 static inline void slab_report_begin(void)
 {
 }

@@ -4,7 +4,8 @@
  *	TEST(name) { CHECK(expr); CHECK_ERR(call, errno); }
  *	int main(void) { return test_run(); }
  *
- * Tests run in the order of their definition, each in a child process.
+ * Tests run in the order of their definition, each in a child process.  TEST_ONLY=name in the
+ * environment: that one alone, in the first process.
  */
 #pragma once
 
@@ -86,11 +87,23 @@ static inline int in_test_machine(void)
 	return !getuid() && (!strcmp(comm, "init") || !strcmp(comm, "test-runner"));
 }
 
+static inline int test_run_one(const char *name)
+{
+	for (struct test *t = test_first; t; t = t->next)
+		if (!strcmp(t->name, name)) {
+			t->fn();
+			return test_failures != 0;
+		}
+	return 2;
+}
+
 static inline int test_run(void)
 {
 	int bad = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (getenv("TEST_ONLY"))
+		return test_run_one(getenv("TEST_ONLY"));
 	for (struct test *t = test_first; t; t = t->next) {
 		int status = -1;
 		pid_t pid = fork();
