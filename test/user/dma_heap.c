@@ -255,6 +255,50 @@ TEST(udmabuf)
 	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, (void *)8), EFAULT);
 }
 
+/* Pages of a pool: those that are there, from any small page on. */
+TEST(udmabuf_of_huge_pages)
+{
+	const size_t huge = 2 * MIB;
+	int dev = open("/dev/udmabuf", O_RDWR);
+	int file = memfd_create("huge", MFD_ALLOW_SEALING | MFD_HUGETLB);
+	struct udmabuf_create c = {.memfd = (unsigned int)file, .size = 3 * PAGE};
+
+	if (dev < 0)
+		exit(0);
+	REQUIRE(!write_text("/proc/sys/vm/nr_hugepages", "2"));
+	REQUIRE(file >= 0 && !ftruncate(file, (off_t)(2 * huge)));
+	REQUIRE(!fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK));
+	CHECK_ERR(ioctl(dev, UDMABUF_CREATE, &c), EINVAL); /* none is there */
+
+	char *h = mmap(NULL, 2 * huge, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+
+	REQUIRE(h != MAP_FAILED);
+	memset(h, 'h', 2 * huge);
+	memcpy(h + huge - PAGE, "last", 4);
+	memcpy(h + huge, "next", 4);
+	c.offset = huge - PAGE;
+
+	int fd = ioctl(dev, UDMABUF_CREATE, &c);
+
+	REQUIRE(fd >= 0);
+	munmap(h, 2 * huge);
+	close(file);
+
+	char *p = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	REQUIRE(p != MAP_FAILED);
+	CHECK(!memcmp(p, "last", 4));
+	CHECK(!memcmp(p + PAGE, "next", 4));
+	CHECK_EQ(p[2 * PAGE], 'h');
+	CHECK_EQ(meminfo("HugePages_Free"), 0);
+	munmap(p, 3 * PAGE);
+	close(fd);
+	for (int i = 0; i < 5000 && meminfo("HugePages_Free") != 2; i++)
+		usleep(1000);
+	CHECK_EQ(meminfo("HugePages_Free"), 2);
+	CHECK(!write_text("/proc/sys/vm/nr_hugepages", "0"));
+}
+
 TEST(udmabuf_of_several)
 {
 	int dev = open("/dev/udmabuf", O_RDWR), a = memory_file(2, F_SEAL_SHRINK),
@@ -380,7 +424,7 @@ TEST(pinned_pages_leave_the_region)
 		p[i] = (char)(i / PAGE + 1);
 	CHECK(meminfo("CmaFree") < free);
 	CHECK_EQ(vmsplice(pipes[1], &v, 1, 0), len);
-	close(held);
+	let_go(held);
 
 	int fd = heap_buffer("reserved", 96 * MIB);
 
@@ -416,7 +460,7 @@ TEST(write_protection_goes_along)
 		p[i * PAGE] = (char)(i + 1);
 	CHECK(meminfo("CmaFree") < free);
 	REQUIRE(!ioctl(u, UFFDIO_REGISTER, &reg) && !ioctl(u, UFFDIO_WRITEPROTECT, &wp));
-	close(held);
+	let_go(held);
 
 	int fd = heap_buffer("reserved", 96 * MIB);
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/dma-heap.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include "proc_help.h"
@@ -56,12 +57,44 @@ static inline void need_region(const char *name)
 }
 
 /*
- * Leaves @kib of ordinary memory, so that what files get next comes from regions.  A descriptor
- * that gives it back.
+ * Leaves @kib of ordinary memory, so that what files get next comes from regions: the most goes to
+ * a pool of huge pages, which costs next to nothing.  A descriptor for let_go().
  */
+#define HUGE_POOL "/proc/sys/vm/nr_hugepages"
+
+static inline long spare_beyond(long kib)
+{
+	return meminfo("MemFree") - meminfo("CmaFree") - kib;
+}
+
 static inline int hog(long kib)
 {
-	long spare = meminfo("MemFree") - meminfo("CmaFree") - kib;
+	char text[32];
+	long spare = spare_beyond(kib);
 
-	return spare > 0 ? heap_buffer("system", (size_t)spare * 1024) : -1;
+	snprintf(text, sizeof(text), "%ld", spare > 0 ? spare / 2048 : 0);
+	CHECK(!write_text(HUGE_POOL, text));
+	spare = spare_beyond(kib);
+	return heap_buffer("system", spare > 0 ? (size_t)spare * 1024 : PAGE);
+}
+
+static inline void let_go(int held)
+{
+	close(held);
+	CHECK(!write_text(HUGE_POOL, "0"));
+}
+
+#define FILE_MAX (110 * MIB / PAGE)
+
+/* Fills @p until a tenth of the region is left: pages. */
+static inline size_t fill(uint64_t *p, size_t from)
+{
+	size_t n = from;
+
+	while (n < FILE_MAX && (n % 256 || meminfo("CmaFree") > meminfo("CmaTotal") / 10)) {
+		p[n * 512] = n;
+		p[n * 512 + 511] = ~n;
+		n++;
+	}
+	return n;
 }
