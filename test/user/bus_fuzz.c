@@ -910,6 +910,7 @@ TEST(everything_comes_back)
 
 	if (geteuid() || !in_test_machine())
 		return;
+	alarm((unsigned int)(seconds * 4 + 50));
 	REQUIRE(!unshare(CLONE_NEWNS));
 	REQUIRE(!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	mkdir(ROOT, 0755);
