@@ -4,6 +4,9 @@
 
 #include "object_impl.h"
 
+/* For what is large, and set before it is read. */
+#define __uninit __attribute__((__uninitialized__))
+
 /* ---- args.c: commands ---- */
 
 #define BUS_ARGS_SMALL 320u
@@ -198,8 +201,8 @@ struct bus_message {
 	bool prepared;		      /* what needs the sender's memory has been captured */
 	struct bus_meta meta;	      /* captured so far */
 	struct kdbus_timestamp stamp; /* .seqnum 0: not yet */
-	struct bus_head heads[BUS_HEADS];
 	u32 head_count;
+	struct bus_head heads[BUS_HEADS]; /* the last: not zeroed */
 };
 
 /* From the user's message, parsed to @a. Errors of KDBUS_CMD_SEND. */

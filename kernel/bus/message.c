@@ -350,7 +350,7 @@ int bus_message_import(struct bus_message *m, struct bus_conn *src, struct bus_a
 	struct counts n = {0};
 	int err;
 
-	memset(m, 0, sizeof(*m));
+	memset(m, 0, offsetof(struct bus_message, heads));
 	m->src = src;
 	m->msg = (void *)a->cmd;
 	err = judge(a, src->bus, sync, &n);
@@ -370,7 +370,7 @@ int bus_message_import(struct bus_message *m, struct bus_conn *src, struct bus_a
 
 void bus_message_kernel(struct bus_message *m, struct kdbus_msg *msg, size_t size)
 {
-	memset(m, 0, sizeof(*m));
+	memset(m, 0, offsetof(struct bus_message, heads));
 	m->msg = msg;
 	m->msg_size = BUS_ALIGN8(size);
 	m->notice = msg->items;
@@ -457,19 +457,21 @@ static int write_head(struct bus_message *m, const struct bus_conn *dst, u64 mas
 		      struct bus_blob **out)
 {
 	struct bus_meta_source s = source_of(m);
-	size_t meta, whole = (size_t)m->msg->size;
+	size_t meta = 0, whole = (size_t)m->msg->size;
 	struct bus_blob *b;
-	int err = capture(m, mask, dst->bus);
+	int err = mask ? capture(m, mask, dst->bus) : 0;
 
 	if (err)
 		return err;
-	meta = bus_meta_size(&s, mask, &dst->view);
+	if (mask)
+		meta = bus_meta_size(&s, mask, &dst->view);
 	b = bus_blob_create(m->msg_size + meta);
 	if (!b)
 		return -ENOMEM;
 	memcpy(b->data, m->msg, whole);
 	memset(b->data + whole, 0, m->msg_size - whole);
-	meta = bus_meta_write(&s, mask, &dst->view, b->data + m->msg_size, meta);
+	if (meta)
+		meta = bus_meta_write(&s, mask, &dst->view, b->data + m->msg_size, meta);
 	b->size = m->msg_size + meta;
 	if (m->payload)
 		move_payload((void *)b->data, whole, b->size);

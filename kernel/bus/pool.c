@@ -187,7 +187,7 @@ static int free_at(struct bus_conn *c, u64 offset)
 
 int bus_cmd_free(struct bus_conn *c, void __user *user)
 {
-	struct bus_args a;
+	struct bus_args a __uninit;
 	int err;
 
 	if (bus_conn_is_holder(c))

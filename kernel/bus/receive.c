@@ -75,7 +75,7 @@ static int write_fds(struct bus_conn *c, const struct bus_entry *e, const struct
 static int install(struct bus_conn *c, const struct bus_entry *e, struct kdbus_msg_info *out)
 {
 	const struct bus_files *f = e->files;
-	struct fresh_fds fresh;
+	struct fresh_fds fresh __uninit;
 	int err;
 
 	reserve_fds(f, &fresh);
@@ -207,7 +207,7 @@ static int recv(struct bus_conn *c, struct bus_args *a)
 
 int bus_cmd_recv(struct bus_conn *c, void __user *user)
 {
-	struct bus_args a;
+	struct bus_args a __uninit;
 	int err;
 
 	if (bus_conn_is_holder(c))

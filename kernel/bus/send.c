@@ -272,7 +272,7 @@ static int send_message(struct bus_conn *c, struct bus_args *a, struct bus_args 
 {
 	struct kdbus_cmd_send *cmd = (void *)a->cmd;
 	struct kdbus_msg *msg = (void *)msg_args->cmd;
-	struct bus_message m;
+	struct bus_message m __uninit;
 	struct file *cancel;
 	int err = get_cancel(a->found[1], &cancel);
 
@@ -293,7 +293,7 @@ static int send_message(struct bus_conn *c, struct bus_args *a, struct bus_args 
 
 int bus_cmd_send(struct bus_conn *c, void __user *user)
 {
-	struct bus_args a, msg;
+	struct bus_args a __uninit, msg __uninit;
 	int ret, inner;
 
 	if (!bus_conn_is_ordinary(c))
