@@ -139,8 +139,8 @@ struct hello {
 	int accesses;
 };
 
-/* 0 or -errno. */
-static inline int hello(const char *path, const struct hello *h, struct conn *out)
+/* Without a mapping of the pool. 0 or -errno. */
+static inline int hello_plain(const char *path, const struct hello *h, struct conn *out)
 {
 	struct words w = {{0}};
 	struct kdbus_cmd_hello *c = (void *)&w;
@@ -165,7 +165,16 @@ static inline int hello(const char *path, const struct hello *h, struct conn *ou
 		return err;
 	}
 	*out = (struct conn){.fd = fd, .id = c->id, .pool_size = c->pool_size};
-	out->pool = mmap(NULL, out->pool_size, PROT_READ, MAP_SHARED, fd, 0);
+	return 0;
+}
+
+static inline int hello(const char *path, const struct hello *h, struct conn *out)
+{
+	int err = hello_plain(path, h, out);
+
+	if (err)
+		return err;
+	out->pool = mmap(NULL, out->pool_size, PROT_READ, MAP_SHARED, out->fd, 0);
 	REQUIRE(out->pool != MAP_FAILED);
 	return 0;
 }
