@@ -44,3 +44,15 @@ bench-isolation: $(O)/corbel $(O)/test/kbench $(LINUX)
 bench-protected:
 	$(Q)$(MAKE) --no-print-directory CONFIG=bench O=out/$(ARCH)-bench out/$(ARCH)-bench/corbel
 	$(Q)$(BOOT_ENV) test/bench/protected --kernel out/$(ARCH)-bench/corbel
+
+# The message bus beside AF_UNIX and dbus-daemon; needs dbus-daemon, libdbus and gnuplot of Debian, and says so.
+$(O)/test/bench-bus: test/bench/bus.c $(BUS)/libcorbelbus.a
+	@mkdir -p $(@D)
+	$(call say,USERCC,$@)$(HOSTCC) -O2 -Wall -Wextra -Werror -Iguest/bus -Iabi $$(pkg-config --cflags dbus-1) -o $@ $^ \
+		$$(pkg-config --libs dbus-1)
+
+.PHONY: bench-bus
+bench-bus: $(O)/corbel $(GUEST)/corbel-init
+	$(Q)tools/setup bus
+	$(Q)$(MAKE) --no-print-directory $(O)/test/bench-bus
+	$(Q)$(BOOT_ENV) test/bench/bus $(BUS_ARGS)
