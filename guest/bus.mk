@@ -7,7 +7,7 @@ BUS_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Wshadow -Wstri
 	-Wold-style-definition -Wcast-qual -Wwrite-strings -Iabi
 
 .PHONY: bus-user
-bus-user: $(BUS)/libcorbelbus.a $(O)/guest/corbel-bus
+bus-user: $(BUS)/libcorbelbus.a $(O)/guest/corbel-bus $(BUS)/first
 
 $(BUS)/%.o: guest/bus/%.c $(BUS_HEADERS) guest/bus.mk
 	@mkdir -p $(@D)
@@ -19,3 +19,7 @@ $(BUS)/libcorbelbus.a: $(BUS_LIB_SRCS:guest/bus/%.c=$(BUS)/%.o)
 $(O)/guest/corbel-bus: $(BUS_LIB_SRCS) $(BUS_TOOL_SRCS) $(BUS_HEADERS) guest/bus.mk
 	@mkdir -p $(@D)
 	$(call say,GUESTCC,$@)$(GUESTCC) $(filter-out -Os,$(GUEST_CFLAGS)) -O2 -Iabi -o $@ $(BUS_LIB_SRCS) $(BUS_TOOL_SRCS)
+
+# The program of docs/bus.md, against the library as a user would.
+$(BUS)/first: guest/bus/example/first.c $(BUS)/libcorbelbus.a
+	$(call say,USERCC,$@)$(HOSTCC) $(BUS_CFLAGS) -static -Iguest/bus -o $@ $^
