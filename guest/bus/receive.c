@@ -325,12 +325,29 @@ int cbus_part_next(struct cbus_received *received, size_t *position, struct cbus
 	return 0;
 }
 
+/*
+ * Zeroes cost their sender nothing, so that a few bytes could ask for gigabytes here. More of them than the
+ * pool is long are not put together; cbus_part_next() still tells of them.
+ */
+static bool too_many_zeroes(const struct cbus_received *r)
+{
+	const struct kdbus_item *item = NULL;
+	uint64_t zeroes = 0;
+
+	while ((item = cbus_item(r, KDBUS_ITEM_PAYLOAD_OFF, item)))
+		if (item->vec.offset == UINT64_MAX)
+			zeroes += item->vec.size;
+	return zeroes > r->bus->pool_size;
+}
+
 static int gather(struct cbus_received *r)
 {
 	struct cbus_part part;
 	size_t position = 0, at = 0;
 	int n;
 
+	if (too_many_zeroes(r))
+		return -EMSGSIZE;
 	r->gathered = malloc(r->payload_size);
 	if (!r->gathered)
 		return -ENOMEM;
