@@ -23,3 +23,9 @@ $(O)/guest/corbel-bus: $(BUS_LIB_SRCS) $(BUS_TOOL_SRCS) $(BUS_HEADERS) guest/bus
 # The program of docs/bus.md, against the library as a user would.
 $(BUS)/first: guest/bus/example/first.c $(BUS)/libcorbelbus.a
 	$(call say,USERCC,$@)$(HOSTCC) $(BUS_CFLAGS) -static -Iguest/bus -o $@ $^
+
+# Of test/programs/bus.py.
+BUS_TEST_PROGRAMS := $(O)/test/programs/bustest
+$(O)/test/programs/bustest: test/programs/bus/bustest.c $(BUS)/libcorbelbus.a
+	@mkdir -p $(@D)
+	$(call say,USERCC,$@)$(HOSTCC) $(BUS_CFLAGS) -static -pthread -Iguest/bus -o $@ $^
