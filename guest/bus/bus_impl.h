@@ -23,6 +23,8 @@ struct builder {
 	uint8_t *base;
 	size_t used, room;
 	int error; /* the first that happened; later calls do nothing */
+	int fd_count;
+	int fds[CBUS_MEMFDS_MAX]; /* which builder_end() closes */
 	uint64_t space[BUILDER_INLINE / 8];
 };
 
@@ -31,6 +33,8 @@ void builder_begin(struct builder *b, size_t head);
 /* An item with @size bytes of payload, which are zero when @data is NULL; its payload, or NULL. */
 void *builder_add(struct builder *b, uint64_t type, const void *data, size_t size);
 void builder_add_string(struct builder *b, uint64_t type, const char *s);
+/* @fd is closed with the rest; false, and an error, when there are too many. */
+bool builder_keep(struct builder *b, int fd);
 void builder_end(struct builder *b);
 
 /* ioctl(2), and again when a signal handler ran; 0 or a negative errno. */
@@ -57,6 +61,9 @@ void pool_free(struct cbus *bus, uint64_t offset);
 /* The message that a command put at @info into the pool. */
 int received_open(struct cbus *bus, const struct kdbus_msg_info *info,
 		  struct cbus_received *received);
+
+/* A sealed file of @size bytes at @data, or of zero when that is NULL. */
+int memory_file(const void *data, size_t size, int *fd);
 
 /* SipHash-2-4. */
 uint64_t bus_siphash(const void *data, size_t size, const uint8_t key[16]);

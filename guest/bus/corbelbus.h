@@ -40,7 +40,7 @@ struct cbus_options {
 	uint64_t pool_size;	 /* a multiple of the page size; 0: 16 MiB */
 	uint64_t attach_send;	 /* KDBUS_ATTACH_*: what others may learn of us; 0: everything */
 	uint64_t attach_receive; /* what we want to know of senders with each message; 0: nothing */
-	const char *description; /* for people who look at the bus; NULL: none */
+	const char *description; /* for people who look at the bus, a word; NULL: none */
 	const char *name;	 /* of an activator or policy holder */
 	bool refuse_fds;
 	bool send_nothing; /* attach_send is really meant to be 0 */
@@ -74,7 +74,10 @@ int cbus_name_release(struct cbus *bus, const char *name);
 
 /* ---- Sending ---- */
 
-/* A piece of payload. data NULL: @size bytes of zero. memory: of the file @fd, which is sealed. */
+/*
+ * A piece of payload. Of bytes the kernel copies 2 MiB a message; what is beyond goes as a sealed
+ * file. data NULL: @size bytes of zero. memory: of the file @fd, which is sealed.
+ */
 struct cbus_part {
 	const void *data;
 	uint64_t size;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 #include "bus_impl.h"
 
 int bus_ioctl(int fd, unsigned long command, void *argument)
@@ -28,6 +29,7 @@ void builder_begin(struct builder *b, size_t head)
 	b->room = sizeof(b->space);
 	b->used = head;
 	b->error = 0;
+	b->fd_count = 0;
 	memset(b->base, 0, head);
 }
 
@@ -84,8 +86,21 @@ void builder_add_string(struct builder *b, uint64_t type, const char *s)
 	builder_add(b, type, s, strlen(s) + 1);
 }
 
+bool builder_keep(struct builder *b, int fd)
+{
+	if (b->fd_count == CBUS_MEMFDS_MAX) {
+		close(fd);
+		b->error = -E2BIG;
+		return false;
+	}
+	b->fds[b->fd_count++] = fd;
+	return true;
+}
+
 void builder_end(struct builder *b)
 {
+	while (b->fd_count)
+		close(b->fds[--b->fd_count]);
 	if (b->base != (uint8_t *)b->space)
 		free(b->base);
 }

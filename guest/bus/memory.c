@@ -76,16 +76,18 @@ static int write_all(int fd, const uint8_t *p, size_t size)
 	return 0;
 }
 
-int cbus_memory_seal(struct cbus_memory *m, size_t size, int *fd)
+int memory_file(const void *data, size_t size, int *fd)
 {
-	if (size == 0 || size > m->size)
-		return -EINVAL;
 	int file = memfd_create("corbelbus", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (file < 0)
 		return -errno;
-	int r = write_all(file, m->buffer, size);
+	int r = 0;
 
+	if (data)
+		r = write_all(file, data, size);
+	else if (ftruncate(file, (off_t)size))
+		r = -errno;
 	if (r == 0 &&
 	    fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
 		r = -errno;
@@ -95,4 +97,11 @@ int cbus_memory_seal(struct cbus_memory *m, size_t size, int *fd)
 	}
 	*fd = file;
 	return 0;
+}
+
+int cbus_memory_seal(struct cbus_memory *m, size_t size, int *fd)
+{
+	if (size == 0 || size > m->size)
+		return -EINVAL;
+	return memory_file(m->buffer, size, fd);
 }

@@ -326,8 +326,8 @@ int cbus_part_next(struct cbus_received *received, size_t *position, struct cbus
 }
 
 /*
- * Zeroes cost their sender nothing, so that a few bytes could ask for gigabytes here. More of them than the
- * pool is long are not put together; cbus_part_next() still tells of them.
+ * Zeroes cost their sender nothing, so that a few bytes could ask for gigabytes here. More of them
+ * than the pool is long are not put together; cbus_part_next() still tells of them.
  */
 static bool too_many_zeroes(const struct cbus_received *r)
 {

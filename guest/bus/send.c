@@ -4,27 +4,44 @@
 #include <time.h>
 #include "bus_impl.h"
 
-#define VEC_MAX (2ull << 20) /* of one item */
+#define BYTES_MAX (2ull << 20) /* that the kernel copies for one message */
 #define TIMEOUT_MAX (1ull << 62)
+
+static void add_memory(struct builder *b, int fd, uint64_t start, uint64_t size)
+{
+	const struct kdbus_memfd memfd = {.start = start, .size = size, .fd = fd};
+
+	builder_add(b, KDBUS_ITEM_PAYLOAD_MEMFD, &memfd, sizeof(memfd));
+}
+
+/* Bytes beyond what the kernel copies go into a file that lives until the message is sent. */
+static void add_file(struct builder *b, const struct cbus_part *part)
+{
+	int fd, r = b->error ? b->error : memory_file(part->data, part->size, &fd);
+
+	if (r < 0)
+		b->error = r;
+	else if (builder_keep(b, fd))
+		add_memory(b, fd, 0, part->size);
+}
 
 static void add_parts(struct builder *b, const struct cbus_message *m)
 {
+	uint64_t left = BYTES_MAX;
+
 	for (size_t i = 0; i < m->part_count; i++) {
 		const struct cbus_part *part = &m->parts[i];
 
 		if (part->memory) {
-			const struct kdbus_memfd memfd = {
-				.start = part->start, .size = part->size, .fd = part->fd};
-
-			builder_add(b, KDBUS_ITEM_PAYLOAD_MEMFD, &memfd, sizeof(memfd));
-			continue;
-		}
-		for (uint64_t at = 0; at < part->size; at += VEC_MAX) {
-			const struct kdbus_vec vec = {
-				.size = part->size - at < VEC_MAX ? part->size - at : VEC_MAX,
-				.address = part->data ? (uintptr_t)part->data + at : 0};
+			add_memory(b, part->fd, part->start, part->size);
+		} else if (part->size > left) {
+			add_file(b, part);
+		} else if (part->size) {
+			const struct kdbus_vec vec = {.size = part->size,
+						      .address = (uintptr_t)part->data};
 
 			builder_add(b, KDBUS_ITEM_PAYLOAD_VEC, &vec, sizeof(vec));
+			left -= part->size;
 		}
 	}
 }

@@ -20,6 +20,7 @@ static const char help[] =
 	"  monitor                   every message, with its payload; ^C ends it\n"
 	"      --count=N             after N messages\n"
 	"      --bytes=N             at most N bytes of each payload (256)\n"
+	"      --messages            those of programs alone, no notifications\n"
 	"  top                       who sends most, by bytes and messages\n"
 	"      --seconds=N           once every N seconds (2)\n"
 	"      --rounds=N            N times and no more\n"

@@ -34,8 +34,11 @@ static int next(struct cbus *bus, uint64_t timeout_ns, struct cbus_received *r)
 int command_monitor(int argc, char **argv)
 {
 	const char *count = NULL, *bytes = "256";
-	const struct option_row rows[] = {
-		{"count", &count, NULL}, {"bytes", &bytes, NULL}, {NULL, NULL, NULL}};
+	bool programs = false;
+	const struct option_row rows[] = {{"count", &count, NULL},
+					  {"bytes", &bytes, NULL},
+					  {"messages", NULL, &programs},
+					  {NULL, NULL, NULL}};
 	struct cbus_received r;
 	uint64_t seen = 0;
 
@@ -52,10 +55,12 @@ int command_monitor(int argc, char **argv)
 	while (seen < end && next(bus, CBUS_FOREVER, &r) == 0) {
 		if (r.dropped)
 			printf("%" PRIu64 " messages were lost: this came too fast\n", r.dropped);
-		show_head(&r);
-		show_payload(&r, "    ", most);
+		if (!programs || r.message->src_id != KDBUS_SRC_ID_KERNEL) {
+			show_head(&r);
+			show_payload(&r, "    ", most);
+			seen++;
+		}
 		cbus_free(&r);
-		seen++;
 	}
 	cbus_close(bus);
 	return 0;

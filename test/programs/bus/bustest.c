@@ -486,7 +486,7 @@ static void peek(void)
 static void metadata(void)
 {
 	const struct cbus_options all = {.attach_receive = _KDBUS_ATTACH_ALL};
-	const struct cbus_options shy = {.send_nothing = true, .description = "shy one"};
+	const struct cbus_options shy = {.send_nothing = true, .description = "shy"};
 	struct cbus *a = connected(NULL), *b = connected(&all), *c = connected(&shy);
 	const struct cbus_message m = to(b, NULL, 0);
 	const struct kdbus_item *item;
@@ -511,7 +511,11 @@ static void metadata(void)
 	CHECK(!cbus_item(&r, KDBUS_ITEM_OWNED_NAME, item));
 	cbus_free(&r);
 	IS(0, cbus_receive(b, SECOND, &r));
-	CHECK(!cbus_item(&r, KDBUS_ITEM_PIDS, NULL) && !cbus_item(&r, KDBUS_ITEM_CREDS, NULL));
+	/* Who it is cannot be hidden; whoever may look into /proc gets the rest all the same. */
+	CHECK(cbus_item(&r, KDBUS_ITEM_PIDS, NULL) && cbus_item(&r, KDBUS_ITEM_CREDS, NULL));
+	CHECK((item = cbus_item(&r, KDBUS_ITEM_CONN_DESCRIPTION, NULL)) &&
+	      !strcmp(item->str, "shy"));
+	CHECK(!cbus_item(&r, KDBUS_ITEM_OWNED_NAME, NULL));
 	CHECK(!(item = cbus_item(&r, KDBUS_ITEM_TIMESTAMP, NULL)) ||
 	      item->timestamp.seqnum > before);
 	cbus_free(&r);
@@ -547,7 +551,7 @@ static void info(void)
 	IS(0, cbus_list(a, KDBUS_LIST_NAMES | KDBUS_LIST_UNIQUE, &i));
 	while ((record = cbus_info_next(&i)))
 		found += record->id == cbus_id(a);
-	CHECK(found >= 2);
+	CHECK(found >= 1);
 	cbus_info_free(&i);
 	cbus_close(a);
 }
@@ -592,7 +596,7 @@ static void disconnect(void)
 	cbus_close(a);
 }
 
-/* 16 MiB there and back, in pieces that the kernel takes. */
+/* More than the kernel copies: the library hands it over in memory files. */
 static void large(void)
 {
 	const struct cbus_options wide = {.pool_size = 128 << 20};
@@ -600,7 +604,7 @@ static void large(void)
 	const size_t size = 16 << 20;
 	char *p = malloc(size);
 	const struct cbus_part part = CBUS_BYTES(p, size);
-	const struct cbus_message m = to(b, &part, 1);
+	struct cbus_message m = to(b, &part, 1);
 	struct cbus_received r;
 	const void *data;
 	size_t got;
@@ -612,7 +616,19 @@ static void large(void)
 	IS(0, cbus_payload(&r, &data, &got));
 	IS(size, got);
 	CHECK(memcmp(data, p, size) == 0);
-	CHECK(!r.gathered);
+	CHECK(!r.gathered && r.map_count == 1);
+	cbus_free(&r);
+	const struct cbus_part parts[] = {
+		CBUS_BYTES(p, 2 << 20), CBUS_BYTES(p, 100), {.size = 5000}};
+
+	m.parts = parts;
+	m.part_count = 3;
+	IS(0, cbus_send(a, &m));
+	IS(0, cbus_receive(b, SECOND, &r));
+	IS(0, cbus_payload(&r, &data, &got));
+	IS((2 << 20) + 5100, got);
+	CHECK(memcmp(data, p, 2 << 20) == 0 && memcmp((const char *)data + (2 << 20), p, 100) == 0);
+	CHECK(((const char *)data)[got - 1] == 0 && r.gathered);
 	cbus_free(&r);
 	cbus_close(a);
 	cbus_close(b);
