@@ -10,7 +10,7 @@
  *that receives a payload reads a word of each of its pages.  "cast" is one broadcast among so many
  * receivers, of which so many match; each has ten matches.
  *
- *	bus [clock=tsc|ns] [budget=NS] [only=KIND,...]
+ *	bus [clock=tsc|ns] [budget=NS] [only=KIND,...] [size=BYTES]
  *
  * With clock=tsc and "qemu -icount shift=0" the unit is one guest instruction.
  */
@@ -45,6 +45,7 @@ static const size_t sizes[] = {8,      128,    1024,	8192,	 32768,
 static int use_tsc;
 static uint64_t budget = 1500000000;
 static const char *only;
+static size_t only_size;
 static char *buffer; /* what is sent */
 static char *sink;   /* what is received where somebody must copy it */
 static uint64_t samples[SAMPLES];
@@ -477,7 +478,8 @@ static void measure(const struct transport *t, int echo)
 		uint64_t begin, start;
 		int n = 0;
 
-		if (sizes[i] < t->least || (t->most && sizes[i] > t->most))
+		if (sizes[i] < t->least || (t->most && sizes[i] > t->most) ||
+		    (only_size && sizes[i] != only_size))
 			continue;
 		/* Warm: page tables, pools, the daemon's buffers. */
 		for (int warm = 0; warm < 3; warm++)
@@ -642,6 +644,8 @@ static void arguments(int argc, char **argv)
 			budget = strtoull(argv[i] + 7, NULL, 10);
 		else if (!strncmp(argv[i], "only=", 5))
 			only = argv[i] + 5;
+		else if (!strncmp(argv[i], "size=", 5))
+			only_size = strtoull(argv[i] + 5, NULL, 10);
 		else if (strcmp(argv[i], "clock=ns"))
 			die(argv[i], EINVAL);
 	}
