@@ -219,6 +219,10 @@ int command_echo(int argc, char **argv)
 		r = cbus_receive(bus, 200000000, &call);
 		if (r == -EAGAIN)
 			continue;
+		if (r < 0 && interrupted)
+			break;
+		if (r == -ESHUTDOWN)
+			fail(0, "the bus has gone");
 		if (r < 0)
 			fail(r, "the bus");
 		if (call.message->flags & KDBUS_MSG_EXPECT_REPLY) {

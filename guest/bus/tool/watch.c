@@ -22,6 +22,8 @@ static int next(struct cbus *bus, uint64_t timeout_ns, struct cbus_received *r)
 			return 0;
 		if (interrupted)
 			return -EINTR;
+		if (n == -ESHUTDOWN)
+			fail(0, "the bus has gone");
 		if (n != -EAGAIN)
 			fail(n, "the bus");
 		if (timeout_ns != CBUS_FOREVER)
