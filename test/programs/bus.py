@@ -30,7 +30,7 @@ def on_bus(script):
 
 def monitored(script, count, options=""):
     """What a monitor shows of the messages that @script sends."""
-    return on_bus(ECHO + "corbel-bus monitor --messages --count=%d %s > /m 2> /n & m=$!; while ! grep -q watching /n; do sleep 0.05; done; %s; "
+    return on_bus(ECHO + "rm -f /n; corbel-bus monitor --messages --count=%d %s > /m 2> /n & m=$!; while ! grep -q watching /n 2> /dev/null; do sleep 0.05; done; %s; "
                   "wait $m; kill $e; wait $e; cat /m" % (count, options, script))
 
 
@@ -69,7 +69,7 @@ CHECKS = [Check("library: " + name, on_bus("bustest " + name), "^%s: good$" % na
     Check("monitor --bytes", monitored("head -c 1000 /dev/zero | tr '\\0' x | corbel-bus call --file=- org.x.Echo > /dev/null", 1, "--bytes=8"), "\n    \"xxxxxxxx\"\n    and 992 bytes more$"),
     Check("monitor: memory files", monitored("corbel-bus call --memory org.x.Echo abc > /dev/null", 2), r"3 bytes\n    (\"abc\"|3 bytes in a memory file)\n"),
     Check("monitor: signals", monitored("corbel-bus signal org.x.Echo Done all", 1), r" signal :1\.\d+\(corbel-bus\) -> all cookie 1, 3 bytes\n    \"all\"$"),
-    Check("monitor: notifications", on_bus("corbel-bus monitor --count=4 > /m 2> /n & m=$!; while ! grep -q watching /n; do sleep 0.05; done; corbel-bus echo org.x.E & e=$!; "
+    Check("monitor: notifications", on_bus("rm -f /n; corbel-bus monitor --count=4 > /m 2> /n & m=$!; while ! grep -q watching /n 2> /dev/null; do sleep 0.05; done; corbel-bus echo org.x.E & e=$!; "
                                            "while [ $(wc -l < /m) -lt 2 ]; do sleep 0.05; done; kill $e; wait $m; cut -d' ' -f3- /m"),
           r"^id-add :1\.(\d+)\nname-add org\.x\.E 0 -> \1\nname-remove org\.x\.E \1 -> 0\nid-remove :1\.\1$"),
     Check("monitor ends with ^C", on_bus("corbel-bus monitor & p=$!; sleep 0.5; kill -INT $p; wait $p; echo $?"), "^corbel-bus: watching\n0$"),
