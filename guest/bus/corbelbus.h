@@ -163,6 +163,8 @@ struct cbus_received {
 	/* Private. */
 	struct cbus *bus;
 	uint64_t offset, slice_size;
+	const struct kdbus_item *only; /* the payload, when it is one part */
+	bool has_fds;
 	uint32_t taken; /* descriptors that belong to the caller, a bit each */
 	uint32_t map_count;
 	struct {

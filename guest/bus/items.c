@@ -111,7 +111,6 @@ static const struct {
 	uint32_t least;
 	uint32_t string_at; /* 0: no string; else 1 + offset in the payload */
 } shapes[] = {
-	{KDBUS_ITEM_PAYLOAD_OFF, sizeof(struct kdbus_vec), 0},
 	{KDBUS_ITEM_PAYLOAD_MEMFD, sizeof(struct kdbus_memfd), 0},
 	{KDBUS_ITEM_BLOOM_PARAMETER, sizeof(struct kdbus_bloom_parameter), 0},
 	{KDBUS_ITEM_BLOOM_FILTER, sizeof(struct kdbus_bloom_filter), 0},
@@ -145,6 +144,9 @@ static bool shape_right(const struct kdbus_item *item)
 {
 	uint64_t size = item->size - ITEM_HEAD;
 
+	/* The one that nearly every message has. */
+	if (item->type == KDBUS_ITEM_PAYLOAD_OFF)
+		return size >= sizeof(struct kdbus_vec);
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		if (shapes[i].type != item->type)
 			continue;

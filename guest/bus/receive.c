@@ -70,6 +70,7 @@ static const int *sent_fd(const struct cbus_received *r, size_t n)
 static int message_valid(struct cbus_received *r)
 {
 	const struct kdbus_item *item = NULL;
+	size_t parts = 0;
 
 	if (r->slice_size < MESSAGE_HEAD || !in_pool(r->bus, r->offset, r->slice_size))
 		return -EBADMSG;
@@ -78,6 +79,8 @@ static int message_valid(struct cbus_received *r)
 	    !items_valid(r->message->items, items_bytes(r)))
 		return -EBADMSG;
 	while ((item = items_next(r->message->items, items_bytes(r), item))) {
+		r->has_fds = r->has_fds || item->type == KDBUS_ITEM_FDS ||
+			     item->type == KDBUS_ITEM_PAYLOAD_MEMFD;
 		if (!is_payload(item))
 			continue;
 		int64_t size = part_size(r, item);
@@ -85,6 +88,7 @@ static int message_valid(struct cbus_received *r)
 		if (size < 0)
 			return -EBADMSG;
 		r->payload_size += (uint64_t)size;
+		r->only = parts++ ? NULL : item;
 	}
 	return 0;
 }
@@ -101,6 +105,8 @@ int received_open(struct cbus *bus, const struct kdbus_msg_info *info,
 	received->peeked = false;
 	received->taken = received->map_count = 0;
 	received->gathered = NULL;
+	received->only = NULL;
+	received->has_fds = false;
 	int r = message_valid(received);
 
 	if (r < 0) {
@@ -231,7 +237,7 @@ void cbus_free(struct cbus_received *r)
 		munmap(r->maps[i].address, r->maps[i].size);
 	free(r->gathered);
 	/* A look does not install descriptors. */
-	if (!r->peeked)
+	if (r->has_fds && !r->peeked)
 		close_fds(r);
 	r->message = NULL;
 	pool_free(r->bus, r->offset);
@@ -391,11 +397,13 @@ static bool one_piece(const struct cbus_received *r, const struct kdbus_item **f
 
 int cbus_payload(struct cbus_received *received, const void **data, size_t *size)
 {
-	const struct kdbus_item *first;
+	const struct kdbus_item *first = received->only;
 	struct cbus_part part = {.data = received->message};
 	int r = 0;
 
-	if (received->gathered) {
+	if (first && first->type == KDBUS_ITEM_PAYLOAD_OFF && first->vec.offset != UINT64_MAX) {
+		part.data = (const uint8_t *)received->message + first->vec.offset;
+	} else if (received->gathered) {
 		part.data = received->gathered;
 	} else if (one_piece(received, &first)) {
 		if (first)

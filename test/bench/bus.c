@@ -10,7 +10,7 @@
  *that receives a payload reads a word of each of its pages.  "cast" is one broadcast among so many
  * receivers, of which so many match; each has ten matches.
  *
- *	bus [clock=tsc|ns] [budget=NS] [only=KIND,...] [size=BYTES]
+ *	bus [clock=tsc|ns] [budget=NS] [only=KIND,...] [size=BYTES] [most=BYTES]
  *
  * With clock=tsc and "qemu -icount shift=0" the unit is one guest instruction.
  */
@@ -45,7 +45,7 @@ static const size_t sizes[] = {8,      128,    1024,	8192,	 32768,
 static int use_tsc;
 static uint64_t budget = 1500000000;
 static const char *only;
-static size_t only_size;
+static size_t only_size, most_size = BIGGEST;
 static char *buffer; /* what is sent */
 static char *sink;   /* what is received where somebody must copy it */
 static uint64_t samples[SAMPLES];
@@ -479,7 +479,7 @@ static void measure(const struct transport *t, int echo)
 		int n = 0;
 
 		if (sizes[i] < t->least || (t->most && sizes[i] > t->most) ||
-		    (only_size && sizes[i] != only_size))
+		    (only_size && sizes[i] != only_size) || sizes[i] > most_size)
 			continue;
 		/* Warm: page tables, pools, the daemon's buffers. */
 		for (int warm = 0; warm < 3; warm++)
@@ -646,6 +646,8 @@ static void arguments(int argc, char **argv)
 			only = argv[i] + 5;
 		else if (!strncmp(argv[i], "size=", 5))
 			only_size = strtoull(argv[i] + 5, NULL, 10);
+		else if (!strncmp(argv[i], "most=", 5))
+			most_size = strtoull(argv[i] + 5, NULL, 10);
 		else if (strcmp(argv[i], "clock=ns"))
 			die(argv[i], EINVAL);
 	}

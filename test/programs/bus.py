@@ -97,7 +97,8 @@ def hostile(report, _):
         sources = sorted(os.path.join(library, f) for f in os.listdir(library) if f.endswith(".c"))
         r = subprocess.run([os.environ.get("HOSTCC", "gcc"), "-std=gnu11", "-D_GNU_SOURCE", "-g", "-O1", "-fsanitize=address,undefined",
                             "-fno-sanitize-recover=undefined", "-I", os.path.join(boot.TOP, "abi"),
-                            "-Wl,--wrap=close,--wrap=mmap,--wrap=munmap,--wrap=ioctl", "-o", program, os.path.join(HERE, "bus/hostile.c")] + sources,
+                            "-Wl,--wrap=close,--wrap=mmap,--wrap=munmap,--wrap=ioctl", "-o", program, os.path.join(HERE, "bus/hostile.c"),
+                            os.path.join(library, "tool/dbus1.c")] + sources,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if not report.test(r.returncode == 0, "library: it builds with sanitizers", r.stdout):
             return

@@ -29,6 +29,7 @@ static const char help[] =
 	"      --timeout=SECONDS     how long to wait for it (25)\n"
 	"      --file=FILE           the payload is in FILE; - is standard input\n"
 	"      --memory              hand it over in sealed memory\n"
+	"      --type=N              payload type, if it is not bytes\n"
 	"      --raw                 write the answer's payload as it is\n"
 	"  signal INTERFACE MEMBER [WORD...]\n"
 	"      --path=PATH           of the object that it is about\n"

@@ -159,9 +159,13 @@ static void show_bytes(const uint8_t *p, size_t size, const char *indent)
 void show_payload(struct cbus_received *received, const char *indent, size_t most)
 {
 	struct cbus_part part;
-	size_t position = 0;
+	size_t position = 0, size;
+	const void *data;
 	int n;
 
+	if (received->message->payload_type == PAYLOAD_DBUS1 &&
+	    cbus_payload(received, &data, &size) == 0 && show_dbus1(stdout, data, size, indent))
+		return;
 	while ((n = cbus_part_next(received, &position, &part)) != 0) {
 		size_t shown = part.size < most ? part.size : most;
 

@@ -97,13 +97,11 @@ static const char *explain(int error)
 
 int command_call(int argc, char **argv)
 {
-	const char *timeout = "25", *file = NULL;
+	const char *timeout = "25", *file = NULL, *type = NULL;
 	bool memory = false, raw = false;
-	const struct option_row rows[] = {{"timeout", &timeout, NULL},
-					  {"file", &file, NULL},
-					  {"memory", NULL, &memory},
-					  {"raw", NULL, &raw},
-					  {NULL, NULL, NULL}};
+	const struct option_row rows[] = {{"timeout", &timeout, NULL}, {"file", &file, NULL},
+					  {"memory", NULL, &memory},   {"type", &type, NULL},
+					  {"raw", NULL, &raw},	       {NULL, NULL, NULL}};
 	struct cbus_message m = {0};
 	struct cbus_received reply;
 	int n = take_options(argc, argv, rows);
@@ -120,6 +118,7 @@ int command_call(int argc, char **argv)
 	if (seconds == 0 || seconds > 1000000000)
 		usage("--timeout is 1 to 1000000000");
 	set_destination(&m, to);
+	m.payload_type = type ? number(type, "--type") : 0;
 	struct bytes b = file ? read_file(file) : join(argc - n, argv + n);
 	bool sealed = memory && b.size;
 	int fd = sealed ? in_memory(&b) : -1;

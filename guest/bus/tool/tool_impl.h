@@ -2,7 +2,11 @@
 /* What the commands of corbel-bus share. */
 #pragma once
 
+#include <stdio.h>
 #include "../corbelbus.h"
+
+/* payload_type of a marshalled message of D-Bus: "dbus1msg". */
+#define PAYLOAD_DBUS1 0x64627573316d7367ull
 
 /* A word of the command line: --NAME or --NAME=VALUE. */
 struct option_row {
@@ -46,6 +50,8 @@ void copy_printable(char *to, size_t size, const char *from);
 void set_destination(struct cbus_message *message, const char *word);
 /* The payload of a message for people, each line behind @indent; at most @most bytes. */
 void show_payload(struct cbus_received *received, const char *indent, size_t most);
+/* The same for a marshalled message of D-Bus; false: it does not begin as one. */
+bool show_dbus1(FILE *out, const uint8_t *data, size_t size, const char *indent);
 /* The line that says what a message is. */
 void show_head(const struct cbus_received *received);
 

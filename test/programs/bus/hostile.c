@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "../../../guest/bus/bus_impl.h"
+#include "../../../guest/bus/tool/tool_impl.h"
 
 #define POOL 8192
 #define ROUNDS 40000
@@ -276,6 +277,54 @@ static int rules(void)
 	return 0;
 }
 
+/* A call with a string, a number, an array of pairs, a variant and an array of doubles. */
+static const uint8_t call[] = {
+	108, 1,	  0,   1,   64,	 0,   0,   0, 2,   0,  0, 0,   48,  0,	 0,  0,	  1,   1,   111,
+	0,   2,	  0,   0,   0,	 47,  120, 0, 0,   0,  0, 0,   0,   3,	 1,  115, 0,   4,   0,
+	0,   0,	  80,  105, 110, 103, 0,   0, 0,   0,  8, 1,   103, 0,	 10, 115, 117, 97,  123,
+	115, 118, 125, 118, 97,	 100, 0,   2, 0,   0,  0, 104, 105, 0,	 0,  7,	  0,   0,   0,
+	16,  0,	  0,   0,   1,	 0,   0,   0, 107, 0,  1, 105, 0,   0,	 0,  0,	  254, 255, 255,
+	255, 1,	  103, 0,   1,	 115, 0,   0, 0,   16, 0, 0,   0,   0,	 0,  0,	  0,   0,   0,
+	0,   0,	  0,   0,   224, 63,  0,   0, 0,   0,  0, 0,   240, 191,
+};
+
+static int dbus_messages(void)
+{
+	FILE *out = fopen("/dev/null", "w");
+	char *text = NULL;
+	size_t length = 0;
+	FILE *memory = open_memstream(&text, &length);
+
+	show_dbus1(memory, call, sizeof(call), "");
+	fclose(memory);
+	if (!strstr(text, "D-Bus method_call serial=2 path=\"/x\" member=\"Ping\"") ||
+	    !strstr(text, "\n  \"hi\"\n  uint32 7\n  [{\"k\", int32 -2}]\n  \"s\"\n  [double 0.5, "
+			  "double -1]\n"))
+		return printf("a good message of D-Bus reads as %s\n", text);
+	free(text);
+	for (int i = 0; i < ROUNDS * 5; i++) {
+		size_t size = rnd() % 4 ? sizeof(call) : rnd() % sizeof(call);
+		uint8_t *copy = malloc(size + 1);
+
+		memcpy(copy, call, size);
+		for (uint64_t n = rnd() % 4; n && size > 4; n--)
+			copy[4 + rnd() % (size - 4)] =
+				rnd() % 2 ? (uint8_t)rnd() : (uint8_t) "av(){}s\377"[rnd() % 8];
+		uint8_t *exact = realloc(copy, size ? size : 1);
+
+		show_dbus1(out, exact, size, "");
+		free(exact);
+	}
+	fclose(out);
+	return 0;
+}
+
+void usage(const char *format, ...)
+{
+	printf("%s\n", format);
+	exit(3);
+}
+
 int main(void)
 {
 	uint8_t key[16], data[15];
@@ -286,7 +335,7 @@ int main(void)
 	/* The example of the paper. */
 	if (bus_siphash(data, sizeof(data), key) != 0xa129ca6149be45e5u)
 		return printf("SipHash is wrong\n");
-	if (rules() || filters())
+	if (rules() || filters() || dbus_messages())
 		return 1;
 	messages();
 	if (opened < ROUNDS / 20 || refused < ROUNDS / 20 || !mapped)
