@@ -3,7 +3,7 @@
 # `make check`: format, static analysis, rooms, headers, the ABI table, generated documents.
 # Each check-X can be run alone. All run even when one fails.
 
-CHECKS := format style rooms headers abi docs proc codespell threads user cppcheck shell aarch64
+CHECKS := format style rooms headers abi docs man proc codespell threads user cppcheck shell aarch64
 CHECK_DIRS := $(wildcard lib kernel fs net drivers arch include host guest test)
 C_FILES = $(shell git ls-files -- '*.c' '*.h' | grep -v '^build/thirdparty/')
 
@@ -42,13 +42,21 @@ check-abi:
 	$(Q)$(PYTHON) tools/gen-syscalls.py check abi/syscalls.tbl test/user
 
 DOCS := docs/syscalls.md docs/locks.md
+# Written anew around the text between its marks.
+BUS_DOC = $(PYTHON) tools/gen-bus-doc.py abi/kdbus.h guest/bus/example/first.c docs/bus.md
 check-docs:
 	$(Q)mkdir -p $(O)/check; rc=0; \
 	$(PYTHON) tools/gen-syscalls.py docs abi/syscalls.tbl > $(O)/check/doc; cmp -s $(O)/check/doc docs/syscalls.md || { echo "docs/syscalls.md is stale: make docs"; rc=1; }; \
-	$(PYTHON) tools/gen-locks.py < kernel/lock/order.def > $(O)/check/doc; cmp -s $(O)/check/doc docs/locks.md || { echo "docs/locks.md is stale: make docs"; rc=1; }; exit $$rc
+	$(PYTHON) tools/gen-locks.py < kernel/lock/order.def > $(O)/check/doc; cmp -s $(O)/check/doc docs/locks.md || { echo "docs/locks.md is stale: make docs"; rc=1; }; \
+	$(BUS_DOC) > $(O)/check/doc; cmp -s $(O)/check/doc docs/bus.md || { echo "docs/bus.md is stale: make docs"; rc=1; }; exit $$rc
 docs:
 	$(Q)$(PYTHON) tools/gen-syscalls.py docs abi/syscalls.tbl > docs/syscalls.md
 	$(Q)$(PYTHON) tools/gen-locks.py < kernel/lock/order.def > docs/locks.md
+	$(Q)mkdir -p $(O)/check; $(BUS_DOC) > $(O)/check/doc && cp $(O)/check/doc docs/bus.md
+
+# The pages of libcorbelbus beside its header.
+check-man:
+	$(Q)$(PYTHON) tools/check-man.py guest/bus/corbelbus.h docs/man
 
 check-codespell:
 	$(Q)git ls-files | grep -vE '^(test/corpus/|LICENSE)' | xargs codespell -q 3 -I build/codespell-words

@@ -53,3 +53,15 @@ $(O)/test/contiguous: test/bench/contiguous.c
 .PHONY: bench-contiguous
 bench-contiguous: $(O)/corbel launcher $(O)/test/contiguous
 	$(Q)$(BOOT_ENV) test/bench/contiguous
+
+# The message bus beside AF_UNIX and dbus-daemon; needs dbus-daemon, libdbus and gnuplot of Debian, and says so.
+$(O)/test/bench-bus: test/bench/bus.c $(BUS)/libcorbelbus.a
+	@mkdir -p $(@D)
+	$(call say,USERCC,$@)$(HOSTCC) -O2 -Wall -Wextra -Werror -Iguest/bus -Iabi $$(pkg-config --cflags dbus-1) -o $@ $^ \
+		$$(pkg-config --libs dbus-1)
+
+.PHONY: bench-bus
+bench-bus: $(O)/corbel $(GUEST)/corbel-init
+	$(Q)tools/setup bus
+	$(Q)$(MAKE) --no-print-directory $(O)/test/bench-bus
+	$(Q)$(BOOT_ENV) test/bench/bus $(BUS_ARGS)

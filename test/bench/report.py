@@ -7,7 +7,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../boot"))
 import boot  # noqa: E402
 
-SECTIONS = ("instructions", "wall", "scaling", "userfault", "memory", "isolation", "vmacache", "protected", "contiguous")
+SECTIONS = ("instructions", "wall", "scaling", "userfault", "memory", "isolation", "vmacache", "protected", "contiguous", "bus")
 
 
 def linux():
