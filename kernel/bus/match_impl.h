@@ -22,6 +22,7 @@
 #define BUS_MATCHES_PER_USER 4096u
 
 struct bus_match;
+struct match_slot;
 struct bus_names;
 struct bus_name_user;
 
@@ -44,10 +45,10 @@ struct bus_match_index {
 	struct hlist_head any;	 /* ask for nothing: messages */
 	struct hlist_head every; /* no rule at all: messages and what the kernel tells */
 	struct bus_table by_key; /* ids, names, kinds */
-	struct bus_match_user **slot_user;
-	u32 slots;	/* length of slot_user, a multiple of 64 */
-	u32 slots_used; /* none at or above is used */
-	u32 rules;	/* matches in the index: for stats */
+	struct match_slot *slot; /* who has a number */
+	u32 slots;		 /* length of slot, a multiple of 64 */
+	u32 free_slot;		 /* head of the list of free ones; slots: none */
+	u32 count;		 /* matches in the index: for stats */
 };
 
 /* @bloom_size: of the bus, bus_bloom_check_parameter() has agreed. -ENOMEM. */
@@ -83,7 +84,8 @@ void bus_match_clear(struct bus_match_index *x, struct bus_match_user *u);
 
 /* A signal. */
 struct bus_match_message {
-	u64 src_id, dst_id;		 /* dst_id: KDBUS_DST_ID_BROADCAST for all */
+	u64 src_id, dst_id; /* dst_id: KDBUS_DST_ID_BROADCAST for all */
+	const struct bus_names *names;
 	const struct bus_name_user *src; /* its names; NULL: none */
 	const u64 *filter;		 /* words of the bus; NULL: no bloom rule matches */
 	u64 generation;

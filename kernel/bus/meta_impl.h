@@ -40,17 +40,21 @@ bool bus_meta_view_same(const struct bus_meta_view *a, const struct bus_meta_vie
 
 struct bus_meta {
 	u64 valid;  /* what there is */
-	bool owned; /* references and memory below are this one's: +1 each */
-	bool faked; /* told by a privileged HELLO instead of captured; ids in .id, no .cred */
+	u64 asked;  /* what capture has been asked for */
+	bool owned; /* references below are this one's: +1 each */
+	bool faked; /* told by a privileged HELLO, not captured: ids in .id, no .cred */
 	const struct cred *cred;
-	u32 id[8];		      /* kernel ids in the order of struct kdbus_creds, if faked */
-	struct pid *tid, *pid, *ppid; /* thread, process, parent (NULL: none) */
+	u32 id[8];		 /* kernel ids in the order of struct kdbus_creds, if faked */
+	struct pid *tid, *pid;	 /* thread, process */
+	struct pid *ppid;	 /* parent, if owned; NULL: none */
+	struct process *process; /* instead of .ppid, if borrowed */
 	char tid_comm[TASK_COMM_LEN], pid_comm[TASK_COMM_LEN];
-	struct path exe;
-	char *exe_text;	 /* NULL until it is asked for; always owned */
-	char *cmdline;	 /* always owned */
-	u32 cmdline_len; /* with the last terminator */
-	char *seclabel;	 /* faked only: there are no security modules */
+	/* Always owned. */
+	char *exe;	  /* as seen from .root */
+	struct path root; /* of the task, with .exe */
+	char *cmdline;	  /* the arguments, each with its terminator; the first 4 KiB */
+	u32 cmdline_len;
+	char *seclabel; /* faked only: there are no security modules */
 };
 
 /*
@@ -82,19 +86,19 @@ void bus_meta_destroy(struct bus_meta *m); /* NULL-safe; may sleep */
 
 /* What items are made of; NULL members have none. */
 struct bus_meta_source {
-	struct bus_meta *task;
+	const struct bus_meta *task;
 	const struct bus_name_user *names; /* RCU or N of name_impl.h around size and write */
 	const char *description;
 	const struct kdbus_timestamp *timestamp;
 };
 /*
- * Bytes of the items for @mask (a multiple of 8), 0 if there are none. May sleep if @mask has EXE.
- * An EXE whose text cannot be had, or that lies in another root than the view's, is left out.
+ * Bytes of the items for @mask (a multiple of 8), 0 if there are none. EXE is left out if the task
+ * has another root than the view. Any context.
  */
 size_t bus_meta_size(const struct bus_meta_source *s, u64 mask, const struct bus_meta_view *v);
 /*
  * Writes them to @buf, @size bytes (what bus_meta_size() said): returns how many; fewer if names
- * went in between. Padding is zeroed. Does not sleep.
+ * went in between. Padding is zeroed. Any context.
  */
 size_t bus_meta_write(const struct bus_meta_source *s, u64 mask, const struct bus_meta_view *v,
 		      void *buf, size_t size);

@@ -2,8 +2,8 @@
  * Policy of a bus or of a custom endpoint: who may see, talk to and own which names. Pure.
  *
  * A holder (policy-holder connection, activator, endpoint) has one set of entries at a time, which
- * is replaced as a whole: a reader takes an entry for real only if its set is the holder's present
- * one, and that changes by one store. No rule means no access.
+ * is replaced as a whole: sets count from one version of the database to another, and a question is
+ * answered for one version. No rule means no access.
  *
  * Lock: P, a sleeping lock of the database, held exclusively for changes. Queries: RCU or P.
  */
@@ -28,16 +28,16 @@ struct bus_policy_who {
 	u32 group_count;
 };
 
-/* Embedded in a holder, whose memory must stay for a grace period after bus_policy_clear(). */
+/* Embedded in a holder. */
 struct bus_policy_holder {
-	struct bus_policy_set *set; /* RCU; NULL: it has none */
+	struct bus_policy_set *set; /* P; NULL: it has none */
 };
 
 struct bus_policy {
 	const struct bus_mem *mem;
 	struct bus_table table;
-	u64 seed;	/* [I] */
-	u64 generation; /* grows with each change; READ_ONCE: for who keeps answers */
+	u64 seed;    /* [I] */
+	u64 version; /* one more with each change; READ_ONCE: also for who keeps answers */
 };
 
 int bus_policy_init(struct bus_policy *p, const struct bus_mem *mem, u64 seed) __must_check;
