@@ -56,9 +56,9 @@ static void refuse_queue(struct service *service, const char *error, const char 
 			failure->name = g_strdup(error);
 			failure->text = g_strdup(text);
 			if (!client->failures)
-				client->failures = g_hash_table_new_full(
-					g_int64_hash, g_int64_equal, g_free,
-					(GDestroyNotify)failure_free);
+				client->failures =
+					g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
+							      (GDestroyNotify)failure_free);
 			g_hash_table_insert(client->failures, g_memdup2(&cookie, sizeof(cookie)),
 					    failure);
 		}
@@ -133,7 +133,8 @@ static void on_timeout(struct timer *timer)
 	g_autofree char *text = NULL;
 
 	text = g_strdup_printf("Failed to activate service '%s': timed out "
-			       "(service_start_timeout=%dms)", service->name,
+			       "(service_start_timeout=%dms)",
+			       service->name,
 			       (int)service->all->proxy->config->limits[LIMIT_START_TIMEOUT]);
 	start_failed(service, DBUS_ERROR("TimedOut"), text);
 }

@@ -151,7 +151,8 @@ static void add_prefixes(struct bits *bits, const char *kind, const char *value,
 
 static const char *type_name(unsigned int type)
 {
-	static const char *const names[] = {NULL, "method_call", "method_return", "error", "signal"};
+	static const char *const names[] = {NULL, "method_call", "method_return", "error",
+					    "signal"};
 
 	return type < G_N_ELEMENTS(names) ? names[type] : NULL;
 }
@@ -200,7 +201,8 @@ bool bloom_of_match(uint64_t *words, size_t bytes, unsigned int hashes, const st
 	if (match->path_namespace && strcmp(match->path_namespace, "/") != 0)
 		add_pair(&bits, "path-slash-prefix", match->path_namespace);
 	add_pair(&bits, "arg0-dot-prefix", match->arg0_namespace);
-	/* argNpath also lets what is above it through, which no mask can say: it is looked at here */
+	/* argNpath also lets what is above it through, which no mask can say: it is looked at here
+	 */
 	for (i = 0; i < match->args; i++) {
 		g_snprintf(kind, sizeof(kind), "arg%u", i);
 		add_pair(&bits, kind, match->arg[i]);

@@ -35,7 +35,7 @@ struct bus_creds {
 
 struct bus_hello {
 	enum bus_kind kind;
-	const char *name;              /* activators and policy holders */
+	const char *name;	       /* activators and policy holders */
 	const char *description;       /* shown by tools, may be NULL */
 	const struct bus_creds *creds; /* NULL: the bridge itself */
 	bool accept_fds;
@@ -63,8 +63,8 @@ struct bus_message {
 
 enum bus_event_kind {
 	BUS_EVENT_MESSAGE,
-	BUS_EVENT_NAME,  /* a name has another owner; ids are 0 for none */
-	BUS_EVENT_ID,    /* a connection came or went */
+	BUS_EVENT_NAME,	 /* a name has another owner; ids are 0 for none */
+	BUS_EVENT_ID,	 /* a connection came or went */
 	BUS_EVENT_REPLY, /* no reply to @cookie_reply will come */
 };
 
@@ -97,9 +97,9 @@ enum bus_match_kind { BUS_MATCH_BLOOM, BUS_MATCH_NAME, BUS_MATCH_ID };
 struct bus_match {
 	enum bus_match_kind kind;
 	uint64_t cookie;
-	const uint64_t *mask; /* BLOOM: NULL for all */
-	uint64_t src_id;      /* BLOOM: 0 for any; ID: whose, or BUS_ID_ANY */
-	const char *name;     /* BLOOM: the sender's; NAME: which; NULL for any */
+	const uint64_t *mask;	 /* BLOOM: NULL for all */
+	uint64_t src_id;	 /* BLOOM: 0 for any; ID: whose, or BUS_ID_ANY */
+	const char *name;	 /* BLOOM: the sender's; NAME: which; NULL for any */
 	uint64_t old_id, new_id; /* NAME: BUS_ID_ANY or whose */
 };
 
@@ -139,7 +139,7 @@ int bus_allow(struct bus_conn *conn, const char *name, const struct bus_access *
 int bus_send(struct bus_conn *conn, const struct bus_message *msg);
 int bus_receive(struct bus_conn *conn, struct bus_event *event);
 int bus_peek(struct bus_conn *conn, struct bus_event *event);
-int bus_drop(struct bus_conn *conn); /* the one that bus_peek() showed */
+int bus_drop(struct bus_conn *conn);			       /* the one that bus_peek() showed */
 void bus_done(struct bus_conn *conn, struct bus_event *event); /* @conn NULL: it is gone */
 
 int bus_acquire(struct bus_conn *conn, const char *name, unsigned int flags,

@@ -214,9 +214,9 @@ static void authenticate(struct client *client)
 {
 	g_autoptr(GString) reply = g_string_new(NULL);
 
-	client->used += (unsigned int)sasl_feed(
-		&client->sasl, (const char *)client->input->data + client->used,
-		client->input->len - client->used, reply);
+	client->used += (unsigned int)sasl_feed(&client->sasl,
+						(const char *)client->input->data + client->used,
+						client->input->len - client->used, reply);
 	if (reply->len)
 		client_write(client, reply->str, reply->len, NULL, 0);
 	if (client->state == CLIENT_GONE)
@@ -297,7 +297,8 @@ static void on_socket(struct source *source, uint32_t events)
 
 	if (events & EPOLLOUT)
 		flush(client);
-	if (client->state != CLIENT_GONE && events & (EPOLLIN | EPOLLHUP | EPOLLERR) && fill(client))
+	if (client->state != CLIENT_GONE && events & (EPOLLIN | EPOLLHUP | EPOLLERR) &&
+	    fill(client))
 		client_process(client);
 }
 

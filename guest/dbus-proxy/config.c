@@ -131,11 +131,11 @@ static void end_servicehelper(struct parser *parser G_GNUC_UNUSED, const char *t
 	/* the bridge starts services itself */
 }
 
-#define FLAG_ELEMENT(flag)                                                                         \
-	static void begin_##flag(struct parser *parser, const char **attributes)                   \
-	{                                                                                          \
-		no_attributes(parser, attributes);                                                 \
-		parser->config->flag = true;                                                       \
+#define FLAG_ELEMENT(flag)                                                       \
+	static void begin_##flag(struct parser *parser, const char **attributes) \
+	{                                                                        \
+		no_attributes(parser, attributes);                               \
+		parser->config->flag = true;                                     \
 	}
 FLAG_ELEMENT(fork)
 FLAG_ELEMENT(syslog)

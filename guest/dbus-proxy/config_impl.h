@@ -5,7 +5,8 @@
 
 #include "config.h"
 
-/* Where the rules of <policy @attributes> go; NULL with @wrong set, or for one that cannot apply. */
+/* Where the rules of <policy @attributes> go; NULL with @wrong set, or for one that cannot apply.
+ */
 GPtrArray *config_policy_rules(struct policy *policy, const char **attributes, char **wrong);
 /* The rule of <allow> or <deny>; NULL with @wrong set. */
 struct policy_rule *config_rule(const char **attributes, bool allow, char **wrong);

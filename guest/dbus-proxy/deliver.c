@@ -64,8 +64,9 @@ static void tell_owner_changed(struct client *client, const char *name, uint64_t
 		unique_name(new_id, new_name);
 	body = g_variant_ref_sink(g_variant_new("(sss)", name, old_name, new_name));
 	facts = bus_signal_facts("NameOwnerChanged", body);
-	if (client->state == CLIENT_MONITOR ? client->rules->len && !rules_apply(client, &facts, body)
-					    : !rules_apply(client, &facts, body))
+	if (client->state == CLIENT_MONITOR
+		    ? client->rules->len && !rules_apply(client, &facts, body)
+		    : !rules_apply(client, &facts, body))
 		return;
 	if (!peer_policy_is_open(client->policy) && !peer_may_receive(client->policy, &facts))
 		return;
@@ -216,10 +217,9 @@ static bool may_pass(struct client *client, const struct client *sender,
 		may = peer_may_send(sender->policy, facts, (const char *const *)names);
 	} else {
 		/* not one of the bridge's: the kernel says who it is, or it is nobody */
-		struct peer_policy *policy = policy_for(
-			client->proxy->config->policy,
-			event->has_creds ? event->uid : (uid_t)-1, event->groups,
-			event->group_count, false);
+		struct peer_policy *policy = policy_for(client->proxy->config->policy,
+							event->has_creds ? event->uid : (uid_t)-1,
+							event->groups, event->group_count, false);
 
 		may = peer_may_send(policy, facts, (const char *const *)names);
 		peer_policy_free(policy);
@@ -303,6 +303,8 @@ void relay_show_monitors(struct proxy *proxy, GDBusMessage *message, const char 
 static void take_event(struct client *client, struct bus_event *event)
 {
 	client->proxy->delivered++;
+	if (event->cookie_reply && client->calls)
+		client->calls--;
 	switch (event->kind) {
 	case BUS_EVENT_NAME:
 		on_name(client, event);

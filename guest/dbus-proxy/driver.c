@@ -32,8 +32,9 @@ static GVariant *hello(struct client *client, GDBusMessage *call, GVariant *args
 		return driver_fail(why, DBUS_ERROR("Failed"), "Already handled an Hello message");
 	r = client_say_hello(client, &text);
 	if (r)
-		return driver_fail(why, r == -EMFILE ? DBUS_ERROR("LimitsExceeded")
-						     : DBUS_ERROR("Failed"), "%s", text);
+		return driver_fail(
+			why, r == -EMFILE ? DBUS_ERROR("LimitsExceeded") : DBUS_ERROR("Failed"),
+			"%s", text);
 	message_send(client, message_reply(client, call, g_variant_new("(s)", client->unique)));
 	if (client->state == CLIENT_ACTIVE)
 		message_send(client,
@@ -256,11 +257,13 @@ static GVariant *call_method(struct client *client, GDBusMessage *call, struct d
 	    g_strcmp0(g_dbus_message_get_path(call), DBUS_PATH) != 0)
 		return driver_fail(why, DBUS_ERROR("AccessDenied"),
 				   "Method \"%s\" is only available at the canonical object path "
-				   "\"%s\"", method->member, DBUS_PATH);
+				   "\"%s\"",
+				   method->member, DBUS_PATH);
 	if (method->flags & DRIVER_PRIVILEGED && !is_privileged(client))
 		return driver_fail(why, DBUS_ERROR("AccessDenied"),
 				   "The caller does not have the necessary privileges to call "
-				   "method %s.%s", method->interface, method->member);
+				   "method %s.%s",
+				   method->interface, method->member);
 	wanted = g_strndup(method->in + 1, strlen(method->in) - 2);
 	if (strcmp(signature, wanted) != 0)
 		return driver_fail(why, DBUS_ERROR("InvalidArgs"),

@@ -17,7 +17,7 @@ typedef GVariant *driver_fn(struct client *client, GDBusMessage *call, GVariant 
 			    struct driver_error *why);
 
 enum {
-	DRIVER_CANONICAL = 1, /* only at /org/freedesktop/DBus */
+	DRIVER_CANONICAL = 1,  /* only at /org/freedesktop/DBus */
 	DRIVER_PRIVILEGED = 2, /* only for root and the bus's own user */
 };
 struct driver_method {

@@ -62,9 +62,11 @@ GVariant *driver_request_name(struct client *client, GDBusMessage *call G_GNUC_U
 				   client->unique, name);
 	if (!g_hash_table_contains(client->names, name) &&
 	    g_hash_table_size(client->names) >= client->proxy->config->limits[LIMIT_NAMES])
-		return driver_fail(why, DBUS_ERROR("LimitsExceeded"),
-				   "Connection \"%s\" is not allowed to own more services (increase "
-				   "limits in configuration file if required)", client->unique);
+		return driver_fail(
+			why, DBUS_ERROR("LimitsExceeded"),
+			"Connection \"%s\" is not allowed to own more services (increase "
+			"limits in configuration file if required)",
+			client->unique);
 	r = bus_acquire(client->conn, name,
 			(flags & REQUEST_ALLOW ? BUS_NAME_ALLOW : 0) |
 				(flags & REQUEST_REPLACE ? BUS_NAME_REPLACE : 0) |
@@ -75,10 +77,10 @@ GVariant *driver_request_name(struct client *client, GDBusMessage *call G_GNUC_U
 		return g_variant_new("(u)", REPLY_EXISTS);
 	}
 	if (r)
-		return driver_fail(why, r == -EPERM ? DBUS_ERROR("AccessDenied")
-						    : DBUS_ERROR("LimitsExceeded"),
-				   "The kernel bus refuses the name \"%s\": %s", name,
-				   g_strerror(-r));
+		return driver_fail(
+			why,
+			r == -EPERM ? DBUS_ERROR("AccessDenied") : DBUS_ERROR("LimitsExceeded"),
+			"The kernel bus refuses the name \"%s\": %s", name, g_strerror(-r));
 	return name_taken(client, name, flags, result);
 }
 

@@ -23,9 +23,7 @@ static bool find_peer(struct client *client, GVariant *args, struct bus_peer *pe
 		return true;
 	}
 	id = name[0] == ':' ? unique_id(name) : 0;
-	r = name[0] == ':' && !id
-		    ? -1
-		    : bus_lookup(client->conn, id, id ? NULL : name, true, peer);
+	r = name[0] == ':' && !id ? -1 : bus_lookup(client->conn, id, id ? NULL : name, true, peer);
 	if (r || peer->activator) {
 		bus_peer_clear(peer);
 		driver_fail(why, DBUS_ERROR("NameHasNoOwner"),
@@ -106,8 +104,7 @@ GVariant *driver_get_credentials(struct client *client, GDBusMessage *call G_GNU
 		return NULL;
 	g_variant_builder_init(&all, G_VARIANT_TYPE("a{sv}"));
 	if (peer.has_creds)
-		g_variant_builder_add(&all, "{sv}", "UnixUserID",
-				      g_variant_new_uint32(peer.uid));
+		g_variant_builder_add(&all, "{sv}", "UnixUserID", g_variant_new_uint32(peer.uid));
 	if (peer.has_pid)
 		g_variant_builder_add(&all, "{sv}", "ProcessID",
 				      g_variant_new_uint32((guint32)peer.pid));

@@ -100,8 +100,8 @@ static bool listen_in(struct proxy *proxy, const char *address, const char *dir,
 	unsigned int i;
 
 	for (i = 0; i < TRIES; i++) {
-		g_autofree char *name = g_strdup_printf("%s/dbus-%08x%08x", dir, g_random_int(),
-							g_random_int());
+		g_autofree char *name =
+			g_strdup_printf("%s/dbus-%08x%08x", dir, g_random_int(), g_random_int());
 
 		if (access(name, F_OK) == 0)
 			continue;
@@ -124,8 +124,9 @@ static bool listen_handed(struct proxy *proxy, const char *address, GError **err
 
 		len = sizeof(at);
 		if (getsockname(i, (struct sockaddr *)&at, &len) || at.sun_family != AF_UNIX)
-			return complain(error, address, "a socket that was handed over is not "
-							"AF_UNIX");
+			return complain(error, address,
+					"a socket that was handed over is not "
+					"AF_UNIX");
 		real = g_strdup_printf("unix:%s=%s", at.sun_path[0] ? "path" : "abstract",
 				       at.sun_path[0] ? at.sun_path : at.sun_path + 1);
 		if (!add_listener(proxy, i, NULL, real))

@@ -39,7 +39,7 @@ struct bus_conn {
 	struct bus_creds creds;
 	uint64_t id, dropped;
 	int event_fd;
-	GQueue queue;     /* struct bus_event */
+	GQueue queue;	  /* struct bus_event */
 	GPtrArray *rules; /* struct bus_match */
 };
 
@@ -332,7 +332,8 @@ int bus_connect(struct bus *bus, const struct bus_hello *hello, struct bus_conn 
 
 	c->bus = bus;
 	c->hello = *hello;
-	c->creds = hello->creds ? *hello->creds : (struct bus_creds){geteuid(), getegid(), getpid(), NULL};
+	c->creds = hello->creds ? *hello->creds
+				: (struct bus_creds){geteuid(), getegid(), getpid(), NULL};
 	c->id = ++bus->last_id;
 	c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
 	c->rules = g_ptr_array_new_with_free_func(g_free);

@@ -40,14 +40,17 @@ static gboolean take_fd(const char *name, const char *value, gpointer data G_GNU
 	return TRUE;
 }
 
-#define FLAG(name, field, text) {name, 0, 0, G_OPTION_ARG_NONE, &options.field, text, NULL}
+#define FLAG(name, field, text)                                           \
+	{                                                                 \
+		name, 0, 0, G_OPTION_ARG_NONE, &options.field, text, NULL \
+	}
 static const GOptionEntry entries[] = {
 	FLAG("session", session, "a session bus: session.conf"),
 	FLAG("system", system, "the system bus: system.conf"),
 	{"config-file", 0, 0, G_OPTION_ARG_FILENAME, &options.config_file, "another file", "FILE"},
 	{"address", 0, 0, G_OPTION_ARG_STRING, &options.address, "listen there", "ADDRESS"},
-	{"bus", 0, 0, G_OPTION_ARG_STRING, &options.bus,
-	 "join or make the kernel bus UID-NAME", "NAME"},
+	{"bus", 0, 0, G_OPTION_ARG_STRING, &options.bus, "join or make the kernel bus UID-NAME",
+	 "NAME"},
 	{"kernel-root", 0, 0, G_OPTION_ARG_FILENAME, &options.kernel_root,
 	 "where kdbusfs is mounted", "DIR"},
 	{"print-address", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (void *)take_fd,

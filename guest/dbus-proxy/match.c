@@ -47,7 +47,8 @@ static char *set_type(struct match *match, const char *value)
 	for (i = 1; i < G_N_ELEMENTS(names); i++)
 		if (strcmp(value, names[i]) == 0)
 			match->type = i;
-	return match->type ? NULL : g_strdup_printf("Invalid message type (%s) in match rule", value);
+	return match->type ? NULL
+			   : g_strdup_printf("Invalid message type (%s) in match rule", value);
 }
 
 static bool is_namespace(const char *value)
@@ -222,7 +223,8 @@ static void append_pair(GString *text, const char *key, const char *value)
 
 char *match_text(const struct match *match)
 {
-	static const char *const types[] = {NULL, "method_call", "method_return", "error", "signal"};
+	static const char *const types[] = {NULL, "method_call", "method_return", "error",
+					    "signal"};
 	GString *text = g_string_new(NULL);
 	unsigned int i;
 	char key[24];

@@ -150,8 +150,8 @@ struct peer_policy *policy_for(const struct policy *policy, uid_t uid, const gid
 	take_rules(peer, g_hash_table_lookup(policy->users, &id));
 	take_rules(peer, at_console ? policy->at_console : policy->not_at_console);
 	take_rules(peer, policy->mandatory);
-	peer->open = is_open(peer, RULE_SEND) && is_open(peer, RULE_RECEIVE) &&
-		     is_open(peer, RULE_OWN);
+	peer->open =
+		is_open(peer, RULE_SEND) && is_open(peer, RULE_RECEIVE) && is_open(peer, RULE_OWN);
 	return peer;
 }
 

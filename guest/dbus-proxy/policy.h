@@ -41,7 +41,7 @@ struct facts {
 	GDBusMessageType type;
 	const char *interface, *member, *error, *path, *destination, *sender;
 	const char *const *sender_names; /* well-known ones, may be NULL */
-	uint64_t src_id;                 /* 0: the bus itself */
+	uint64_t src_id;		 /* 0: the bus itself */
 	unsigned int fd_count;
 	GVariant *body; /* may be NULL; the message's */
 };

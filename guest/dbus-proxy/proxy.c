@@ -171,7 +171,8 @@ bool proxy_start(struct proxy *proxy, const char *address, GError **error)
 		if (!listen_at(proxy, g_ptr_array_index(proxy->config->listen, i), error))
 			return false;
 	if (!proxy->address) {
-		g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "no address to listen at");
+		g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+			    "no address to listen at");
 		return false;
 	}
 	proxy->services = services_create(proxy);

@@ -73,10 +73,11 @@ struct client {
 	struct source bus_source;
 	uint64_t id;
 	char unique[24];
-	guint32 serial; /* of messages that the bridge itself makes */
+	guint32 serial;	  /* of messages that the bridge itself makes */
 	GPtrArray *rules; /* struct match */
 	uint64_t next_cookie;
 	GHashTable *names;    /* those it owns or waits for -> enum name_state */
+	unsigned int calls;   /* that have no reply yet */
 	GHashTable *failures; /* cookie -> struct failure: calls whose service did not start */
 };
 

@@ -196,6 +196,18 @@ static bool may_send(struct client *client, GDBusMessage *message)
 	return may;
 }
 
+static int send_call(struct client *client, GDBusMessage *message, struct bus_message *out)
+{
+	int r;
+
+	/* counted first: the answer may come while the message is being sent */
+	client->calls += out->expect_reply;
+	r = send_blob(client, message, out);
+	if (r)
+		client->calls -= out->expect_reply;
+	return r;
+}
+
 static void unicast(struct client *client, GDBusMessage *message)
 {
 	const char *name = g_dbus_message_get_destination(message);
@@ -215,7 +227,12 @@ static void unicast(struct client *client, GDBusMessage *message)
 		out.dst_id = unique_id(name);
 	else
 		out.dst_name = name;
-	r = name[0] == ':' && !out.dst_id ? -ENXIO : send_blob(client, message, &out);
+	if (name[0] == ':' && !out.dst_id)
+		r = -ENXIO;
+	else if (out.expect_reply && client->calls >= client->proxy->config->limits[LIMIT_REPLIES])
+		r = -EMLINK;
+	else
+		r = send_call(client, message, &out);
 	if (r && client->state == CLIENT_ACTIVE)
 		tell_failure(client, message, r);
 }
