@@ -255,7 +255,10 @@ static GVariant *call_method(struct client *client, GDBusMessage *call, struct d
 		return NULL;
 	if (method->flags & DRIVER_CANONICAL &&
 	    g_strcmp0(g_dbus_message_get_path(call), DBUS_PATH) != 0)
-		return driver_fail(why, DBUS_ERROR("AccessDenied"),
+		return driver_fail(why,
+				   strcmp(method->interface, DBUS_NAME) == 0
+					   ? DBUS_ERROR("AccessDenied")
+					   : DBUS_ERROR("UnknownInterface"),
 				   "Method \"%s\" is only available at the canonical object path "
 				   "\"%s\"",
 				   method->member, DBUS_PATH);

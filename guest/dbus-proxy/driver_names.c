@@ -61,7 +61,8 @@ GVariant *driver_request_name(struct client *client, GDBusMessage *call G_GNUC_U
 				   "to security policies in the configuration file",
 				   client->unique, name);
 	if (!g_hash_table_contains(client->names, name) &&
-	    g_hash_table_size(client->names) >= client->proxy->config->limits[LIMIT_NAMES])
+	    g_hash_table_size(client->names) + 1 >= /* the unique name counts */
+		    client->proxy->config->limits[LIMIT_NAMES])
 		return driver_fail(
 			why, DBUS_ERROR("LimitsExceeded"),
 			"Connection \"%s\" is not allowed to own more services (increase "
