@@ -219,7 +219,8 @@ int bus_deliver_answer(struct bus_message *m, struct bus_conn *dst, struct bus_t
 	if (!err)
 		size = e->size;
 	/* Who asked learns that the answer had what he does not take. */
-	err = bus_tracker_finish(t, err == -ECOMM ? -EREMOTEIO : err, e) ? -ENXIO : err;
+	if (!bus_tracker_finish(t, err == -ECOMM ? -EREMOTEIO : err, e) && !err)
+		err = -ENXIO;
 	if (!err)
 		count_sent(m, size);
 	return err;
