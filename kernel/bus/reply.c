@@ -213,8 +213,12 @@ bool bus_tracker_finish(struct bus_tracker *t, int err, struct bus_entry *e)
 		if (e)
 			c->inflight--;
 		end_wait(t, err);
-		/* Who answers is about to wait for the next call. */
+		/*
+		 * Who waited goes on where it was interrupted; whoever answers is behind it, and
+		 * finds its next call in the queue instead of going to sleep before it comes.
+		 */
 		wake_up_handoff_poll(&t->wait, 0);
+		need_resched_set();
 	} else if (e) {
 		bus_queue_unreserve(c, e);
 	}
@@ -253,8 +257,7 @@ static int sleep_cancelled(struct bus_tracker *t, struct file *f)
 		if (cancelled)
 			err = -ECANCELED;
 		else
-			err = wait_event_full(&t->wait,
-					      READ_ONCE(t->done) || READ_ONCE(c.fired),
+			err = wait_event_full(&t->wait, READ_ONCE(t->done) || READ_ONCE(c.fired),
 					      TASK_INTERRUPTIBLE, false, t->deadline_ns);
 		if (!err)
 			cancelled = bus_cancel_look(&c);
