@@ -53,7 +53,7 @@ void init_warn(const char *fmt, ...)
 struct init_mount {
 	const char *type;
 	const char *dir;
-	mode_t mode;
+	mode_t mode; /* of the directory; 0: the kernel makes it, or does not know the type */
 	unsigned long flags;
 	const char *data;
 };
@@ -61,6 +61,7 @@ struct init_mount {
 static const struct init_mount mounts[] = {
 	{"proc", "/proc", 0555, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
 	{"sysfs", "/sys", 0555, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
+	{"kdbusfs", "/sys/fs/kdbus", 0, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL},
 	{"devtmpfs", "/dev", 0755, MS_NOSUID, "mode=0755"},
 	{"devpts", "/dev/pts", 0755, MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666"},
 	{"tmpfs", "/dev/shm", 01777, MS_NOSUID | MS_NODEV, "mode=1777"},
@@ -87,6 +88,8 @@ static void mount_all(void)
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		const struct init_mount *m = &mounts[i];
 
+		if (!m->mode && access(m->dir, F_OK))
+			continue;
 		mkdir(m->dir, m->mode);
 		if (mount(m->type, m->dir, m->type, m->flags, m->data) && errno != EBUSY)
 			init_warn("cannot mount %s on %s: %s", m->type, m->dir, strerror(errno));

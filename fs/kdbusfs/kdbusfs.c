@@ -12,6 +12,7 @@
 #include <kernel/bus/bus.h>
 #include <kernel/cred/cred.h>
 #include <kernel/ns/user.h>
+#include <kernel/procfs/procfs.h>
 #include <kernel/task/task.h>
 #include <kernel/vfs/fs_type.h>
 #include <kernel/vfs/vfs.h>
@@ -233,3 +234,10 @@ static const struct fs_type kdbusfs_type = {
 	.mount = kdbusfs_mount,
 };
 FS_TYPE(kdbusfs_type);
+
+/* Where it is mounted. */
+static int make_mount_point(struct sysfs_builder *b)
+{
+	return b->dir(b, "fs/kdbus");
+}
+SYSFS_BUILD(make_mount_point);

@@ -82,6 +82,10 @@ struct bus {
 	struct list_head endpoints;  /* by .bus_link */
 	u32 monitor_count;	     /* READ_ONCE by senders */
 	bool active;
+	u64 recv_any; /* atomic: what connections have asked for with messages, ever */
+	/* One broadcast after the other, so that what is an answer to one is behind it everywhere.
+	 * LK_BUS_RECEIVE, though nobody receives under it. */
+	struct mutex order;
 	/* What is to be told: struct bus_name_event. */
 	struct spinlock notice_lock; /* LK_SPIN_LEAF */
 	struct list_head notices;    /* notice_lock */
@@ -138,6 +142,7 @@ struct bus_entry {
 	s64 priority;
 	u64 src_id, cookie; /* of the message */
 	bool wants_reply;
+	bool lends; /* who waits for the reply has a priority to lend */
 	u64 name_serial; /* of the name it was sent to, or 0 */
 	u64 size;	 /* of the slice */
 	struct bus_range *range;
@@ -158,6 +163,7 @@ struct bus_tracker {
 	u64 cookie, name_serial;  /* [I] */
 	u64 deadline_ns;	  /* [I] CLOCK_MONOTONIC of the machine */
 	bool sync;		  /* [I] */
+	u8 call_prio;		  /* [I] .sync: real-time priority of who waits, or 0 */
 	/* waiter->lock: */
 	bool linked, claimed; /* claimed: the answer is on its way */
 	bool interrupted;     /* a signal ended the wait, which may go on */
@@ -166,6 +172,7 @@ struct bus_tracker {
 	struct bus_entry *entry;      /* the answer */
 	struct bus_name_event *event; /* what failure will be told with; not .sync */
 	struct wait_queue wait;	      /* .sync */
+	struct sched_loan loan;	      /* to the task that received the call, while the answer is owed */
 };
 
 struct bus_conn {
@@ -390,6 +397,8 @@ void bus_queue_release(struct bus_conn *c, struct bus_entry *e);
 /* The next to be received; @by_priority: the most urgent if it is not above @priority. */
 struct bus_entry *bus_queue_peek(struct bus_conn *c, bool by_priority, s64 priority);
 void bus_queue_wake(struct bus_conn *c);
+/* The same by a caller that sleeps next until @c answers: it runs at once, on this CPU. */
+void bus_queue_wake_for_call(struct bus_conn *c);
 /* A message could not be delivered: no lock held. */
 void bus_conn_lose(struct bus_conn *c);
 /* Another's queue: both locks held. -ENOBUFS and so on as reserve: nothing has happened. */
@@ -430,6 +439,7 @@ struct bus_message {
 	u64 payload;	       /* bytes, a multiple of 8 */
 	struct bus_blob *body; /* +1: the payload, if it is shared; NULL: not yet */
 	bool with_names;	       /* N is held for those of .src */
+	bool prepared;		       /* what needs the sender's memory has been captured */
 	struct bus_meta meta;  /* captured so far */
 	struct kdbus_timestamp stamp; /* .seqnum 0: not yet */
 	struct bus_head heads[BUS_HEADS];
@@ -442,6 +452,11 @@ int bus_message_import(struct bus_message *m, struct bus_conn *src, struct bus_a
 /* One of the kernel's; @buf holds its head and item. */
 void bus_message_kernel(struct bus_message *m, struct kdbus_msg *msg, size_t size);
 void bus_message_release(struct bus_message *m);
+/*
+ * Before a lock of the bus is taken for it: captures what may wait for the sender's memory, as a
+ * program can make that wait for ever. -ENOMEM.
+ */
+int bus_message_prepare(struct bus_message *m) __must_check;
 /* What @dst will be told of the sender. */
 u64 bus_message_mask(struct bus_message *m, const struct bus_conn *dst);
 /* Stores the payload once. -EFAULT, -ENOMEM. */
@@ -473,7 +488,7 @@ int bus_deliver_answer(struct bus_message *m, struct bus_conn *dst, struct bus_t
 	__must_check;
 /* To one queue among many: counts a loss instead of failing. N held. */
 void bus_deliver_shared(struct bus_message *m, struct bus_conn *dst);
-/* registry held shared. */
+/* registry held shared, messages of programs prepared. */
 void bus_broadcast(struct bus *b, struct bus_message *m);
 void bus_eavesdrop(struct bus *b, struct bus_message *m);
 
@@ -537,6 +552,8 @@ struct bus_tracker *bus_tracker_resume(struct bus_conn *waiter, u64 cookie);
  */
 int bus_tracker_wait(struct bus_tracker *t, struct file *cancel, struct kdbus_msg_info *info)
 	__must_check;
+/* A task of @replier works on it from now on, with the priority of who waits. */
+void bus_tracker_received(struct bus_conn *replier, u64 waiter_id, u64 cookie);
 /* The message that asked for it was thrown away. */
 void bus_tracker_dropped(struct bus_conn *replier, u64 waiter_id, u64 cookie);
 /* @c ends: nobody will answer, nobody waits. */

@@ -311,6 +311,7 @@ static int hello(struct bus_endpoint *ep, struct file *f, const struct bus_args 
 	c->privileged = bus_is_privileged(ep, f->cred);
 	c->attach_send = send;
 	c->attach_recv = recv;
+	__atomic_fetch_or(&ep->bus->recv_any, recv, __ATOMIC_RELAXED);
 	err = prepare(c, a);
 	if (!err && (bus_conn_is_activator(c) || bus_conn_is_holder(c)))
 		err = bus_policy_import(&c->bus->policy, a, 1, bus_conn_is_holder(c), &set);
@@ -488,8 +489,10 @@ static int update(struct bus_conn *c, const struct bus_args *a)
 		return err;
 	if (send)
 		WRITE_ONCE(c->attach_send, to_send);
-	if (recv)
+	if (recv) {
+		__atomic_fetch_or(&c->bus->recv_any, to_recv, __ATOMIC_RELAXED);
 		WRITE_ONCE(c->attach_recv, to_recv);
+	}
 	return 0;
 }
 

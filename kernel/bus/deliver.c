@@ -40,6 +40,7 @@ static int entry_new(struct bus_message *m, struct bus_conn *dst, struct bus_ent
 	e->src_id = m->msg->src_id;
 	e->cookie = m->msg->cookie;
 	e->wants_reply = m->src && m->msg->flags & KDBUS_MSG_EXPECT_REPLY;
+	e->lends = e->wants_reply && sched_call_prio();
 	e->size = e->head->size + m->payload;
 	e->files = bus_files_get(m->files);
 	*out = e;
@@ -134,6 +135,8 @@ static int enqueue(struct bus_message *m, struct bus_conn *dst, struct bus_entry
 	spin_unlock(&dst->lock);
 	if (follow)
 		err = follow_name(m, dst, e, t);
+	else if (!err && t && t->sync)
+		bus_queue_wake_for_call(dst);
 	else if (!err)
 		bus_queue_wake(dst);
 	return err;
@@ -160,8 +163,10 @@ static int place(struct bus_message *m, struct bus_conn *dst, struct bus_entry *
 {
 	bool names = bus_message_names_matter(m, dst);
 	struct bus_entry *e;
-	int err;
+	int err = names ? bus_message_prepare(m) : 0;
 
+	if (err)
+		return err;
 	if (names)
 		rwsem_read_lock(&dst->bus->registry);
 	err = entry_new(m, dst, &e);
@@ -219,7 +224,8 @@ int bus_deliver_answer(struct bus_message *m, struct bus_conn *dst, struct bus_t
 	if (!err)
 		size = e->size;
 	/* Who asked learns that the answer had what he does not take. */
-	err = bus_tracker_finish(t, err == -ECOMM ? -EREMOTEIO : err, e) ? -ENXIO : err;
+	if (!bus_tracker_finish(t, err == -ECOMM ? -EREMOTEIO : err, e) && !err)
+		err = -ENXIO;
 	if (!err)
 		count_sent(m, size);
 	return err;
@@ -311,12 +317,14 @@ void bus_broadcast(struct bus *b, struct bus_message *m)
 	struct bus_match_scan s;
 	int err;
 
+	mutex_lock(&b->order);
 	/* First who sees everything, so that he sees what was before what came of it. */
 	bus_eavesdrop(b, m);
 	bus_match_scan_init(&s, &bus_mem_kernel);
 	if (m->src) {
 		struct bus_match_message q = {.src_id = m->src->id,
 					      .dst_id = m->msg->dst_id,
+					      .names = &m->src->bus->names,
 					      .src = &m->src->names,
 					      .filter = m->filter->data,
 					      .generation = m->filter->generation};
@@ -327,5 +335,6 @@ void bus_broadcast(struct bus *b, struct bus_message *m)
 	}
 	if (err)
 		__atomic_fetch_add(&b->lost_notices, 1, __ATOMIC_RELAXED);
+	mutex_unlock(&b->order);
 	bus_match_scan_destroy(&s);
 }

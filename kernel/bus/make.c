@@ -317,6 +317,7 @@ static int bus_new(struct bus_domain *d, const char *name, u64 flags,
 	b->id128[6] = (u8)((b->id128[6] & 0x0f) | 0x40);
 	b->id128[8] = (u8)((b->id128[8] & 0x3f) | 0x80);
 	rwsem_init(&b->registry, LK_BUS_REGISTRY);
+	mutex_init(&b->order, LK_BUS_RECEIVE);
 	mutex_init(&b->flush, LK_BUS_FLUSH);
 	spin_init(&b->notice_lock, LK_SPIN_LEAF);
 	list_init(&b->all_conns);

@@ -405,7 +405,20 @@ static int capture(struct bus_message *m, u64 mask, struct bus *b)
 	/* Who was given other names by a privileged HELLO says nothing of the task behind it. */
 	if (!m->src || m->src->meta->faked)
 		return 0;
+	if (m->prepared)
+		mask &= ~(u64)KDBUS_ATTACH_CMDLINE;
 	return bus_meta_capture(&m->meta, mask & BUS_META_PROCESS);
+}
+
+int bus_message_prepare(struct bus_message *m)
+{
+	int err = 0;
+
+	if (m->src && !m->src->meta->faked)
+		err = bus_meta_capture(&m->meta,
+				       READ_ONCE(m->src->bus->recv_any) & KDBUS_ATTACH_CMDLINE);
+	m->prepared = true;
+	return err;
 }
 
 bool bus_message_names_matter(struct bus_message *m, const struct bus_conn *dst)

@@ -243,6 +243,11 @@ void bus_queue_wake(struct bus_conn *c)
 	wake_up_poll(&c->wait, EPOLLIN | EPOLLRDNORM);
 }
 
+void bus_queue_wake_for_call(struct bus_conn *c)
+{
+	wake_up_handoff_poll(&c->wait, EPOLLIN | EPOLLRDNORM);
+}
+
 void bus_conn_lose(struct bus_conn *c)
 {
 	bool first;

@@ -145,7 +145,7 @@ static void take_off(struct bus_conn *c, struct bus_entry *e)
 static int receive(struct bus_conn *c, struct kdbus_cmd_recv *cmd)
 {
 	bool peek = cmd->flags & KDBUS_RECV_PEEK, drop = cmd->flags & KDBUS_RECV_DROP;
-	bool wants_reply = false;
+	bool wants_reply = false, lends;
 	struct bus_entry *e;
 	u64 src_id = 0, cookie = 0;
 	int err = 0;
@@ -159,10 +159,11 @@ static int receive(struct bus_conn *c, struct kdbus_cmd_recv *cmd)
 		mutex_unlock(&c->receive);
 		return c->active ? -EAGAIN : -ESHUTDOWN;
 	}
+	src_id = e->src_id;
+	cookie = e->cookie;
+	lends = e->lends && !drop;
 	if (drop) {
 		wants_reply = e->wants_reply;
-		src_id = e->src_id;
-		cookie = e->cookie;
 	} else {
 		err = bus_entry_receive(c, e, !peek && c->flags & KDBUS_HELLO_ACCEPT_FD, &cmd->msg);
 	}
@@ -172,6 +173,8 @@ static int receive(struct bus_conn *c, struct kdbus_cmd_recv *cmd)
 	if (err || peek)
 		return err;
 	bus_entry_free(e);
+	if (unlikely(lends))
+		bus_tracker_received(c, src_id, cookie);
 	if (wants_reply)
 		bus_tracker_dropped(c, src_id, cookie);
 	return 0;

@@ -38,6 +38,7 @@ int bus_tracker_create(struct bus_conn *waiter, u64 cookie, u64 deadline_ns, u64
 	t->deadline_ns = deadline_ns;
 	t->name_serial = name_serial;
 	t->sync = sync;
+	t->call_prio = sync ? sched_call_prio() : 0;
 	wait_queue_init(&t->wait);
 	*out = t;
 	return 0;
@@ -95,17 +96,19 @@ static bool unlink(struct bus_tracker *t)
 	if (!t->linked)
 		return false;
 	unowe(t);
+	sched_loan_end(&t->loan);
 	list_del_init(&t->waiting);
 	t->waiter->requests--;
 	t->linked = false;
 	return true;
 }
 
+/* The caller wakes @t->wait. */
 static void end_wait(struct bus_tracker *t, int err)
 {
 	t->err = err;
 	smp_store_release(&t->done, true);
-	wake_up(&t->wait);
+	sched_loan_end(&t->loan);
 }
 
 static struct bus_tracker *find(struct bus_conn *waiter, struct bus_conn *replier, u64 cookie)
@@ -131,6 +134,7 @@ static bool bury(struct bus_tracker *t, u64 notice)
 		unowe(t);
 		t->claimed = true;
 		end_wait(t, -EPIPE);
+		wake_up(&t->wait);
 		return false;
 	}
 	unlink(t);
@@ -209,6 +213,12 @@ bool bus_tracker_finish(struct bus_tracker *t, int err, struct bus_entry *e)
 		if (e)
 			c->inflight--;
 		end_wait(t, err);
+		/*
+		 * Who waited goes on where it was interrupted; whoever answers is behind it, and
+		 * finds its next call in the queue instead of going to sleep before it comes.
+		 */
+		wake_up_handoff_poll(&t->wait, 0);
+		need_resched_set();
 	} else if (e) {
 		bus_queue_unreserve(c, e);
 	}
@@ -247,8 +257,7 @@ static int sleep_cancelled(struct bus_tracker *t, struct file *f)
 		if (cancelled)
 			err = -ECANCELED;
 		else
-			err = wait_event_full(&t->wait,
-					      READ_ONCE(t->done) || READ_ONCE(c.fired),
+			err = wait_event_full(&t->wait, READ_ONCE(t->done) || READ_ONCE(c.fired),
 					      TASK_INTERRUPTIBLE, false, t->deadline_ns);
 		if (!err)
 			cancelled = bus_cancel_look(&c);
@@ -383,6 +392,21 @@ void bus_tracker_stop_conn(struct bus_conn *c)
 
 /* ---- connections that end, or hand over ---- */
 
+void bus_tracker_received(struct bus_conn *replier, u64 waiter_id, u64 cookie)
+{
+	struct bus_conn *waiter = bus_conn_find(replier->bus, waiter_id);
+	struct bus_tracker *t;
+
+	if (!waiter)
+		return;
+	spin_lock(&waiter->lock);
+	t = find(waiter, replier, cookie);
+	if (t && t->call_prio && !t->loan.to)
+		sched_loan_begin(&t->loan, current, t->call_prio);
+	spin_unlock(&waiter->lock);
+	bus_conn_put(waiter);
+}
+
 void bus_tracker_dropped(struct bus_conn *replier, u64 waiter_id, u64 cookie)
 {
 	struct bus_conn *waiter = bus_conn_find(replier->bus, waiter_id);
@@ -418,6 +442,7 @@ static void stop_waiting(struct bus_conn *c)
 			if (e)
 				bus_queue_release(c, e);
 			end_wait(t, -ESHUTDOWN);
+			wake_up(&t->wait);
 		}
 		spin_unlock(&c->lock);
 		bus_entry_free(e);
@@ -495,6 +520,7 @@ void bus_tracker_move(struct bus_conn *from, struct bus_conn *to, u64 name_seria
 			spin_lock(&waiter->lock);
 			if (still_waits(waiter, from, t)) {
 				unowe(t);
+				sched_loan_end(&t->loan);
 				owe(t, to);
 			}
 			spin_unlock(&waiter->lock);

@@ -76,6 +76,8 @@ static int eavesdrop(struct bus *b, struct bus_message *m)
 	if (likely(!READ_ONCE(b->monitor_count)))
 		return 0;
 	err = bus_message_share(m);
+	if (!err)
+		err = bus_message_prepare(m);
 	if (err)
 		return err;
 	rwsem_read_lock(&b->registry);
@@ -88,6 +90,8 @@ static int broadcast(struct bus_conn *src, struct bus_message *m)
 {
 	int err = bus_message_share(m);
 
+	if (!err)
+		err = bus_message_prepare(m);
 	if (err)
 		return err;
 	rwsem_read_lock(&src->bus->registry);
@@ -103,6 +107,7 @@ static int signal_one(struct bus_conn *src, struct bus_message *m)
 {
 	struct bus_match_message q = {.src_id = src->id,
 				      .dst_id = m->msg->dst_id,
+				      .names = &src->bus->names,
 				      .src = &src->names,
 				      .filter = m->filter->data,
 				      .generation = m->filter->generation};
@@ -110,6 +115,8 @@ static int signal_one(struct bus_conn *src, struct bus_message *m)
 	struct target to;
 	int err = bus_message_share(m);
 
+	if (!err)
+		err = bus_message_prepare(m);
 	if (!err)
 		err = find_target(b, m, &to);
 	if (err)

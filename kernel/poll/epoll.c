@@ -162,7 +162,6 @@ static int epoll_hook_wake(struct wait_entry *e, unsigned int mode, u32 key)
 	struct epoll *ep = item->ep;
 	u32 events = READ_ONCE(item->events);
 
-	(void)mode;
 	if (!(events & ~EPOLL_PRIVATE)) /* ONESHOT has fired */
 		return 0;
 	if (key && !(key & events))
@@ -171,7 +170,7 @@ static int epoll_hook_wake(struct wait_entry *e, unsigned int mode, u32 key)
 	bool waited = wait_queue_active(&ep->wait);
 
 	if (waited)
-		wake_up_poll_nested(&ep->wait, EPOLLIN | EPOLLRDNORM, ep->level + 1);
+		wake_up_poll_nested(&ep->wait, EPOLLIN | EPOLLRDNORM, mode, ep->level + 1);
 	return events & EPOLLEXCLUSIVE ? epoll_took(events, key, waited) : 0;
 }
 
@@ -289,7 +288,7 @@ static int epoll_add(struct epoll *ep, struct file *f, int fd, const struct epol
 	list_add_tail(&item->file_link, &f->epolls);
 	spin_unlock(&f->lock);
 	if (epoll_item_mask(item, &a.table) && epoll_make_ready(item))
-		wake_up_poll_nested(&ep->wait, EPOLLIN | EPOLLRDNORM, ep->level + 1);
+		wake_up_poll_nested(&ep->wait, EPOLLIN | EPOLLRDNORM, 0, ep->level + 1);
 	if (a.error)
 		epoll_remove(ep, item);
 	return a.error;
@@ -303,7 +302,7 @@ static int epoll_modify(struct epoll *ep, struct epoll_item *item, const struct 
 	item->data = ev->data;
 	smp_mb(); /* a wake-up sees the new events, or we see its effect in the mask */
 	if (epoll_item_mask(item, NULL) && epoll_make_ready(item))
-		wake_up_poll_nested(&ep->wait, EPOLLIN | EPOLLRDNORM, ep->level + 1);
+		wake_up_poll_nested(&ep->wait, EPOLLIN | EPOLLRDNORM, 0, ep->level + 1);
 	return 0;
 }
 

@@ -29,10 +29,11 @@ static int poll_hook_wake(struct wait_entry *e, unsigned int mode, u32 key)
 {
 	struct poll_hook *h = container_of(e, struct poll_hook, entry);
 
-	(void)mode;
 	if (key && !(key & h->wanted))
 		return 0;
 	smp_store_release(&h->waiter->triggered, true);
+	if (unlikely(mode & WAIT_MODE_HANDOFF))
+		return sched_wake_handoff(h->waiter->task, TASK_NORMAL);
 	return sched_wake(h->waiter->task, TASK_NORMAL);
 }
 

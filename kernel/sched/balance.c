@@ -108,7 +108,9 @@ static struct task *balance_candidate(struct runqueue *from, const struct runque
 	for (unsigned int i = 0; n && i < BALANCE_SCAN_MAX; i++, n = rb_next(n)) {
 		struct task *t = se_task(rb_entry(n, struct sched_entity, node));
 
-		if (cpumask_test(&t->se.allowed, to->cpu) && !smp_load_acquire(&t->se.on_cpu))
+		/* One that the running task hands over to is as good as running. */
+		if (t != from->handoff && cpumask_test(&t->se.allowed, to->cpu) &&
+		    !smp_load_acquire(&t->se.on_cpu))
 			return t;
 	}
 	for (unsigned int i = 0; from->nr_rt > 1 && i < RT_PRIO_COUNT; i++) {

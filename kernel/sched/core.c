@@ -121,6 +121,8 @@ static void rq_block_curr(struct runqueue *rq, struct task *t, unsigned int stat
 		rt_dequeue(rq, se);
 		se->rt_run_ns = 0;
 		se->sleep_start_ns = now;
+		if (unlikely(se->wake_prio))
+			handoff_block(rq, se);
 	}
 	if (state & TASK_UNINTERRUPTIBLE)
 		rq->nr_uninterruptible++;
@@ -128,7 +130,12 @@ static void rq_block_curr(struct runqueue *rq, struct task *t, unsigned int stat
 		balance_note_load(rq);
 }
 
-static void wake_queue(struct task *t, unsigned int old_state, bool sync);
+enum wake_how {
+	WAKE_ASYNC,
+	WAKE_SYNC,    /* the waker blocks next */
+	WAKE_HANDOFF, /* and what it waits for is done by the wakee */
+};
+static void wake_queue(struct task *t, unsigned int old_state, enum wake_how how);
 
 static struct task *rq_pick(struct runqueue *rq, struct task *prev, u64 now)
 {
@@ -184,7 +191,7 @@ static noinline void rq_migrate_away(struct runqueue *rq)
 	rq->migrating = NULL;
 	spin_lock(&t->pi_lock);
 	if (!t->se.on_rq) /* else somebody woke it meanwhile */
-		wake_queue(t, 0, false);
+		wake_queue(t, 0, WAKE_ASYNC);
 	spin_unlock(&t->pi_lock);
 }
 
@@ -332,21 +339,31 @@ static bool wake_runnable(struct task *t)
 }
 
 /* Queues a task that is off all queues and CPUs; pi_lock held. */
-static void wake_queue(struct task *t, unsigned int old_state, bool sync)
+static void wake_queue(struct task *t, unsigned int old_state, enum wake_how how)
 {
-	unsigned int cpu = sched_smp ? balance_select_cpu(t, sync) : 0;
-	struct runqueue *rq = rq_of(cpu);
+	unsigned int cpu = 0;
+	struct runqueue *rq;
+	u64 now = time_mono_ns();
 
+	if (sched_smp)
+		cpu = how == WAKE_HANDOFF && cpumask_test(&t->se.allowed, cpu_id())
+			      ? cpu_id()
+			      : balance_select_cpu(t, how != WAKE_ASYNC);
+	if (how == WAKE_HANDOFF)
+		handoff_lend(t, now);
+	rq = rq_of(cpu);
 	t->se.burst_start_exec_ns = t->se.sum_exec_ns;
 	rq_lock(rq);
 	if (old_state & TASK_UNINTERRUPTIBLE)
 		rq->nr_uninterruptible--;
-	rq_enqueue(rq, t, time_mono_ns());
-	rq_check_preempt(rq, t, sync);
+	rq_enqueue(rq, t, now);
+	if (how == WAKE_HANDOFF && cpu == cpu_id())
+		handoff_queue(rq, t);
+	rq_check_preempt(rq, t, how != WAKE_ASYNC);
 	rq_unlock(rq);
 }
 
-static bool wake_task(struct task *t, unsigned int mask, bool sync)
+static bool wake_task(struct task *t, unsigned int mask, enum wake_how how)
 {
 	unsigned long flags = spin_lock_irqsave(&t->pi_lock);
 	unsigned int state;
@@ -363,7 +380,7 @@ static bool wake_task(struct task *t, unsigned int mask, bool sync)
 	WRITE_ONCE(t->state, TASK_RUNNING);
 	while (unlikely(smp_load_acquire(&t->se.on_cpu)))
 		cpu_relax();
-	wake_queue(t, state, sync);
+	wake_queue(t, state, how);
 out:
 	spin_unlock_irqrestore(&t->pi_lock, flags);
 	return woken;
@@ -371,12 +388,17 @@ out:
 
 bool sched_wake(struct task *t, unsigned int mask)
 {
-	return wake_task(t, mask, false);
+	return wake_task(t, mask, WAKE_ASYNC);
 }
 
 bool sched_wake_sync(struct task *t, unsigned int mask)
 {
-	return wake_task(t, mask, true);
+	return wake_task(t, mask, WAKE_SYNC);
+}
+
+bool sched_wake_handoff(struct task *t, unsigned int mask)
+{
+	return wake_task(t, mask, WAKE_HANDOFF);
 }
 
 void sched_kick(struct task *t)
@@ -439,7 +461,7 @@ void sched_start(struct task *child)
 	/* It may start on another CPU than the one its copied area names. */
 	if (child->rseq)
 		__atomic_fetch_or(&child->work, WORK_RSEQ, __ATOMIC_RELAXED);
-	wake_queue(child, 0, false);
+	wake_queue(child, 0, WAKE_ASYNC);
 	spin_unlock_irqrestore(&child->pi_lock, flags);
 }
 

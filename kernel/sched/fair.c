@@ -54,6 +54,8 @@ static inline void fair_erase(struct runqueue *rq, struct sched_entity *se)
 {
 	struct rb_node *n = &se->node;
 
+	if (unlikely(rq->handoff == se_task(se)))
+		rq->handoff = NULL;
 	if (rq->tree.node == n && !n->left && !n->right)
 		rq->tree = RB_ROOT;
 	else
@@ -122,11 +124,40 @@ static inline bool fair_renew(struct sched_entity *se)
 	return true;
 }
 
+void fair_hand_off(struct runqueue *rq, struct task *t)
+{
+	const struct sched_entity *curr = &rq->curr->se;
+	s64 left = se_is_rt(curr) ? 0 : (s64)(curr->deadline - curr->vruntime);
+
+	rq->handoff = t;
+	rq->handoff_ns = (u64)max(left, (s64)FAIR_WAKE_GRAN_NS);
+}
+
+/*
+ * Whose turn it is when the running task has handed its own to somebody. That goes on as long as
+ * the two together have not run a slice ahead of who waits longest, so that they cannot keep the
+ * CPU.
+ */
+static noinline struct sched_entity *fair_take_handoff(struct runqueue *rq,
+						       struct sched_entity *first)
+{
+	struct sched_entity *se = &rq->handoff->se;
+
+	rq->handoff = NULL;
+	if ((s64)(se->vruntime - first->vruntime) > (s64)FAIR_SLICE_NS)
+		return first;
+	se->deadline = se->vruntime + rq->handoff_ns; /* leaves the tree now: no order is hurt */
+	rq->yielding = true;
+	return se;
+}
+
 /* @prev: the running fair task if it stays runnable, else NULL. */
 struct task *fair_pick(struct runqueue *rq, struct task *prev)
 {
 	struct sched_entity *first = fair_first(rq);
 
+	if (unlikely(rq->handoff))
+		first = fair_take_handoff(rq, first);
 	if (prev) {
 		fair_renew(&prev->se);
 		if (!first || (!rq->yielding && (s64)(prev->se.deadline - first->deadline) <= 0))

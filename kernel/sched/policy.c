@@ -13,6 +13,8 @@ static void policy_assign(struct sched_entity *se, const struct sched_entity *to
 	se->nice = to->nice;
 	se->rt_priority = to->rt_priority;
 	se->lent_prio = to->lent_prio;
+	se->call_prio = to->call_prio;
+	se->wake_prio = to->wake_prio;
 	WRITE_ONCE(se->prio, se_effective_prio(se));
 	fair_set_weight(se);
 }
@@ -42,7 +44,7 @@ static void policy_change_running(struct runqueue *rq, struct task *t,
 	rq_kick(rq);
 }
 
-static void policy_change(struct runqueue *rq, struct task *t, const struct sched_entity *to)
+void policy_change(struct runqueue *rq, struct task *t, const struct sched_entity *to)
 {
 	struct sched_entity *se = &t->se;
 	bool queued = se->on_rq;
@@ -95,6 +97,8 @@ int sched_set_policy(struct task *t, int policy, int nice, int rt_priority)
 	flags = spin_lock_irqsave(&t->pi_lock);
 	rq = rq_lock_task(t);
 	to.lent_prio = t->se.lent_prio;
+	to.call_prio = t->se.call_prio;
+	to.wake_prio = t->se.wake_prio;
 	policy_change(rq, t, &to);
 	rq_unlock(rq);
 	spin_unlock_irqrestore(&t->pi_lock, flags);
@@ -117,7 +121,9 @@ void sched_lend(struct task *t, u8 prio)
 	struct sched_entity to = {.policy = t->se.policy,
 				  .nice = t->se.nice,
 				  .rt_priority = t->se.rt_priority,
-				  .lent_prio = prio};
+				  .lent_prio = prio,
+				  .call_prio = t->se.call_prio,
+				  .wake_prio = t->se.wake_prio};
 
 	if (se_effective_prio(&to) == t->se.prio)
 		t->se.lent_prio = prio;

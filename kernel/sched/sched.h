@@ -47,12 +47,15 @@ struct sched_entity {
 	s8 nice;	      /* -20..19 */
 	u8 policy;	      /* SCHED_NORMAL, ... */
 	u8 rt_priority;
-	u8 lent_prio; /* real-time priority lent by who waits for this task; 0: none */
-	u8 prio;      /* effective: the higher of both; 0: runs in the fair class */
+	/* Real-time priority lent, 0: none. By who waits for a lock (futex), by who waits for an
+	 * answer (.loans), by who woke it with a call, until it blocks. */
+	u8 lent_prio, call_prio, wake_prio;
+	u8 prio; /* effective: the highest of all; 0: runs in the fair class */
 	u8 on_rq, on_cpu;
 	u16 cpu; /* current or last CPU; public, read only */
 	bool reset_on_fork;
-	u16 ioprio; /* ioprio_set(2): kept for the programs; nothing queues by it */
+	u16 ioprio;	      /* ioprio_set(2): kept for the programs; nothing queues by it */
+	struct rb_root loans; /* of callers, most urgent first; pi_lock */
 	struct cpumask allowed;
 };
 
@@ -86,6 +89,12 @@ void sched_set_state(unsigned int state); /* with the barrier against a concurre
 /* Makes @t runnable if its state is in @mask; returns whether it did.  Any context. */
 bool sched_wake(struct task *t, unsigned int mask);
 bool sched_wake_sync(struct task *t, unsigned int mask);
+/*
+ * For a caller that blocks next until @t has done something for it (or, when @t has waited for
+ * that, for the one who did it): @t is queued on this CPU and runs next here, with what is left of
+ * current's slice; a real-time caller's priority is @t's until it blocks. Not from interrupts.
+ */
+bool sched_wake_handoff(struct task *t, unsigned int mask);
 void sched_yield(void);
 /* Long loops: switches if a switch is due. */
 static inline void sched_cond_resched(void)
@@ -102,6 +111,20 @@ void sched_exit(void)
 int sched_set_policy(struct task *t, int policy, int nice, int rt_priority) __must_check;
 /* Priority inheritance: @t runs at real-time priority @prio at least; 0: at its own. */
 void sched_lend(struct task *t, u8 prio);
+/*
+ * The priority of somebody who waits for an answer, lent to the task that works on it. Zeroed, or
+ * ended: nothing is lent. Begin and end of one loan exclude each other by the caller's lock.
+ */
+struct sched_loan {
+	struct rb_node node;
+	struct task *to; /* +1; NULL: not lent */
+	u8 prio;
+};
+/* @prio: sched_call_prio() of the lender, not 0. */
+void sched_loan_begin(struct sched_loan *l, struct task *to, u8 prio);
+void sched_loan_end(struct sched_loan *l);
+/* What current has to lend: its effective real-time priority, 0 if it is not a real-time task. */
+u8 sched_call_prio(void);
 int sched_set_affinity(struct task *t, const struct cpumask *mask) __must_check;
 u64 sched_task_runtime_ns(struct task *t); /* including the running slice */
 /* CPU time split into user and system: the exact total, in the proportion that ticks found. */

@@ -44,9 +44,11 @@ struct runqueue {
 	struct task *migrate_curr; /* must leave this CPU at the next switch */
 	struct task *migrating;	   /* has left; queued elsewhere after the switch. This CPU only */
 
-	struct rb_root tree; /* queued fair tasks by virtual deadline, without curr */
-	u64 min_vruntime;    /* only grows */
-	u64 load;	     /* weights of all runnable fair tasks */
+	struct rb_root tree;  /* queued fair tasks by virtual deadline, without curr */
+	u64 min_vruntime;     /* only grows */
+	u64 load;	      /* weights of all runnable fair tasks */
+	struct task *handoff; /* in the tree: to be picked next; NULL: whoever is first */
+	u64 handoff_ns;	      /* virtual: what its caller had left of a slice */
 
 	u64 rt_bits[2];			    /* which lists of rt are not empty */
 	struct list_head rt[RT_PRIO_COUNT]; /* runnable, curr included; index 99 - priority */
@@ -93,7 +95,7 @@ static inline u8 se_effective_prio(const struct sched_entity *se)
 {
 	u8 own = policy_is_rt(se->policy) ? se->rt_priority : 0;
 
-	return max(own, se->lent_prio);
+	return max(max(own, se->lent_prio), max(se->call_prio, se->wake_prio));
 }
 
 static inline struct task *se_task(struct sched_entity *se)
@@ -153,6 +155,19 @@ struct task *fair_pick(struct runqueue *rq, struct task *prev);
 bool fair_wants_preempt(struct runqueue *rq, const struct sched_entity *woken);
 bool fair_slice_over(struct runqueue *rq, struct sched_entity *curr);
 void fair_insert(struct runqueue *rq, struct sched_entity *se);
+/* @t, in the tree, is picked next, for what the running task has left. */
+void fair_hand_off(struct runqueue *rq, struct task *t);
+
+/* handoff.c */
+/* @t, off all queues, is woken by a call of current; its pi_lock is held. */
+void handoff_lend(struct task *t, u64 now);
+/* @t, just queued on this CPU, runs next. */
+void handoff_queue(struct runqueue *rq, struct task *t);
+/* A task blocks, and is off the queue: what it was woken with ends. */
+void handoff_block(struct runqueue *rq, struct sched_entity *se);
+
+/* policy.c: changes a task, with its pi_lock and its queue locked. */
+void policy_change(struct runqueue *rq, struct task *t, const struct sched_entity *to);
 
 /* rt.c */
 void rt_enqueue(struct runqueue *rq, struct sched_entity *se, bool at_head);

@@ -264,3 +264,138 @@ KTEST(sched, wake_up_storm)
 	EXPECT_EQ(s.handed, STORM_THREADS * STORM_ROUNDS);
 	EXPECT_EQ(s.tokens, 2);
 }
+
+/* ---- calls ---- */
+
+struct call {
+	struct wait_queue to_server, to_client;
+	u32 asked, answered, rounds; /* atomic */
+	u32 elsewhere;		     /* rounds that the server ran on another CPU than the client */
+	u32 others;		     /* switches to somebody else in between */
+	u32 client_cpu;
+	u8 server_prio; /* while it works on a call */
+	struct sched_loan loan;
+	struct completion done;
+};
+
+static int call_server(void *ctx)
+{
+	struct call *c = ctx;
+
+	for (u32 i = 1; i <= c->rounds; i++) {
+		wait_event(&c->to_server, READ_ONCE(c->asked) == i);
+		c->elsewhere += cpu_id() != READ_ONCE(c->client_cpu);
+		c->server_prio = current->se.prio;
+		WRITE_ONCE(c->answered, i);
+		wake_up_handoff_poll(&c->to_client, 0);
+	}
+	completion_done(&c->done);
+	return 0;
+}
+
+static int call_client(void *ctx)
+{
+	struct call *c = ctx;
+
+	for (u32 i = 1; i <= c->rounds; i++) {
+		u64 switches = sched_nr_switches();
+
+		WRITE_ONCE(c->client_cpu, cpu_id());
+		WRITE_ONCE(c->asked, i);
+		wake_up_handoff_poll(&c->to_server, 0);
+		wait_event(&c->to_client, READ_ONCE(c->answered) == i);
+		c->others += sched_nr_switches() - switches > 2;
+	}
+	completion_done(&c->done);
+	return 0;
+}
+
+static void call_begin(struct call *c, u32 rounds)
+{
+	memset(c, 0, sizeof(*c));
+	c->rounds = rounds;
+	wait_queue_init(&c->to_server);
+	wait_queue_init(&c->to_client);
+	completion_init(&c->done);
+}
+
+/* Whoever is called runs where the caller ran, before a third one that has waited for longer. */
+KTEST(sched, call_hands_over)
+{
+	static struct hog h;
+	static struct call c;
+	struct task *task;
+
+	memset(&h, 0, sizeof(h));
+	completion_init(&h.done);
+	call_begin(&c, 200);
+	KTEST_REQUIRE(kthread_start_on(0, hog_thread, &h, "hog", &task) == 0);
+	KTEST_REQUIRE(kthread_start(call_server, &c, "server", &task) == 0);
+	nap(20000000);
+	KTEST_REQUIRE(kthread_start_on(0, call_client, &c, "client", &task) == 0);
+	completion_wait(&c.done);
+	completion_wait(&c.done);
+	WRITE_ONCE(h.stop, 1);
+	completion_wait(&h.done);
+	EXPECT_EQ(c.answered, c.rounds);
+	/* The client may have been preempted before it slept, and the server been moved then. */
+	EXPECT_LT(c.elsewhere, c.rounds / 4);
+}
+
+/* A pair that calls all the time leaves a third task its share. */
+KTEST(sched, calls_are_fair)
+{
+	static struct hog h;
+	static struct call c;
+	struct task *task;
+	u64 begin;
+
+	memset(&h, 0, sizeof(h));
+	completion_init(&h.done);
+	call_begin(&c, 100000);
+	begin = time_mono_ns();
+	KTEST_REQUIRE(kthread_start_on(0, hog_thread, &h, "hog", &task) == 0);
+	KTEST_REQUIRE(kthread_start_on(0, call_server, &c, "server", &task) == 0);
+	KTEST_REQUIRE(kthread_start_on(0, call_client, &c, "client", &task) == 0);
+	completion_wait(&c.done);
+	completion_wait(&c.done);
+	begin = time_mono_ns() - begin;
+	WRITE_ONCE(h.stop, 1);
+	completion_wait(&h.done);
+	EXPECT_GT(h.ran_ns * 5, begin);
+}
+
+static int rt_client(void *ctx)
+{
+	(void)!sched_set_policy(current, SCHED_FIFO, 0, 30);
+	return call_client(ctx);
+}
+
+/* A real-time caller's priority goes to whom it calls, and goes no further than the call. */
+KTEST(sched, call_lends_priority)
+{
+	static struct call c;
+	struct task *task, *me = current;
+	u8 own = me->se.prio;
+
+	call_begin(&c, 20);
+	KTEST_REQUIRE(kthread_start_on(0, call_server, &c, "server", &task) == 0);
+	nap(20000000);
+	KTEST_REQUIRE(kthread_start_on(0, rt_client, &c, "client", &task) == 0);
+	completion_wait(&c.done);
+	completion_wait(&c.done);
+	EXPECT_EQ(c.server_prio, 30);
+	sched_loan_begin(&c.loan, me, 20);
+	EXPECT_EQ(me->se.prio, 20);
+	struct sched_loan more = {.to = NULL};
+
+	sched_loan_begin(&more, me, 40);
+	EXPECT_EQ(me->se.prio, 40);
+	nap(1000000);
+	EXPECT_EQ(me->se.prio, 40);
+	sched_loan_end(&more);
+	EXPECT_EQ(me->se.prio, 20);
+	sched_loan_end(&more);
+	sched_loan_end(&c.loan);
+	EXPECT_EQ(me->se.prio, own);
+}

@@ -18,16 +18,18 @@ void wait_queue_init(struct wait_queue *q)
 	list_init(&q->entries);
 }
 
-/* Mode bit of a wake-up whose caller blocks next. */
-#define WAIT_MODE_SYNC 0x80000000u
-
 int wait_wake_task(struct wait_entry *e, unsigned int mode, u32 key)
 {
-	unsigned int mask = mode & ~WAIT_MODE_SYNC;
+	unsigned int mask = mode & ~(WAIT_MODE_SYNC | WAIT_MODE_HANDOFF);
 	struct task *t = e->task;
+	bool woken;
 
 	(void)key;
-	if (mode & WAIT_MODE_SYNC ? !sched_wake_sync(t, mask) : !sched_wake(t, mask))
+	if (unlikely(mode & WAIT_MODE_HANDOFF))
+		woken = sched_wake_handoff(t, mask);
+	else
+		woken = mode & WAIT_MODE_SYNC ? sched_wake_sync(t, mask) : sched_wake(t, mask);
+	if (!woken)
 		return 0;
 	/* The sleeper leaves through wait_finish(), which takes our lock unless it sees this. */
 	__atomic_store_n(&e->link.prev->next, e->link.next, __ATOMIC_RELAXED);
@@ -127,13 +129,13 @@ static void wake_up_mode(struct wait_queue *q, unsigned int mode, bool all, u32 
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-void wake_up_poll_nested(struct wait_queue *q, u32 poll_mask, unsigned int sub)
+void wake_up_poll_nested(struct wait_queue *q, u32 poll_mask, unsigned int mode, unsigned int sub)
 {
 	if (!wait_queue_active(q))
 		return;
 	/* Interrupts are off: the queue that we are called from is locked. */
 	spin_lock_nested(&q->lock, sub);
-	wake_up_locked(q, TASK_NORMAL, false, poll_mask);
+	wake_up_locked(q, TASK_NORMAL | (mode & WAIT_MODE_HANDOFF), false, poll_mask);
 	spin_unlock(&q->lock);
 }
 
@@ -160,6 +162,11 @@ void wake_up_poll(struct wait_queue *q, u32 poll_mask)
 void wake_up_sync_poll(struct wait_queue *q, u32 poll_mask)
 {
 	wake_up_mode(q, TASK_NORMAL | WAIT_MODE_SYNC, false, poll_mask);
+}
+
+void wake_up_handoff_poll(struct wait_queue *q, u32 poll_mask)
+{
+	wake_up_mode(q, TASK_NORMAL | WAIT_MODE_HANDOFF, false, poll_mask);
 }
 
 /* --- completions --- */

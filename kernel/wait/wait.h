@@ -24,6 +24,9 @@ struct wait_entry;
  * Returns how many exclusive waiters were woken (0 or 1), negative to stop the walk.
  */
 typedef int (*wait_wake_fn)(struct wait_entry *e, unsigned int mode, u32 key);
+/* Bits of mode beside the task states. */
+#define WAIT_MODE_SYNC 0x80000000u    /* the caller blocks next */
+#define WAIT_MODE_HANDOFF 0x40000000u /* and hands over: sched_wake_handoff() */
 
 struct wait_entry {
 	struct list_head link;
@@ -64,9 +67,11 @@ void wake_up_all(struct wait_queue *q);
 void wake_up_interruptible(struct wait_queue *q);
 void wake_up_poll(struct wait_queue *q, u32 poll_mask);
 /* From inside a wake function of another queue, which is locked: @sub is the depth of nesting. */
-void wake_up_poll_nested(struct wait_queue *q, u32 poll_mask, unsigned int sub);
+void wake_up_poll_nested(struct wait_queue *q, u32 poll_mask, unsigned int mode, unsigned int sub);
 /* For wake-up storms where the waker sleeps next (pipes): may keep the wakee on this CPU. */
 void wake_up_sync_poll(struct wait_queue *q, u32 poll_mask);
+/* For who calls the waiter and sleeps until it has answered: it runs next on this CPU. */
+void wake_up_handoff_poll(struct wait_queue *q, u32 poll_mask);
 
 /* Returns 0, -ERESTARTSYS when interrupted by a signal, -ETIME past the deadline. */
 #define wait_event_full(q, cond, state, exclusive, deadline) \

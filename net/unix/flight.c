@@ -14,6 +14,7 @@
 #include <net/unix/unix_impl.h>
 
 #include <kernel/boot/boot.h>
+#include <kernel/bus/bus.h>
 #include <kernel/work/work.h>
 #include <linux/capability.h>
 
@@ -236,8 +237,15 @@ void unix_flight_closed(void)
 		(void)work_queue(&collect_work);
 }
 
+/* The collector knows of queues of sockets alone: no socket may be in one of a message bus. */
+static bool stays_off_buses(const struct file *f)
+{
+	return unix_of_file((struct file *)(uptr)f);
+}
+
 static void flight_init(void)
 {
+	bus_refuse_files(stays_off_buses);
 	work_init(&collect_work, collect);
 }
 INITCALL(flight_init);
