@@ -236,7 +236,7 @@ static void open_activator(struct service *service)
 	struct bus_hello hello = {
 		.kind = BUS_ACTIVATOR,
 		.name = service->name,
-		.description = "dbus1 activator",
+		.description = "dbus1-activator",
 		.accept_fds = true,
 	};
 	int r = bus_connect(proxy->bus, &hello, &service->activator);

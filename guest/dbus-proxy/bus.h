@@ -36,7 +36,7 @@ struct bus_creds {
 struct bus_hello {
 	enum bus_kind kind;
 	const char *name;	       /* activators and policy holders */
-	const char *description;       /* shown by tools, may be NULL */
+	const char *description;       /* shown by tools; letters, digits, "-_." */
 	const struct bus_creds *creds; /* NULL: the bridge itself */
 	bool accept_fds;
 	bool want_creds; /* messages carry who sent them */

@@ -12,7 +12,7 @@ static int connect_client(struct client *client, enum bus_kind kind)
 	struct bus_creds creds = {client->uid, client->gid, client->pid, client->label};
 	struct bus_hello hello = {
 		.kind = kind,
-		.description = "dbus1 client",
+		.description = "dbus1-client",
 		.creds = &creds,
 		.accept_fds = client->sasl.fds,
 		.want_creds = !peer_policy_is_open(client->policy),

@@ -67,7 +67,7 @@ static int open_bus(struct proxy *proxy, const char *root, const char *name)
 
 static int join_bus(struct proxy *proxy)
 {
-	struct bus_hello hello = {.kind = BUS_ORDINARY, .description = "dbus1 bridge"};
+	struct bus_hello hello = {.kind = BUS_ORDINARY, .description = "dbus1-bridge"};
 	int r = bus_connect(proxy->bus, &hello, &proxy->self);
 
 	if (r)
@@ -97,7 +97,7 @@ void proxy_allow(struct proxy *proxy, struct bus_conn *holder, const char *name,
 void proxy_open_name(struct proxy *proxy, const char *name)
 {
 	struct bus_hello hello = {
-		.kind = BUS_POLICY_HOLDER, .name = name, .description = "dbus1 policy"};
+		.kind = BUS_POLICY_HOLDER, .name = name, .description = "dbus1-policy"};
 	struct bus_conn *holder;
 
 	if (!is_system(proxy) || g_hash_table_contains(proxy->holders, name) ||
