@@ -17,7 +17,7 @@ GVariant *driver_get_stats(struct client *client, GDBusMessage *call G_GNUC_UNUS
 			   GVariant *args G_GNUC_UNUSED, struct driver_error *why G_GNUC_UNUSED)
 {
 	struct proxy *proxy = client->proxy;
-	guint64 rules = 0, names = 0, bytes = 0;
+	guint64 rules = 0, names = 0, bytes = 0, calls = 0;
 	GHashTableIter iter;
 	GVariantBuilder all;
 	gpointer value;
@@ -29,6 +29,7 @@ GVariant *driver_get_stats(struct client *client, GDBusMessage *call G_GNUC_UNUS
 		rules += c->rules->len;
 		names += g_hash_table_size(c->names) + 1;
 		bytes += c->output_bytes;
+		calls += c->calls;
 	}
 	g_variant_builder_init(&all, G_VARIANT_TYPE("a{sv}"));
 	add(&all, "Serial", client->serial);
@@ -37,6 +38,7 @@ GVariant *driver_get_stats(struct client *client, GDBusMessage *call G_GNUC_UNUS
 	add(&all, "MatchRules", rules);
 	add(&all, "BusNames", names);
 	add(&all, "PendingActivations", services_pending(proxy->services));
+	add(&all, "net.corbel.CallsWaiting", calls);
 	add64(&all, "net.corbel.OutgoingBytes", bytes);
 	add64(&all, "net.corbel.SentToKernel", proxy->relayed);
 	add64(&all, "net.corbel.ReceivedFromKernel", proxy->delivered);
