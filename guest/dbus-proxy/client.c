@@ -363,15 +363,15 @@ void client_new_policy(struct client *client)
 				    client->group_count, at_console(client->uid));
 }
 
-char **client_owned_names(struct client *client)
+char **client_names(struct client *client, bool queued)
 {
 	GPtrArray *names = g_ptr_array_new();
 	GHashTableIter iter;
-	gpointer name, owned;
+	gpointer name, state;
 
 	g_hash_table_iter_init(&iter, client->names);
-	while (g_hash_table_iter_next(&iter, &name, &owned))
-		if (GPOINTER_TO_INT(owned) & NAME_OWNED)
+	while (g_hash_table_iter_next(&iter, &name, &state))
+		if (queued || GPOINTER_TO_INT(state) & NAME_OWNED)
 			g_ptr_array_add(names, g_strdup(name));
 	g_ptr_array_add(names, NULL);
 	return (char **)g_ptr_array_free(names, FALSE);

@@ -212,7 +212,7 @@ static bool may_pass(struct client *client, const struct client *sender,
 	facts->src_id = event->src_id;
 	if (peer_policy_is_open(client->policy) && (!sender || peer_policy_is_open(sender->policy)))
 		return true;
-	names = client_owned_names(client);
+	names = client_names(client, true);
 	if (sender) {
 		may = peer_may_send(sender->policy, facts, (const char *const *)names);
 	} else {

@@ -135,7 +135,7 @@ static bool parse_rules(GVariant *args, GPtrArray *rules, struct driver_error *w
 
 static void lose_names(struct client *client)
 {
-	g_auto(GStrv) names = client_owned_names(client);
+	g_auto(GStrv) names = client_names(client, false);
 	char **name;
 
 	for (name = names; *name && client->state == CLIENT_ACTIVE; name++)

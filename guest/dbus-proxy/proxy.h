@@ -105,7 +105,8 @@ void client_write(struct client *client, const void *data, size_t len, const int
 bool client_is_full(const struct client *client);
 void client_process(struct client *client);
 void client_new_policy(struct client *client);
-char **client_owned_names(struct client *client); /* to be freed */
+/* Names that it owns, and those that it waits for when @queued; to be freed. */
+char **client_names(struct client *client, bool queued);
 
 /* hello.c */
 int client_say_hello(struct client *client, const char **why);

@@ -168,10 +168,20 @@ static void deny(struct client *client, GDBusMessage *message, const char *who)
 	relay_fail(client, g_dbus_message_get_serial(message), DBUS_ERROR("AccessDenied"), text);
 }
 
+/* Does the receiver, one of the bridge's clients, take it? Names in a queue count as names. */
+static bool may_receive(struct client *client, struct client *receiver, struct facts *facts)
+{
+	g_auto(GStrv) names = client_names(client, true);
+
+	facts->sender_names = (const char *const *)names;
+	return peer_may_receive(receiver->policy, facts);
+}
+
 /* Asks the policy; false when it has refused and said so. */
 static bool may_send(struct client *client, GDBusMessage *message)
 {
 	const char *name = g_dbus_message_get_destination(message);
+	g_auto(GStrv) queued = NULL;
 	struct bus_peer peer = {0};
 	struct client *receiver;
 	struct facts facts;
@@ -180,17 +190,16 @@ static bool may_send(struct client *client, GDBusMessage *message)
 	facts_of(&facts, message);
 	/* nobody there: the kernel says so; the name that is asked for is judged as it is */
 	bus_lookup(client->conn, unique_id(name), name[0] == ':' ? NULL : name, false, &peer);
-	may = peer_may_send(client->policy, &facts, (const char *const *)peer.names);
-	if (!may)
-		deny(client, message, "send");
 	receiver = g_hash_table_lookup(client->proxy->clients, &peer.id);
-	if (may && receiver) {
-		g_auto(GStrv) names = client_owned_names(client);
-
-		facts.sender_names = (const char *const *)names;
-		may = peer_may_receive(receiver->policy, &facts);
-		if (!may)
-			deny(client, message, "receive");
+	if (receiver)
+		queued = client_names(receiver, true);
+	may = peer_may_send(client->policy, &facts,
+			    (const char *const *)(queued ? queued : peer.names));
+	if (!may) {
+		deny(client, message, "send");
+	} else if (receiver && !may_receive(client, receiver, &facts)) {
+		deny(client, message, "receive");
+		may = false;
 	}
 	bus_peer_clear(&peer);
 	return may;
