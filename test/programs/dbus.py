@@ -92,7 +92,7 @@ bus.add_signal_receiver(lambda n: seen.append(-1), "Tick", "a.b.Other")
 thing.Ticks(1000, reply_handler=lambda: None, error_handler=print); loop.run(); print(seen == list(range(1000)))
 """
 PYTHON_DBUS = SESSION + "cat > thing.py << 'X'\n" + PYTHON + "\nX\n" + """
-bus; python3 thing.py serve & serve=$!; until_ok owned a.b.Thing; python3 thing.py call; kill $serve
+bus; python3 thing.py serve & serve=$!; until_ok owned a.b.Thing; python3 -u thing.py call; kill $serve
 """ + END
 PYTHON_SHOWS = r"^True 1500000\nTrue True\nb'THROUGH THE BUS'\na\.b\.Error\.No\nTrue\nbus ended with 0$"
 
@@ -107,9 +107,9 @@ busctl get-property org.freedesktop.PolicyKit1 /org/freedesktop/PolicyKit1/Autho
 pid=$(own GetConnectionUnixProcessID string:org.freedesktop.PolicyKit1 | grep -o 'uint32 .*' | cut -c8-); cat /proc/$pid/comm; as_user busctl --no-pager list | grep -c '^org.freedesktop.PolicyKit1 '
 dbus-send --system --print-reply --dest=a.b.None / a.b.C.M 2>&1 | grep -o 'Spawn.ExecFailed\\|AccessDenied'
 own StartServiceByName string:a.b.None uint32:0 2>&1 | grep -o 'Spawn.ExecFailed'; own StartServiceByName string:a.b.False uint32:0 2>&1 | grep -o 'Spawn.ChildExited'
-own StartServiceByName string:org.freedesktop.hostname1 uint32:0 | grep -o 'uint32 2'; pgrep -x polkitd | wc -l
+own StartServiceByName string:org.freedesktop.hostname1 uint32:0 | grep -c 'uint32 [12]'; pgrep -x polkitd | wc -l
 """ + END
-ACTIVATED_SHOWS = r'^/sys/fs/kdbus/0-system\n0\nrelease\n/org/freedesktop/hostname1\ns "js"\npolkitd\n1\nAccessDenied\nSpawn.ExecFailed\nSpawn.ChildExited\nuint32 2\n1\nbus ended with 0$'
+ACTIVATED_SHOWS = r'^/sys/fs/kdbus/0-system\n0\nrelease\n/org/freedesktop/hostname1\ns "js"\npolkitd\n1\nAccessDenied\nSpawn.ExecFailed\nSpawn.ChildExited\n1\n1\nbus ended with 0$'
 
 POLICY = SYSTEM + """
 cat > /etc/dbus-1/system.d/x.conf << 'X'
