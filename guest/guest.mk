@@ -13,3 +13,5 @@ $(GUEST)/corbel-init: guest/corbel-init.c guest/config.c guest/init_impl.h guest
 $(GUEST)/test-runner: guest/test-runner.c guest/guest.mk
 	@mkdir -p $(@D)
 	$(call say,GUESTCC,$@)$(GUESTCC) $(GUEST_CFLAGS) -o $@ $<
+
+include guest/dbus-proxy/proxy.mk

@@ -44,7 +44,8 @@ test-user: user-tests $(O)/corbel $(GUEST)/corbel-init $(GUEST)/test-runner
 # Tier D: unmodified programs, driven through the launcher.
 PROGRAM_TESTS := $(sort $(wildcard test/programs/*.py))
 .PHONY: test-programs stress-boot
-test-programs: $(O)/corbel launcher bus-user $(BUS_TEST_PROGRAMS) $(GUEST)/test-runner rootfs $(ROOTFS)/full.tar $(ROOTFS)/guests.tar
+test-programs: $(O)/corbel launcher bus-user $(BUS_TEST_PROGRAMS) $(GUEST)/test-runner rootfs $(ROOTFS)/full.tar $(ROOTFS)/guests.tar \
+		$(ROOTFS)/dbus.tar dbus-proxy
 	@mkdir -p $(O)/test/programs; rm -f $(O)/test/programs/*.log
 	$(Q)printf '%s\n' $(PROGRAM_TESTS) | $(BOOT_ENV) xargs -P 2 -I{} sh -c \
 		'$(PYTHON) {} > $(O)/test/programs/$$(basename {} .py).log 2>&1'; rc=$$?; \
