@@ -34,7 +34,8 @@ int kernfs_find_dir(struct dentry *parent, const char *name, struct dentry **out
 /* The directory that @path, below @root, lies in, and the last component of @path. */
 int kernfs_parent(struct dentry *root, const char *path, struct dentry **out, const char **name)
 	__must_check;
-/* A directory, and those that it lies in, which stays empty: what is mounted there hides nothing. */
+/* A directory, and those that it lies in, which stays empty: what is mounted there hides nothing.
+ */
 int kernfs_mount_point(struct dentry *root, const char *path) __must_check;
 int kernfs_file(struct dentry *parent, const struct sysfs_attr *attr, void *ctx) __must_check;
 /* Those of a table, up to the one without a name. */

@@ -170,7 +170,7 @@ struct pagecache_events {
 	u64 activate, deactivate, refill;
 	u64 refault, workingset_activate, restore;
 	u64 migrate_success, migrate_fail; /* moved; found in use */
-	u64 nr_inactive, nr_active; /* now */
+	u64 nr_inactive, nr_active;	   /* now */
 };
 void pagecache_events(struct pagecache_events *out);
 u64 pagecache_shrink(u64 want);	  /* evicts what was not used for longest: pages */
