@@ -359,6 +359,8 @@ static void wake_queue(struct task *t, unsigned int old_state, enum wake_how how
 	rq_enqueue(rq, t, now);
 	if (how == WAKE_HANDOFF && cpu == cpu_id())
 		handoff_queue(rq, t);
+	else if (how == WAKE_HANDOFF)
+		how = WAKE_ASYNC; /* it may not run here */
 	rq_check_preempt(rq, t, how != WAKE_ASYNC);
 	rq_unlock(rq);
 }
