@@ -59,7 +59,7 @@ bus, loop = dbus.SessionBus(), GLib.MainLoop()
 class Thing(dbus.service.Object):
     @dbus.service.method("a.b.Thing", in_signature="a{sv}", out_signature="a{sv}")
     def Turn(self, d): return {k: v for k, v in reversed(list(d.items()))}
-    @dbus.service.method("a.b.Thing", in_signature="ay", out_signature="u")
+    @dbus.service.method("a.b.Thing", in_signature="ay", out_signature="u", byte_arrays=True)
     def Count(self, data): return len(data)
     @dbus.service.method("a.b.Thing", in_signature="", out_signature="s", sender_keyword="who")
     def Who(self, who=None): return who
