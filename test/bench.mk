@@ -44,3 +44,12 @@ bench-isolation: $(O)/corbel $(O)/test/kbench $(LINUX)
 bench-protected:
 	$(Q)$(MAKE) --no-print-directory CONFIG=bench O=out/$(ARCH)-bench out/$(ARCH)-bench/corbel
 	$(Q)$(BOOT_ENV) test/bench/protected --kernel out/$(ARCH)-bench/corbel
+
+# A large run of frames out of a region full of page cache.
+$(O)/test/contiguous: test/bench/contiguous.c
+	@mkdir -p $(@D)
+	$(call say,GUESTCC,$@)$(HOSTCC) -O2 -static -s -w -o $@ $<
+
+.PHONY: bench-contiguous
+bench-contiguous: $(O)/corbel launcher $(O)/test/contiguous
+	$(Q)$(BOOT_ENV) test/bench/contiguous

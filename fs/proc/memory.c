@@ -146,6 +146,8 @@ static int proc_vmstat(struct seq *s, void *v)
 		{"pgscan_direct", c.scan_direct},
 		{"pgscan_file", c.scan_kswapd + c.scan_direct},
 		{"pgsteal_file", c.steal_kswapd + c.steal_direct},
+		{"pgmigrate_success", c.migrate_success},
+		{"pgmigrate_fail", c.migrate_fail},
 		{"slabs_scanned", vfs_slabs_scanned()},
 		{"pageoutrun", r.kswapd_runs},
 		{"allocstall_normal", r.stalls},

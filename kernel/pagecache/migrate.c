@@ -126,8 +126,11 @@ static bool replace(struct pagecache *pc, struct folio *from, struct folio *to)
 	return true;
 }
 
-static void put_elsewhere(struct pagecache *pc, struct batch *b)
+/* How many. */
+static unsigned int put_elsewhere(struct pagecache *pc, struct batch *b)
 {
+	unsigned int n = 0;
+
 	for (unsigned int i = 0; i < b->count; i++) {
 		struct folio *from = b->from[i];
 
@@ -146,7 +149,9 @@ static void put_elsewhere(struct pagecache *pc, struct batch *b)
 		folio_release(from->frame);
 		folio_put(b->to[i]);
 		b->from[i] = b->to[i] = NULL;
+		n++;
 	}
+	return n;
 }
 
 /* Takes all of @b out of page tables, a stretch of the file at a time. */
@@ -169,7 +174,7 @@ static void unmap(struct pagecache *pc, const struct batch *b)
 /* All of @b are, or were, of one cache. */
 static void move_batch(struct batch *b)
 {
-	unsigned int hidden = 0;
+	unsigned int hidden = 0, done = 0;
 	struct move m;
 
 	if (move_begin(&m, b->from[0])) {
@@ -190,11 +195,12 @@ static void move_batch(struct batch *b)
 		smp_mb(); /* a fault looks at ->cache after it has made its entry */
 		if (hidden) {
 			unmap(pc, b);
-			put_elsewhere(pc, b);
+			done = put_elsewhere(pc, b);
 		}
 		pagecache_moves_end(pc);
 	}
 	move_end(&m);
+	reclaim_count_moves(done, b->count - done);
 	for (unsigned int i = 0; i < b->count; i++) {
 		folio_put(b->from[i]);
 		folio_put(b->to[i]);

@@ -169,6 +169,7 @@ struct pagecache_events {
 	u64 scan_kswapd, scan_direct, steal_kswapd, steal_direct;
 	u64 activate, deactivate, refill;
 	u64 refault, workingset_activate, restore;
+	u64 migrate_success, migrate_fail; /* moved; found in use */
 	u64 nr_inactive, nr_active; /* now */
 };
 void pagecache_events(struct pagecache_events *out);

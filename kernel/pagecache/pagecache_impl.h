@@ -56,3 +56,4 @@ void folio_accessed(struct folio *f);	  /* a read of a file that can be evicted 
 void *shadow_make(const struct folio *f); /* what an evicted folio leaves in its slot */
 /* @f, new, takes the place of one that left @shadow. */
 void shadow_refault(struct folio *f, const void *shadow);
+void reclaim_count_moves(u64 success, u64 fail); /* for pagecache_events() */

@@ -29,6 +29,12 @@ static void add_event(u64 *n, u64 by)
 	__atomic_fetch_add(n, by, __ATOMIC_RELAXED);
 }
 
+void reclaim_count_moves(u64 success, u64 fail)
+{
+	add_event(&events.migrate_success, success);
+	add_event(&events.migrate_fail, fail);
+}
+
 void pagecache_events(struct pagecache_events *out)
 {
 	for (size_t i = 0; i < sizeof(*out) / sizeof(u64); i++)
