@@ -138,6 +138,13 @@ void pci_irq_free(struct pci_device *d, unsigned int index)
 	m->action[index] = NULL;
 }
 
+unsigned int pci_irq_message(const struct pci_device *d, unsigned int index)
+{
+	const struct pci_msix *m = d->msix;
+
+	return m && m->table && index < m->count && m->action[index] ? m->action[index]->irq : 0;
+}
+
 void pci_irqs_end(struct pci_device *d)
 {
 	struct pci_msix *m = d->msix;

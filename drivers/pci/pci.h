@@ -128,4 +128,6 @@ bool pci_irqs_are_messages(const struct pci_device *d);
 /* @a->handler, ctx and name are set. -ENOSPC: no vector left. */
 int pci_irq_request(struct pci_device *d, unsigned int index, struct irq_action *a) __must_check;
 void pci_irq_free(struct pci_device *d, unsigned int index);
+/* The line of a vector that is a message and was requested; 0: it is none. */
+unsigned int pci_irq_message(const struct pci_device *d, unsigned int index);
 void pci_irqs_end(struct pci_device *d); /* frees those that are left */

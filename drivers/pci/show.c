@@ -30,6 +30,7 @@
 #define LINES_BRIDGE 17u
 #define CONFIG_UNPRIVILEGED 64u
 #define PATH_MAX_HERE 160
+#define PCI_MESSAGES_SHOWN 64u /* of a device, at most */
 
 static int show_vendor(struct seq *s, void *ctx)
 {
@@ -254,6 +255,37 @@ int pci_device_path(const struct pci_device *d, char *buf, size_t size)
 	return len < size ? 0 : -ENAMETOOLONG;
 }
 
+static int show_message(struct seq *s, void *ctx)
+{
+	(void)ctx;
+	seq_puts(s, "msix\n");
+	return 0;
+}
+
+/* A file for each of its messages, named by the line: what irqbalance(1) looks for. */
+static int build_messages(struct sysfs_builder *b, const char *device_dir, struct pci_device *d)
+{
+	struct sysfs_attr one[2] = {{NULL, 0444, show_message, NULL}, {NULL, 0, NULL, NULL}};
+	char dir[PATH_MAX_HERE + 16];
+	unsigned int line;
+	int err = 0;
+
+	snprintf(dir, sizeof(dir), "%s/msi_irqs", device_dir);
+	for (unsigned int i = 0; !err && i < PCI_MESSAGES_SHOWN; i++) {
+		line = pci_irq_message(d, i);
+		if (!line)
+			continue;
+		/* The table and the name stay as long as the tree. */
+		struct sysfs_attr *attr = kmemdup(one, sizeof(one));
+
+		if (!attr)
+			return -ENOMEM;
+		attr->name = kasprintf("%u", line);
+		err = attr->name ? b->files(b, dir, attr, d) : -ENOMEM;
+	}
+	return err;
+}
+
 static int build_device(struct sysfs_builder *b, struct pci_device *d)
 {
 	char dir[PATH_MAX_HERE];
@@ -263,6 +295,8 @@ static int build_device(struct sysfs_builder *b, struct pci_device *d)
 		return 0; /* bridges nested deeper than any machine's: not shown */
 	err = b->files(b, dir, pci_config_size(d) == PCI_CONFIG_SIZE ? attrs_plain : attrs_express,
 		       d);
+	if (!err)
+		err = build_messages(b, dir, d);
 	return err ? err : b->join(b, dir, "pci", d->driver ? d->driver->name : NULL);
 }
 

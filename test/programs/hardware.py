@@ -4,6 +4,7 @@
 sysstat and irqbalance see them, regions of contiguous memory from a device tree."""
 import json
 import os
+import re
 import shutil
 import socket
 import struct
@@ -201,6 +202,36 @@ def power_button(report):
             report.test(any("power button" in line for line in r.lines), machine + ": the power button is heard", r.tail())
 
 
+def interrupts(report):
+    name = "mpstat and sar count interrupts, irqbalance spreads them"
+    sadc = "/usr/lib/sysstat/sadc"
+    if not needs(report, name, "mpstat", "sar", sadc, "irqbalance", "busybox"):
+        return
+    command = ("export S_COLORS=never; mpstat -P ALL -I SUM 1 1; mpstat -P ALL -I CPU 1 1; mpstat -P ALL 1 1; "
+               "sar -I SUM 1 1; sar -w 1 1; sar -P ALL 1 1; irqbalance --oneshot --debug; cat /sys/bus/pci/devices/*/msi_irqs/*")
+    r, text = run(command, ["-device", "virtio-rng-pci"], ("mpstat", "sar", sadc, "irqbalance"), cpus=2, timeout=120)
+
+    def figures(line):
+        """The numbers behind `Average: FIRST` of a table."""
+        m = re.search(r"^Average: +%s +([\d. ]+)$" % line, text, re.M)
+        return [float(w) for w in m.group(1).split()] if m else []
+
+    def averages(heading):
+        """The rows of a CPU each behind the table's `Average: CPU HEADING`."""
+        table = re.search(r"^Average: +CPU +%s.*\n((?:Average: .*\n)+)" % re.escape(heading), text, re.M)
+        return [list(map(float, row.split()[2:])) for row in table.group(1).splitlines()] if table else []
+
+    sums, busy = averages("intr/s"), averages("%usr")
+    report.test(len(sums) == 3 and sums[0][0] > 0, "mpstat -I SUM: interrupts of all CPUs and of each", text)
+    report.test(bool(re.search(r"CPU .* LOC/s .* TLB/s", text)), "mpstat -I CPU: a column a line", text)
+    report.test(len(busy) == 3 and all(99 < sum(b) < 101 for b in busy), "mpstat: shares of each CPU are a whole", text)
+    report.test(figures("sum")[:1] > [0.0], "sar -I SUM: interrupts a second", text)
+    report.test(bool(re.search(r"proc/s   cswch/s\n.*\nAverage: +[\d.]+ +[\d.]+$", text, re.M)), "sar -w: switches a second", text)
+    lines = re.findall(r"Interrupt (\d+) node_num is -?\d", text)
+    report.test("Banned CPUs: 00000000" in text and len(lines) >= 3 and "CPU number 1" in text, "irqbalance knows CPUs and lines", text)
+    report.test("msix" in text.splitlines() and "need to update your kernel" not in text, "irqbalance finds the messages of PCI devices", text)
+
+
 def flattened(node):
     """The structure block of a device tree: node is (name, properties, children)."""
     strings = bytearray()
@@ -253,7 +284,7 @@ def device_tree(report):
                 report.test(ok, "%s: regions of a device tree that is %s" % (machine, what), text)
 
 
-PARTS = {"pci": pci, "random": random_devices, "identity": identity, "button": power_button, "tree": device_tree}
+PARTS = {"pci": pci, "random": random_devices, "identity": identity, "button": power_button, "tree": device_tree, "interrupts": interrupts}
 
 
 def main():
