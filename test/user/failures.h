@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "test.h"
+#include "proc_help.h"
 #include <mqueue.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define MOST 400 /* allocations of one call */
+#define MOST 400   /* allocations of one call */
+#define AGAIN_S 25 /* of the minute that a test has: beyond, not twice */
 #define IN_CHILD 1u
 #define TRY(call)                      \
 	do {                           \
@@ -241,13 +242,81 @@ static inline int look(void)
 	return nth_fd < 0 ? 0 : disarm();
 }
 
+/* What may not stay behind, by names of /proc/meminfo, and how much of it comes and goes by itself.
+ */
+static const struct {
+	const char *name;
+	int less; /* falls by what stays */
+	long spare_kib;
+} kept[] = {{"MemFree", 1, 1024},   {"AnonPages", 0, 128},  {"PageTables", 0, 128},
+	    {"KernelStack", 0, 64}, {"SUnreclaim", 0, 512}, {"Shmem", 0, 0},
+	    {"Mlocked", 0, 0}};
+#define KEPT (sizeof(kept) / sizeof(kept[0]))
+
+static inline void read_kept(long *out)
+{
+	write_text("/proc/sys/vm/drop_caches", "3");
+	for (size_t i = 0; i < KEPT; i++)
+		out[i] = read_field("/proc/meminfo", kept[i].name);
+}
+
+/* All memory is back, now or within a few seconds. */
+static inline int is_back(const long *before)
+{
+	long now[KEPT], stays[KEPT];
+	int more = 1;
+
+	for (int tries = 0; more && tries < 20; tries++) {
+		if (tries)
+			usleep(100000);
+		read_kept(now);
+		more = 0;
+		for (size_t i = 0; i < KEPT; i++) {
+			stays[i] = kept[i].less ? before[i] - now[i] : now[i] - before[i];
+			more |= stays[i] > kept[i].spare_kib;
+		}
+	}
+	for (size_t i = 0; more && i < KEPT; i++)
+		printf("# %s: %ld KiB before, %ld after\n", kept[i].name, before[i], now[i]);
+	return !more;
+}
+
+/* The same once more, quietly: what stocks and quarantines keep they have from the first time. */
+static inline int again(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		freopen("/dev/null", "w", stdout);
+		_exit(test_run());
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	return status;
+}
+
 static inline int failures_main(int argc, char **argv)
 {
+	long before[KEPT];
+	time_t start = time(NULL);
+
 	if (argc > 1 && !strcmp(argv[1], "--look"))
 		return look();
 	if (access("/proc/thread-self/fail-nth", F_OK)) {
 		printf("no /proc/self/fail-nth: not a debug kernel\n");
 		return 77;
 	}
-	return test_run();
+	int failed = test_run();
+
+	if (failed || geteuid())
+		return failed;
+	if (time(NULL) - start > AGAIN_S) {
+		printf("# too slow a machine to look whether memory is back\n");
+		return 0;
+	}
+	read_kept(before);
+	int back = !again() && is_back(before);
+
+	printf("%s - memory is back\n", back ? "ok" : "not ok");
+	return !back;
 }
