@@ -296,6 +296,70 @@ TEST(threads_with_states_of_their_own)
 		CHECK(words[i] != words[i - 1]);
 }
 
+#define STORM_WORDS 100000u
+
+static struct storm {
+	unsigned int used; /* atomic */
+	uint64_t word[STORM_WORDS];
+} * storm;
+
+/* A few words for all to see; false: there is no more room. */
+static bool draw_shared(void *state)
+{
+	for (int i = 0; i < 8; i++) {
+		uint64_t word;
+		unsigned int at;
+
+		if (fn(&word, 8, 0, state, params.size) != 8)
+			return false;
+		at = __atomic_fetch_add(&storm->used, 1, __ATOMIC_RELAXED);
+		if (at >= STORM_WORDS)
+			return false;
+		storm->word[at] = word;
+	}
+	return true;
+}
+
+/* Children begin with their parent's state, and go on after it was killed in the middle of drawing.
+ */
+TEST(killed_in_a_storm_of_forks)
+{
+	unsigned int words = 0;
+	int status;
+
+	need();
+	void *state = new_state();
+
+	storm = mmap(NULL, sizeof(*storm), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	REQUIRE(storm != MAP_FAILED);
+	for (unsigned int i = 0; i < 60; i++) {
+		CHECK(draw_shared(state));
+		pid_t child = fork();
+
+		REQUIRE(child >= 0);
+		if (!child) {
+			for (int n = 0; n < 40 && draw_shared(state); n++)
+				if (n == 3 && !fork()) {
+					for (n = 0; n < 40; n++)
+						draw_shared(state);
+					_exit(0);
+				}
+			pause();
+		}
+		usleep(200 + 300 * (i % 9));
+		CHECK(!kill(child, SIGKILL) && waitpid(child, &status, 0) == child);
+	}
+	CHECK(storm->used > 500);
+	/* Who was killed has left places empty. */
+	for (unsigned int i = 0; i < storm->used && i < STORM_WORDS; i++)
+		if (storm->word[i])
+			storm->word[words++] = storm->word[i];
+	qsort(storm->word, words, 8, by_value);
+	for (unsigned int i = 1; i < words; i++)
+		CHECK(storm->word[i] != storm->word[i - 1]);
+}
+
 /* CRIU expects the data of the vDSO right below its code. */
 TEST(data_below_code)
 {
