@@ -6,8 +6,10 @@ objs := boot.o entry.o start.o bootinfo.o paging.o cpu.o cpuflags.o cache.o desc
 objs += trap.o user_return.o context.o fpu.o uaccess.o uaccess_asm.o poke.o
 objs += memory.o apic.o smp.o trampoline.o tlb.o power.o rtc.o stack.o sigframe.o vdso.o
 objs += pti.o regset.o debug.o ports.o ptrace.o speculation.o
-objs += protect.o ptdump.o vsyscall.o
-tests := pti_test.o
+objs += protect.o ptdump.o vsyscall.o contexts.o
+tests := pti_test.o contexts_test.o
+pure-objs := contexts.o
+pure-tests := contexts_test.o
 objs-$(CONFIG_KASAN) += kasan.o
 # These run before the shadow of the sanitizer exists.
 sanitize-start.o := n

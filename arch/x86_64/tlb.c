@@ -21,24 +21,16 @@
 #include <kern/string.h>
 
 #include "apic_impl.h"
+#include "contexts_impl.h"
 #include "x86_impl.h"
 
-#define CONTEXTS 6u
 #define CR4_PGE (1UL << 7)
 /* Beyond this many pages one full flush is cheaper than one page at a time. */
 #define RANGE_PAGES_MAX 32u
 
-struct tlb_context {
-	u64 id;		 /* arch_mm.context_id; 0: free */
-	u64 gen;	 /* translations are good for this generation */
-	bool user_stale; /* isolated: not user mode's, which still have to be flushed */
-};
-
 struct tlb_cpu {
 	struct arch_mm *loaded; /* NULL: the kernel's own root */
-	unsigned int context;	/* index of the loaded one */
-	unsigned int next;	/* victim */
-	struct tlb_context contexts[CONTEXTS];
+	struct tlb_contexts contexts;
 };
 
 static DEFINE_PERCPU(struct tlb_cpu, tlb_cpu);
@@ -58,34 +50,17 @@ void arch_mm_init(struct arch_mm *am, pte_t *root)
 static void keep_user_stale(struct tlb_cpu *t)
 {
 	if (cpu_has(CPU_PTI_PCID) && pti_flush_pending())
-		t->contexts[t->context].user_stale = true;
+		t->contexts.slot[t->contexts.loaded].user_stale = true;
 }
 
 static void load_pcid(struct tlb_cpu *t, struct arch_mm *am)
 {
 	u64 gen = __atomic_load_n(&am->tlb_gen, __ATOMIC_SEQ_CST);
-	unsigned int i;
+	struct tlb_load l = tlb_contexts_load(&t->contexts, am->context_id, gen);
 
-	for (i = 0; i < CONTEXTS; i++) {
-		if (t->contexts[i].id == am->context_id)
-			break;
-	}
-	u64 keep = 0;
-
-	if (i == CONTEXTS) {
-		i = t->next;
-		t->next = (t->next + 1) % CONTEXTS;
-		t->contexts[i].id = am->context_id;
-	} else if (t->contexts[i].gen == gen) {
-		keep = CR3_NO_FLUSH;
-	}
-	t->contexts[i].gen = gen;
-	t->context = i;
-	write_cr3(am->root_phys | (i + 1) | keep);
-	if (cpu_has(CPU_PTI)) {
-		pti_load(am->root_phys, i + 1, keep && !t->contexts[i].user_stale);
-		t->contexts[i].user_stale = false;
-	}
+	write_cr3(am->root_phys | l.context | (l.keep ? CR3_NO_FLUSH : 0));
+	if (cpu_has(CPU_PTI))
+		pti_load(am->root_phys, l.context, l.keep_user);
 }
 
 /* With contexts, or isolated, or both. */
@@ -174,7 +149,7 @@ static void flush_here(void *arg)
 
 	if (t->loaded != f->am)
 		return;
-	struct tlb_context *c = &t->contexts[t->context];
+	struct tlb_context *c = &t->contexts.slot[t->contexts.loaded];
 
 	/* A range only helps if nothing before it was missed. */
 	if (!f->all && (!cpu_has(CPU_PCID) || c->gen + 1 == f->gen)) {
@@ -185,7 +160,7 @@ static void flush_here(void *arg)
 	}
 	u64 gen = __atomic_load_n(&f->am->tlb_gen, __ATOMIC_SEQ_CST);
 
-	write_cr3(f->am->root_phys | (cpu_has(CPU_PCID) ? t->context + 1 : 0));
+	write_cr3(f->am->root_phys | (cpu_has(CPU_PCID) ? t->contexts.loaded + 1 : 0));
 	if (cpu_has_unlikely(CPU_PTI_PCID))
 		pti_flush_later();
 	c->gen = gen;
@@ -236,10 +211,7 @@ static void forget_others(void)
 	unsigned long flags = irqs_save();
 	struct tlb_cpu *t = this_cpu_ptr(tlb_cpu);
 
-	for (unsigned int i = 0; i < CONTEXTS; i++) {
-		if (!t->loaded || i != t->context)
-			t->contexts[i].gen = 0;
-	}
+	tlb_contexts_forget(&t->contexts, t->loaded);
 	irqs_restore(flags);
 }
 
