@@ -4,7 +4,7 @@ BOOT_ENV = O=$(abspath $(O))
 DEBUG_O := out/$(ARCH)-debug
 
 # Tier B: the kernel's own tests on the debug kernel, and those of tier C that need what only it has.
-DEBUG_USER_TESTS := failures failures_tasks failures_mappings failures_memory failures_bus provoke
+DEBUG_USER_TESTS := failures failures_tasks failures_memory failures_seals failures_bus provoke
 .PHONY: test-kernel
 test-kernel: user-tests $(GUEST)/corbel-init $(GUEST)/test-runner
 	$(Q)$(MAKE) --no-print-directory CONFIG=debug O=$(DEBUG_O) $(DEBUG_O)/corbel

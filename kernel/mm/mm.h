@@ -60,9 +60,8 @@ struct vma;
 #define VM_STACK 0x100000000ul
 #define VM_DROPPABLE 0x200000000ul   /* reclaim may take the pages: MAP_DROPPABLE */
 #define VM_UFFD_MINOR 0x2000000000ul /* asked for what is in the file, but not mapped */
-#define VM_FORKED                                                                       \
-	0x4000000000ul /* has had private pages of a parent's: not one with what is new \
-			*/
+/* Has had private pages of a parent's: never becomes one with what is new. */
+#define VM_FORKED 0x4000000000ul
 #define VM_UFFD (VM_UFFD_MISSING | VM_UFFD_WP | VM_UFFD_MINOR)
 
 /* What a fault wants from the owner of a mapping. */
