@@ -20,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include "../../abi/kdbus.h"
 #include "proc_help.h"
@@ -458,8 +459,14 @@ static void send_message(struct fuzz *f)
 static void map_pool(struct fuzz *f, int fd)
 {
 	size_t size = 4096ul << below(f, 7);
-	char *p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	int own = dup(fd);
+	struct statfs fs;
+	char *p = MAP_FAILED;
 
+	/* Another thread may have closed it, and the number be that of a memory file by now. */
+	if (own >= 0 && !fstatfs(own, &fs) && fs.f_type == KDBUS_SUPER_MAGIC)
+		p = mmap(NULL, size, PROT_READ, MAP_SHARED, own, 0);
+	close(own);
 	if (p == MAP_FAILED)
 		return;
 	if (f->pool)
