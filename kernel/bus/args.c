@@ -13,7 +13,7 @@ static int copy_in(struct bus_args *a, void __user *user)
 
 	if ((uptr)user & 7)
 		return -EFAULT;
-	if (copy_from_user(&size, user, sizeof(size)))
+	if (get_user(size, (const u64 __user *)user))
 		return -EFAULT;
 	if (size < a->rule->head)
 		return -EINVAL;
@@ -93,7 +93,7 @@ int bus_args_end(struct bus_args *a, int err)
 	if (!a->cmd)
 		return err;
 	if (!a->rule->message &&
-	    bus_args_tell(a, &a->cmd->return_flags, sizeof(a->cmd->return_flags)))
+	    put_user(a->cmd->return_flags, (u64 __user *)user_at(a, &a->cmd->return_flags)))
 		err = -EFAULT;
 	if (a->cmd != (void *)a->small)
 		kfree(a->cmd);
