@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -130,16 +129,6 @@ static GLogWriterOutput log_to_syslog(GLogLevelFlags level, const GLogField *fie
 		       : LOG_INFO,
 	       "%s", text);
 	return g_log_writer_standard_streams(level, fields, n, NULL);
-}
-
-static void raise_limits(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files))
-		return;
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static void tell(int fd, const char *text)
@@ -271,6 +260,6 @@ int main(int argc, char **argv)
 							      : CONFIG_DIR "session.conf");
 	if (options.check)
 		return check_config();
-	raise_limits();
+	spawn_raise_limits();
 	return serve();
 }

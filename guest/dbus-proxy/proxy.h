@@ -135,6 +135,9 @@ uint64_t unique_id(const char *name); /* 0: no unique name of this bus */
 /* driver.c: org.freedesktop.DBus */
 void driver_call(struct client *client, GDBusMessage *message);
 
+/* spawn.c: as many descriptors as may be; services start with what the bridge had. */
+void spawn_raise_limits(void);
+
 /* activation.c */
 struct services *services_create(struct proxy *proxy);
 void services_destroy(struct services *services);

@@ -9,9 +9,28 @@
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "activation_impl.h"
+
+#define FILES_WANTED 65536 /* by a bus of the whole machine, as dbus-daemon */
+
+/* What services are started with; 0: as the bridge was. */
+static struct rlimit inherited;
+
+void spawn_raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	inherited = files;
+	if (!geteuid() && files.rlim_max < FILES_WANTED)
+		files.rlim_max = FILES_WANTED;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
 
 struct plan {
 	char **argv, **envp;
@@ -47,6 +66,8 @@ static void run(const struct plan *plan)
 	signal(SIGPIPE, SIG_DFL);
 	if (null > 0)
 		dup2(null, 0);
+	if (inherited.rlim_max)
+		setrlimit(RLIMIT_NOFILE, &inherited);
 	become(plan);
 	execvpe(plan->argv[0], plan->argv, plan->envp);
 	error = errno;

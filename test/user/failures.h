@@ -249,7 +249,7 @@ static const struct {
 	int less; /* falls by what stays */
 	long spare_kib;
 } kept[] = {{"MemFree", 1, 1024},   {"AnonPages", 0, 128},  {"PageTables", 0, 128},
-	    {"KernelStack", 0, 64}, {"SUnreclaim", 0, 512}, {"Shmem", 0, 0},
+	    {"KernelStack", 0, 64}, {"SUnreclaim", 0, 512}, {"Shmem", 0, 64},
 	    {"Mlocked", 0, 0}};
 #define KEPT (sizeof(kept) / sizeof(kept[0]))
 
