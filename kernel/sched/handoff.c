@@ -15,8 +15,9 @@
 
 void handoff_lend(struct task *t, u64 now)
 {
+	const struct task *caller = current;
 	struct sched_entity *se = &t->se;
-	u8 prio = current->se.prio;
+	u8 prio = caller->se.prio;
 
 	if (likely(prio <= se->prio))
 		return;
